@@ -112,7 +112,6 @@ func TestOrders(t *testing.T) {
 		{"open", []string{"--open"}, []string{"SO1", "SO3"}},
 		{"late", []string{"--late"}, []string{"SO1", "SO3"}},
 		{"of an account", []string{"--account", "toledo"}, []string{"SO3"}},
-		{"of a provider", []string{"--provider", "shell"}, nil},
 		{"of a status", []string{"--status", "shipped"}, []string{"SO2"}},
 		{"with a reference", []string{"--reference", "PO-7"}, []string{"SO1", "SO3"}},
 		{"changed since a day to come", []string{"--since", "2100-01-01"}, nil},
@@ -156,11 +155,62 @@ func TestOrdersAsATable(t *testing.T) {
 	}
 }
 
+// A name that is not configured is told apart from a filter that matches nothing.
 func TestOrdersWithoutMatch(t *testing.T) {
 	path, _ := furnished(t)
-	got := do(t, "orders", "--account", "nobody", "--config", path)
-	if diff := cmp.Diff(result{cli.Done, "", "no orders match\n"}, got, cmp.AllowUnexported(result{})); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	for _, test := range []struct {
+		args []string
+		want result
+	}{
+		{[]string{"--account", "toledo", "--status", "cancelled"}, result{cli.Done, "", "no orders match\n"}},
+		{[]string{"--account", "nobody"}, result{cli.Usage, "", "orderbeat: --account: \"nobody\" is not configured; there are detroit, toledo\n"}},
+		{[]string{"--provider", "shell"}, result{cli.Usage, "", "orderbeat: --provider: \"shell\" is not configured; there are michelin\n"}},
+	} {
+		got := do(t, append([]string{"orders", "--config", path}, test.args...)...)
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(result{})); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", test.args, diff)
+		}
+	}
+	for _, list := range []string{"runs", "jobs", "exchanges", "alerts"} {
+		if got := do(t, list, "--config", path, "--provider", "shell"); got.status != cli.Usage || !strings.Contains(got.stderr, `"shell" is not configured`) {
+			t.Errorf("%s: got %+v, want a usage error", list, got)
+		}
+	}
+}
+
+// status and alerts need no worker.
+func TestStatusWithoutAWorker(t *testing.T) {
+	path, _ := furnished(t)
+	got := do(t, "status", "--config", path)
+	for _, want := range []string{
+		"worker    no orderbeat worker responds at ", "orders    2 open, 2 late  orderbeat orders --late\n", "jobs      0 queued, 0 running, 0 waiting\n",
+		"michelin  detroit  ", "forbidden", "1 alert\n", "forbidden  michelin/toledo: ", "\n  check bill_to\n",
+	} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("status does not print %q:\n%s", want, got.stdout)
+		}
+	}
+	if got.status != cli.Done {
+		t.Errorf("got status %d: %s", got.status, got.stderr)
+	}
+	alerts := do(t, "alerts", "--config", path)
+	if !strings.Contains(alerts.stdout, "raised    forbidden  michelin/toledo: ") || strings.Count(alerts.stdout, "\n") != 2 {
+		t.Errorf("alerts prints %+v, want the alert of toledo with its hint", alerts)
+	}
+	if none := do(t, "alerts", "--config", path, "--code", "stale"); none.stdout != "" || none.stderr != "no alerts\n" {
+		t.Errorf("got %+v, want no alert with this code", none)
+	}
+	providers := do(t, "providers", "--config", path)
+	if !strings.Contains(providers.stdout, "michelin  toledo   ") || !strings.Contains(providers.stderr, "no orderbeat worker responds") {
+		t.Errorf("providers prints %+v", providers)
+	}
+	var report struct {
+		Worker string
+		Alerts []struct{ Account string }
+		Open   int `json:"open_orders"`
+	}
+	if err := json.Unmarshal([]byte(do(t, "status", "--json", "--config", path).stdout), &report); err != nil || report.Open != 2 || len(report.Alerts) != 1 || report.Alerts[0].Account != "toledo" {
+		t.Errorf("status --json is %+v, %v", report, err)
 	}
 }
 

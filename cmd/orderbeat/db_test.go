@@ -128,7 +128,7 @@ func TestDBPruneWithoutAWorker(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	got := do(t, "db", "prune", "--config", path)
-	if diff := cmp.Diff(result{cli.Done, "TABLE         REMOVED\nexchanges     0\njobs          0\nruns          0\nticks         0\nalerts        0\norder_events  0\n", ""},
+	if diff := cmp.Diff(result{cli.Done, "TABLE         REMOVED\nexchanges           0\njobs                0\nruns                0\nticks               0\nalerts              0\norder_events        0\n", ""},
 		got, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("as a table (-want +got):\n%s", diff)
 	}
@@ -175,7 +175,7 @@ func TestDBPruneReportsPartialProgress(t *testing.T) {
 		return map[string]any{"removed": db.Pruned{Events: 1000}}
 	})
 	got := do(t, "db", "prune", "--config", w.config)
-	if got.status != cli.Partial || !strings.Contains(got.stdout, "order_events  1000") || !strings.Contains(got.stderr, "pruned in part: internal: disk full") {
+	if got.status != cli.Partial || !strings.Contains(got.stdout, "order_events     1000") || !strings.Contains(got.stderr, "pruned in part: internal: disk full") {
 		t.Errorf("got %+v, want what was removed, and why no more", got)
 	}
 }

@@ -65,7 +65,7 @@ func TestReadmeProviderWorks(t *testing.T) {
 		status int
 		want   string
 	}{
-		{nil, cli.Done, "\nA-7    -          2026-01-05  shipped  2        2        0     -         1\n"},
+		{nil, cli.Done, "\nA-7    -          2026-01-05  shipped        2        2     0  -             1\n"},
 		{[]string{"--order-id", "A-7"}, cli.Done, "\n1 order\n"},
 		{[]string{"--order-id", "A-0"}, cli.Done, "\n0 orders\n"},
 		{[]string{"--order-id", "A-8"}, cli.Failed, "main: invalid: no such customer\n"},

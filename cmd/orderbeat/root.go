@@ -15,6 +15,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli/sandbox"
 	"orderbeat/cmd/orderbeat/cli/schedules"
 	"orderbeat/cmd/orderbeat/cli/schema"
+	"orderbeat/cmd/orderbeat/cli/status"
 )
 
 func root(a *cli.App) *cobra.Command {
@@ -28,6 +29,7 @@ Exit status: 0 done, 1 failed, 2 usage or configuration error, 3 partly done, 4 
 while jobs were running.`,
 		Example: `  orderbeat check                        check the configuration, show what would run
   orderbeat run                          run the worker
+  orderbeat status                       what is wrong now and what to do
   orderbeat sync michelin                sync now, show progress
   orderbeat orders --late                orders that are late
   orderbeat order PO-104233              one order with its history
@@ -36,13 +38,20 @@ while jobs were running.`,
   orderbeat provider new acme            declare a provider`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		CompletionOptions: cobra.CompletionOptions{
-			HiddenDefaultCmd: true,
-		},
+		Version:       readBuild().Version,
 	}
 	root.PersistentFlags().StringVar(&a.ConfigPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
+	wide := root.PersistentFlags().Bool("wide", false, "do not shorten tables to the width of the terminal")
+	root.PersistentPreRun = func(*cobra.Command, []string) {
+		if *wide {
+			cli.Wide(a.Stdout)
+		}
+	}
 	root.AddCommand(
 		runCommand(a),
+		status.Command(a),
+		status.AlertsCommand(a),
+		status.ProvidersCommand(a),
 		diagnostics.CheckCommand(a),
 		sandbox.Command(a),
 		runs.SyncCommand(a),

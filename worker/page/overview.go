@@ -106,7 +106,7 @@ func accountRows(p api.Provider) []accountRow {
 	for i, a := range p.Accounts {
 		row := accountRow{
 			Provider: p.Provider, Environment: p.Environment, Account: a.Account, LastSuccessAt: a.LastSuccessAt, LastFailureAt: a.LastFailureAt,
-			FailureCode: a.FailureCode, FreshFor: p.FreshFor, Rate: p.Rate, RateNow: p.RateNow, Freshness: freshness(p, a),
+			FailureCode: a.FailureCode, FreshFor: p.FreshFor, Rate: p.Rate, RateNow: p.RateNow, Freshness: api.Freshness(p, a, time.Now()),
 		}
 		if a.LastFailureAt != nil && a.LastSuccessAt != nil && a.LastFailureAt.Before(*a.LastSuccessAt) {
 			row.LastFailureAt, row.FailureCode = nil, "" // it was repaired
@@ -120,16 +120,4 @@ func accountRows(p api.Provider) []accountRow {
 		rows[i] = row
 	}
 	return rows
-}
-
-// freshness compares the last success of an account with fresh_for.
-func freshness(p api.Provider, a api.Account) string {
-	if a.LastSuccessAt == nil {
-		return "never"
-	}
-	limit, err := jobs.ParseDuration(p.FreshFor)
-	if p.FreshFor != "" && err == nil && time.Since(*a.LastSuccessAt) > limit {
-		return "stale"
-	}
-	return "fresh"
 }

@@ -14,8 +14,13 @@ type Listing[T any] struct {
 	Row  func(T) []string
 }
 
-// Print prints a list as a table, or as JSON.
-func (l Listing[T]) Print(a *App, list []T, asJSON bool) error {
+// Print prints at most limit rows of a list as a table, or as JSON. The list has one more than limit
+// if there are more.
+func (l Listing[T]) Print(a *App, list []T, limit int, asJSON bool) error {
+	if len(list) > limit {
+		list = list[:limit]
+		fmt.Fprintf(a.Stderr, "first %s shown; there are more, see --limit\n", Count(limit, l.Noun))
+	}
 	if asJSON {
 		return PrintJSON(a.Stdout, map[string]any{l.Noun + "s": list})
 	}
@@ -27,7 +32,35 @@ func (l Listing[T]) Print(a *App, list []T, asJSON bool) error {
 	for i, v := range list {
 		rows[i] = l.Row(v)
 	}
-	return PrintTable(a.Stdout, slices.Clone(l.Head), rows)
+	return PrintTable(a.Stdout, l.Head, rows)
+}
+
+// CheckFound returns a usage error if nothing was found because the provider or the account of a
+// filter is not configured.
+func (a *App) CheckFound(found int, provider, account string) error {
+	if found > 0 || provider == "" && account == "" {
+		return nil
+	}
+	conf, err := a.LoadWithoutSecrets()
+	if err != nil {
+		return err
+	}
+	var providers, accounts []string
+	for _, p := range conf.Providers {
+		providers = append(providers, p.Name)
+		if provider == "" || provider == p.Name {
+			for _, account := range p.Accounts {
+				accounts = append(accounts, account.Name)
+			}
+		}
+	}
+	switch {
+	case provider != "" && !slices.Contains(providers, provider):
+		return Misuse("--provider: %q is not configured; there are %s", provider, Words(providers))
+	case account != "" && !slices.Contains(accounts, account):
+		return Misuse("--account: %q is not configured; there are %s", account, Words(accounts))
+	}
+	return nil
 }
 
 // LimitFlag adds the flag --limit.

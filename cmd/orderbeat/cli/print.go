@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -25,19 +24,6 @@ func PrintJSON(w io.Writer, v any) error {
 	}
 	_, err := w.Write(EscapeJSON(out.Bytes()))
 	return err
-}
-
-// PrintTable writes a header and rows in aligned columns.
-func PrintTable(w io.Writer, head []string, rows [][]string) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range append([][]string{head}, rows...) {
-		for i, cell := range row {
-			row[i] = Plain(cell)
-		}
-		// Trailing tabs would pad empty last columns.
-		fmt.Fprintln(tw, strings.TrimRight(strings.Join(row, "\t"), "\t"))
-	}
-	return tw.Flush()
 }
 
 // Plain makes foreign text safe for a terminal: one line, without control characters.

@@ -15,6 +15,14 @@ import (
 type terminal struct {
 	w     io.Writer
 	plain io.Writer // writes to w
+	wide  bool      // tables are not shortened
+}
+
+// Wide makes tables on a writer of [NewTerminal] as wide as their contents.
+func Wide(w io.Writer) {
+	if t, ok := w.(*terminal); ok {
+		t.wide = true
+	}
 }
 
 // NewTerminal returns a writer that replaces characters that control a terminal.

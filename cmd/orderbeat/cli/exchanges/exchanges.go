@@ -62,11 +62,16 @@ func listExchanges(ctx context.Context, a *cli.App, o exchangesOptions) error {
 		return cli.Misuse("--body needs the id of an exchange")
 	}
 	return a.ReadDatabase(ctx, func(database *db.DB) error {
+		limit := o.filter.Limit
+		o.filter.Limit++
 		list, err := database.Exchanges(ctx, o.filter)
+		if err == nil {
+			err = a.CheckFound(len(list), o.filter.Provider, o.filter.Account)
+		}
 		if err != nil {
 			return err
 		}
-		return exchangeListing.Print(a, list, o.asJSON)
+		return exchangeListing.Print(a, list, limit, o.asJSON)
 	})
 }
 

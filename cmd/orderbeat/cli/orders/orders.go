@@ -98,6 +98,9 @@ func listOrders(ctx context.Context, a *cli.App, o ordersOptions) error {
 		if more {
 			noteMore(a, n)
 		}
+		if err == nil {
+			err = a.CheckFound(n, filter.Provider, filter.Account)
+		}
 		return err
 	}
 	var found []orders.StoredOrder
@@ -112,6 +115,9 @@ func listOrders(ctx context.Context, a *cli.App, o ordersOptions) error {
 	case err != nil:
 		return err
 	case len(found) == 0:
+		if err := a.CheckFound(0, filter.Provider, filter.Account); err != nil {
+			return err
+		}
 		fmt.Fprintln(a.Stderr, "no orders match")
 		return nil
 	case more:

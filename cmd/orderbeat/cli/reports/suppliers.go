@@ -91,7 +91,10 @@ func reportSuppliers(ctx context.Context, a *cli.App, o supplierOptions) error {
 	if o.asCSV {
 		return suppliersCSV(a.Stdout, list)
 	}
-	return suppliersTable(o.by).Print(a, list, o.asJSON)
+	if err := a.CheckFound(len(list), o.provider, o.account); err != nil {
+		return err
+	}
+	return suppliersTable(o.by).Print(a, list, o.limit, o.asJSON)
 }
 
 // suppliersTable shows the group, and then the shares and averages.

@@ -91,11 +91,16 @@ func listJobs(ctx context.Context, a *cli.App, o jobsOptions) error {
 	}
 	o.filter.State = jobs.State(o.state)
 	return a.ReadDatabase(ctx, func(database *db.DB) error {
+		limit := o.filter.Limit
+		o.filter.Limit++
 		list, err := database.Jobs(ctx, o.filter)
+		if err == nil {
+			err = a.CheckFound(len(list), o.filter.Provider, o.filter.Account)
+		}
 		if err != nil {
 			return err
 		}
-		return jobListing.Print(a, list, o.asJSON)
+		return jobListing.Print(a, list, limit, o.asJSON)
 	})
 }
 

@@ -59,11 +59,16 @@ func listRuns(ctx context.Context, a *cli.App, o runsOptions) error {
 	}
 	o.filter.State = jobs.State(o.state)
 	return a.ReadDatabase(ctx, func(database *db.DB) error {
+		limit := o.filter.Limit
+		o.filter.Limit++
 		list, err := database.Runs(ctx, o.filter)
+		if err == nil {
+			err = a.CheckFound(len(list), o.filter.Provider, "")
+		}
 		if err != nil {
 			return err
 		}
-		return runListing.Print(a, list, o.asJSON)
+		return runListing.Print(a, list, limit, o.asJSON)
 	})
 }
 

@@ -1,0 +1,97 @@
+package status
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/clients"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/db"
+	"orderbeat/db/alerts"
+)
+
+type alertOptions struct {
+	provider, account, code string
+	all                     bool
+	limit                   int
+	asJSON                  bool
+}
+
+// AlertsCommand returns the command alerts.
+func AlertsCommand(a *cli.App) *cobra.Command {
+	var o alertOptions
+	c := &cobra.Command{
+		Use:   "alerts",
+		Short: "List alerts and what to do about them",
+		Long: `List the raised alerts with what to do about each, newest first; with --all also the latest
+ones that were resolved. Reads the database; no worker needs to run. Times are UTC.`,
+		Example: `  orderbeat alerts
+  orderbeat alerts --provider michelin --all`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := cli.CheckList[string](o.limit, "", "", nil); err != nil {
+				return err
+			}
+			return a.ReadDatabase(c.Context(), func(database *db.DB) error {
+				list, err := database.Alerts(c.Context(), !o.all)
+				if err != nil {
+					return err
+				}
+				list = slices.DeleteFunc(list, o.excludes)
+				if err := a.CheckFound(len(list), o.provider, o.account); err != nil {
+					return err
+				}
+				return printAlerts(a, list, o)
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.provider, "provider", "", "only this provider")
+	f.StringVar(&o.account, "account", "", "only this account")
+	f.StringVar(&o.code, "code", "", "only alerts with this code, such as stale")
+	f.BoolVar(&o.all, "all", false, "also resolved alerts")
+	cli.LimitFlag(c, &o.limit, 100)
+	cli.JSONFlag(c, &o.asJSON)
+	return c
+}
+
+func (o alertOptions) excludes(a alerts.Alert) bool {
+	return o.provider != "" && a.Provider != o.provider || o.account != "" && a.Account != o.account || o.code != "" && a.Code != clients.Code(o.code)
+}
+
+func printAlerts(a *cli.App, list []alerts.Alert, o alertOptions) error {
+	if more := len(list) - o.limit; more > 0 {
+		list = list[:o.limit]
+		fmt.Fprintf(a.Stderr, "%d more; see --limit\n", more)
+	}
+	if o.asJSON {
+		return cli.PrintJSON(a.Stdout, map[string]any{"alerts": list})
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(a.Stderr, "no alerts")
+		return nil
+	}
+	for _, alert := range list {
+		printAlert(a.Stdout, alert)
+	}
+	return nil
+}
+
+// printAlert prints what is wrong, and below it what to do.
+func printAlert(w io.Writer, alert alerts.Alert) {
+	subject := alert.Provider
+	for _, part := range []string{alert.Account, alert.User} {
+		if part != "" {
+			subject += "/" + part
+		}
+	}
+	fmt.Fprintf(w, "%s  %-8s  %s  %s: %s\n", cli.Minute(alert.Since), alert.State, alert.Code, cli.Plain(subject), cli.Plain(alert.Message))
+	for _, line := range []string{alert.Hint, alert.Link} {
+		if line != "" {
+			fmt.Fprintf(w, "  %s\n", cli.Plain(line))
+		}
+	}
+}

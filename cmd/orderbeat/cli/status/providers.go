@@ -1,0 +1,142 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/auth"
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker/api"
+)
+
+// ProvidersCommand returns the command providers.
+func ProvidersCommand(a *cli.App) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "providers",
+		Short: "List providers and accounts with their last success and failure",
+		Long: `List the configured providers and accounts: when orders were last received, the last
+failure, and from a running worker the breaker, the rate limit and the credentials. Times
+are UTC.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			conf, err := a.LoadWithoutSecrets()
+			if err != nil {
+				return err
+			}
+			database, err := db.OpenReadOnly(c.Context(), conf.DB.Path)
+			if err != nil {
+				return err
+			}
+			defer database.Close()
+			list, absent, err := providers(c.Context(), a, conf, database)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return cli.PrintJSON(a.Stdout, api.Providers{Providers: list})
+			}
+			if absent != nil {
+				fmt.Fprintln(a.Stderr, cli.Plain(absent.Error()))
+			}
+			return printProviders(a, list)
+		},
+	}
+	cli.JSONFlag(c, &asJSON)
+	return c
+}
+
+// providers are those of the running worker; without one, those of the configuration, and absent says
+// why.
+func providers(ctx context.Context, a *cli.App, conf *config.Config, database *db.DB) (list []api.Provider, absent, err error) {
+	const patience = 3 * time.Second
+	live, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	reply, absent := cli.Call[api.Providers](live, a, "providers.list", struct{}{})
+	if absent == nil {
+		return reply.Providers, nil, nil
+	}
+	fresh, err := database.Freshness(ctx, "")
+	if err != nil {
+		return nil, absent, err
+	}
+	for _, p := range conf.Providers {
+		item := api.Provider{Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(), Credentials: []auth.Status{}}
+		if p.FreshFor > 0 {
+			item.FreshFor = jobs.FormatDuration(p.FreshFor)
+		}
+		for _, account := range p.Accounts {
+			row := api.Account{Account: account.Name, BillTo: account.BillTo}
+			for _, f := range fresh {
+				if f.Provider == p.Name && f.Account == account.Name {
+					row.LastSuccessAt, row.LastFailureAt, row.FailureCode = f.LastSuccessAt, f.LastFailureAt, f.FailureCode
+				}
+			}
+			item.Accounts = append(item.Accounts, row)
+		}
+		list = append(list, item)
+	}
+	return list, absent, nil
+}
+
+func printProviders(a *cli.App, list []api.Provider) error {
+	var rows [][]string
+	for _, p := range list {
+		for _, account := range p.Accounts {
+			rows = append(rows, []string{
+				p.Provider, account.Account, p.Environment, since(account.LastSuccessAt), api.Freshness(p, account, time.Now()), failure(account),
+				breaker(p), cli.OrDash(p.RateNow), credentials(p),
+			})
+		}
+	}
+	if len(rows) == 0 {
+		fmt.Fprintln(a.Stderr, "no accounts are configured")
+		return nil
+	}
+	return cli.PrintTable(a.Stdout, []string{"PROVIDER", "ACCOUNT", "ENVIRONMENT", "LAST SUCCESS (UTC)", "FRESHNESS", "LAST FAILURE (UTC)", "BREAKER", "RATE NOW", "CREDENTIALS"}, rows)
+}
+
+func since(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return cli.Minute(*t)
+}
+
+// failure is the last failure, unless a success came after it.
+func failure(a api.Account) string {
+	if a.LastFailureAt == nil || a.LastSuccessAt != nil && a.LastSuccessAt.After(*a.LastFailureAt) {
+		return "-"
+	}
+	return cli.Minute(*a.LastFailureAt) + " " + string(a.FailureCode)
+}
+
+func breaker(p api.Provider) string {
+	if p.Breaker == nil {
+		return "-"
+	}
+	return string(p.Breaker.State)
+}
+
+// credentials is the state of the credentials: the worst of several users, with their number.
+func credentials(p api.Provider) string {
+	counts := map[auth.State]int{}
+	for _, c := range p.Credentials {
+		counts[c.State]++
+	}
+	for _, state := range []auth.State{auth.StateRejected, auth.StateConsent, auth.StateCooldown, auth.StateEmpty, auth.StateValid} {
+		switch n := counts[state]; {
+		case n > 0 && len(p.Credentials) > 1:
+			return fmt.Sprintf("%s (%d of %d)", state, n, len(p.Credentials))
+		case n > 0:
+			return string(state)
+		}
+	}
+	return "-"
+}

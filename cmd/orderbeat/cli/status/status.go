@@ -1,0 +1,147 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/db"
+	"orderbeat/db/alerts"
+	"orderbeat/db/reports"
+	"orderbeat/jobs"
+	"orderbeat/worker/api"
+)
+
+// report is the state of the whole.
+type report struct {
+	Worker    string             `json:"worker"` // "running", or why none responds
+	Database  string             `json:"database"`
+	Alerts    []alerts.Alert     `json:"alerts"` // raised
+	Providers []api.Provider     `json:"providers"`
+	Jobs      map[jobs.State]int `json:"jobs"` // unfinished, and of the last 24 hours without success
+	Open      int                `json:"open_orders"`
+	Late      int                `json:"late_orders"`
+	Outbox    int                `json:"outbox_messages"`
+	OutboxAge *time.Time         `json:"outbox_since"` // of the oldest message; null without one
+	SetAside  int                `json:"unpublishable_messages"`
+}
+
+// Command returns the command status.
+func Command(a *cli.App) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Show what is wrong now and what to do",
+		Long: `Show on one screen whether a worker runs, when each account last succeeded, late orders,
+jobs, messages that wait to be published, and what is wrong with what to do about it. Reads
+the database, and asks the running worker for breakers and credentials. Times are UTC.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := read(c.Context(), a)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return cli.PrintJSON(a.Stdout, r)
+			}
+			return r.print(a)
+		},
+	}
+	cli.JSONFlag(c, &asJSON)
+	return c
+}
+
+func read(ctx context.Context, a *cli.App) (r report, err error) {
+	conf, err := a.LoadWithoutSecrets()
+	if err != nil {
+		return r, err
+	}
+	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	if err != nil {
+		return r, err
+	}
+	defer database.Close()
+	r = report{Worker: "running", Database: conf.DB.Path, Alerts: []alerts.Alert{}}
+	list, absent, err := providers(ctx, a, conf, database)
+	if err != nil {
+		return r, err
+	}
+	if r.Providers = list; absent != nil {
+		r.Worker = absent.Error()
+	}
+	raised, err := database.Alerts(ctx, true)
+	if err != nil {
+		return r, err
+	}
+	r.Alerts = append(r.Alerts, raised...)
+	counts, err := database.Reports().Counts(ctx, time.Now().Add(-24*time.Hour))
+	if err != nil {
+		return r, err
+	}
+	r.Jobs, r.Open, r.Late, r.Outbox, r.OutboxAge, r.SetAside = counts.Jobs, counts.OpenOrders, counts.LateOrders, counts.Outbox, counts.OutboxSince, counts.SetAside
+	return r, nil
+}
+
+func (r report) print(a *cli.App) error {
+	w := a.Stdout
+	fmt.Fprintf(w, "worker    %s\n", cli.Plain(r.Worker))
+	fmt.Fprintf(w, "orders    %s open, %s late%s\n", count(r.Open), count(r.Late), when(r.Late > 0, "  orderbeat orders --late"))
+	fmt.Fprintf(w, "jobs      %s queued, %s running, %s waiting\n", count(r.Jobs[jobs.Queued]), count(r.Jobs[jobs.Running]), count(r.Jobs[jobs.Waiting]))
+	for _, state := range []jobs.State{jobs.Dead, jobs.Failed, jobs.Partial} {
+		if n := r.Jobs[state]; n > 0 {
+			fmt.Fprintf(w, "          %s %s in the last 24 hours  orderbeat jobs --state %s\n", count(n), state, state)
+		}
+	}
+	fmt.Fprintf(w, "outbox    %s to publish%s\n", count(r.Outbox), r.waiting())
+	if r.SetAside > 0 {
+		fmt.Fprintf(w, "          %s set aside because NATS rejects them\n", count(r.SetAside))
+	}
+	fmt.Fprintln(w)
+	if err := printProviders(a, r.Providers); err != nil {
+		return err
+	}
+	r.printAlerts(w)
+	return nil
+}
+
+// waiting says how long the oldest message has waited.
+func (r report) waiting() string {
+	if r.OutboxAge == nil {
+		return ""
+	}
+	return ", the oldest since " + cli.Second(*r.OutboxAge)
+}
+
+func (r report) printAlerts(w io.Writer) {
+	const shown = 10
+	if len(r.Alerts) == 0 {
+		fmt.Fprintln(w, "\nno alerts")
+		return
+	}
+	fmt.Fprintf(w, "\n%s\n", cli.Count(len(r.Alerts), "alert"))
+	for _, alert := range r.Alerts[:min(shown, len(r.Alerts))] {
+		printAlert(w, alert)
+	}
+	if len(r.Alerts) > shown {
+		fmt.Fprintln(w, "more: orderbeat alerts")
+	}
+}
+
+// count is a number, with a plus sign if there may be more.
+func count(n int) string {
+	if n >= reports.MaxCounted {
+		return fmt.Sprintf("%d+", n)
+	}
+	return fmt.Sprint(n)
+}
+
+func when(holds bool, text string) string {
+	if holds {
+		return text
+	}
+	return ""
+}

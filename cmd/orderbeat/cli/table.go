@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// minColumn is the width below which a column is not shortened: the date of a time still fits.
+const minColumn = 11
+
+// number matches the cells of columns that are aligned at the right.
+var number = regexp.MustCompile(`^(-|-?[0-9][0-9.,]*%?)$`)
+
+// PrintTable writes a header and rows in aligned columns, numbers at the right. On a terminal, the
+// widest columns are shortened to its width, except for the first one, which is the name to use in
+// other commands, and not with the flag --wide.
+func PrintTable(w io.Writer, head []string, rows [][]string) error {
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = Plain(cell)
+		}
+	}
+	widths, right := layout(head, rows)
+	if most := columns(w); most > 0 {
+		shrink(widths, most)
+	}
+	var b strings.Builder
+	for _, row := range append([][]string{head}, rows...) {
+		b.WriteString(tableLine(row, widths, right) + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// layout returns the width of each column, and which are aligned at the right.
+func layout(head []string, rows [][]string) (widths []int, right []bool) {
+	widths, right = make([]int, len(head)), make([]bool, len(head))
+	for i, title := range head {
+		widths[i], right[i] = utf8.RuneCountInString(title), len(rows) > 0
+		for _, row := range rows {
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
+			right[i] = right[i] && number.MatchString(row[i])
+		}
+		// A column of dashes has no numbers.
+		right[i] = right[i] && slices.ContainsFunc(rows, func(row []string) bool { return row[i] != "-" })
+	}
+	return widths, right
+}
+
+// gap is between two columns.
+const gap = "  "
+
+// shrink shortens the widest columns but the first until a line has at most most characters.
+func shrink(widths []int, most int) {
+	total := -len(gap)
+	for _, width := range widths {
+		total += width + len(gap)
+	}
+	for ; total > most; total-- {
+		others := widths[1:]
+		widest := 0
+		for i, width := range others {
+			if width > others[widest] {
+				widest = i
+			}
+		}
+		if len(others) == 0 || others[widest] <= minColumn {
+			return
+		}
+		others[widest]--
+	}
+}
+
+func tableLine(row []string, widths []int, right []bool) string {
+	var b strings.Builder
+	for i, cell := range row {
+		if i > 0 {
+			b.WriteString(gap)
+		}
+		n := utf8.RuneCountInString(cell)
+		if n > widths[i] {
+			cell, n = string([]rune(cell)[:widths[i]-1])+"…", widths[i]
+		}
+		padding := strings.Repeat(" ", widths[i]-n)
+		if right[i] {
+			cell = padding + cell
+		} else {
+			cell += padding
+		}
+		b.WriteString(cell)
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// columns is the width of a terminal, 0 for other writers and with --wide.
+func columns(w io.Writer) int {
+	t, ok := w.(*terminal)
+	if !ok || t.wide {
+		return 0
+	}
+	f, ok := t.w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd())) //nolint:gosec // a descriptor fits into an int
+	if err != nil {
+		return 0
+	}
+	return width
+}
