@@ -439,9 +439,10 @@ CREATE TABLE shutdown (
 ) STRICT;
 
 CREATE TABLE supplier_months (
-  month         TEXT NOT NULL,
+  level         TEXT NOT NULL CHECK (level IN ('account', 'article', 'both')),
   provider      TEXT NOT NULL,
   account       TEXT NOT NULL,
+  month         TEXT NOT NULL,
   article_id    TEXT NOT NULL,
   lines         INTEGER NOT NULL,
   slipped       INTEGER NOT NULL,
@@ -456,7 +457,7 @@ CREATE TABLE supplier_months (
   days_late     INTEGER NOT NULL,
   ended_ordered INTEGER NOT NULL,
   ended_shipped INTEGER NOT NULL,
-  PRIMARY KEY (month, provider, account, article_id)
+  PRIMARY KEY (level, provider, account, month, article_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE ticks (
@@ -634,5 +635,5 @@ SELECT month, provider, account, article_id, lines, slipped, round(100.0 * slipp
        early, on_time, late_1_3, late_4_7, late_8,
        round(100.0 * ended_shipped / nullif(ended_ordered, 0), 1) AS fill_rate_percent
   FROM supplier_months
- WHERE lines > 0
+ WHERE level = 'both' AND lines > 0
  ORDER BY month DESC, provider, account, article_id;

@@ -63,9 +63,9 @@ type OrderPage struct {
 	Searched int // 0 unless the page ended for that reason
 }
 
-// maxSearched bounds the orders that one page compares with the filter, so that a page takes a few
-// milliseconds however rare the matches are.
-const maxSearched = 20_000
+// maxSearched bounds the rows that one page compares with the filter, so that a page is fast however
+// rare the matches are.
+const maxSearched = 10_000
 
 // ErrCursor is returned for a cursor that was not returned by the same list.
 var ErrCursor = errors.New("invalid cursor for this list")

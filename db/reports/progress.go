@@ -184,17 +184,33 @@ func (p promised) next(l *clients.Line) promised {
 	return p
 }
 
-type monthKey struct{ month, provider, account, article string }
+type monthKey struct{ level, provider, account, month, article string }
 
 // sums are the columns of supplier_months.
 type sums struct {
 	lines, slipped, moves, slipDays, despatched, early, onTime, late3, late7, late8, daysLate, endedOrdered, endedShipped int64
 }
 
+// The levels of supplier_months: sums by account, by article, and by both.
+const (
+	levelAccount = "account"
+	levelArticle = "article"
+	levelBoth    = "both"
+)
+
 // month adds a line to its month, or removes it.
 func (c *counting) month(e *orderEvent, p promised, sign int64) {
-	key := monthKey{string(p.first)[:len("2006-01")], e.provider, e.account, p.article}
-	s := c.months[key]
+	month := string(p.first)[:len("2006-01")]
+	for _, key := range []monthKey{
+		{levelAccount, e.provider, e.account, month, ""}, {levelArticle, e.provider, "", month, p.article}, {levelBoth, e.provider, e.account, month, p.article},
+	} {
+		s := c.months[key]
+		s.add(p, sign)
+		c.months[key] = s
+	}
+}
+
+func (s *sums) add(p promised, sign int64) {
 	s.lines += sign
 	s.moves += sign * p.moves
 	if slip := int64(p.first.DaysUntil(p.last)); slip > 0 {
@@ -222,7 +238,6 @@ func (c *counting) month(e *orderEvent, p promised, sign int64) {
 			s.late8 += sign
 		}
 	}
-	c.months[key] = s
 }
 
 func (c *counting) addMonths() error {
@@ -230,7 +245,7 @@ func (c *counting) addMonths() error {
 		if s == (sums{}) {
 			continue
 		}
-		_, err := c.Exec(monthSQL, k.month, k.provider, k.account, k.article, s.lines, s.slipped, s.moves, s.slipDays, s.despatched,
+		_, err := c.Exec(monthSQL, k.level, k.provider, k.account, k.month, k.article, s.lines, s.slipped, s.moves, s.slipDays, s.despatched,
 			s.early, s.onTime, s.late3, s.late7, s.late8, s.daysLate, s.endedOrdered, s.endedShipped)
 		if err != nil {
 			return err
@@ -250,10 +265,10 @@ INSERT OR REPLACE INTO line_promises (provider, account, order_id, line_id, arti
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	monthSQL = `
-INSERT INTO supplier_months (month, provider, account, article_id, lines, slipped, moves, slip_days, despatched, early, on_time, late_1_3,
+INSERT INTO supplier_months (level, provider, account, month, article_id, lines, slipped, moves, slip_days, despatched, early, on_time, late_1_3,
        late_4_7, late_8, days_late, ended_ordered, ended_shipped)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (month, provider, account, article_id) DO UPDATE SET
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (level, provider, account, month, article_id) DO UPDATE SET
        lines = lines + excluded.lines, slipped = slipped + excluded.slipped, moves = moves + excluded.moves,
        slip_days = slip_days + excluded.slip_days, despatched = despatched + excluded.despatched, early = early + excluded.early,
        on_time = on_time + excluded.on_time, late_1_3 = late_1_3 + excluded.late_1_3, late_4_7 = late_4_7 + excluded.late_4_7,

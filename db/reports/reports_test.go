@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/clients/exchange"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
 	"orderbeat/db/queryplan"
@@ -17,8 +18,8 @@ import (
 
 func TestNoQueryReadsAWholeTable(t *testing.T) {
 	queryplan.Check(t, dbtest.Blank(t), reports.Queries(), queryplan.Exceptions{
-		Scan: []string{"orders", "orders, edge", "orders of an account", "orders of an account, edge", "orders by state", "orders by state, edge", "orders by number", "orders by number, edge", "order_events", "alerts", "outbox", "outbox counted"},
-		Sort: []string{"search", "promises", "suppliers by provider", "suppliers by account", "suppliers by article", "suppliers by month"},
+		Scan: []string{"orders", "orders, edge", "orders of an account", "orders of an account, edge", "orders by state", "orders by state, edge", "orders by number", "orders by number, edge", "order_events", "alerts", "outbox", "outbox counted", "exchanges", "exchanges, edge"},
+		Sort: []string{"search", "promises", "exchanges of a run", "exchanges of a run, edge", "suppliers by provider", "suppliers by account", "suppliers by article", "suppliers by month"},
 	})
 }
 
@@ -173,5 +174,46 @@ func TestTimelineAndCounts(t *testing.T) {
 	points, sum, err := r.Activity(t.Context(), dbtest.Noon.Add(-time.Hour), dbtest.Noon.Add(2*time.Hour))
 	if err != nil || len(points) != 12 || sum.Changes != 2 || points[4].Changes != 1 || points[8].Changes != 1 {
 		t.Errorf("got %+v, %+v, %v, want two changes an hour apart", points, sum, err)
+	}
+}
+
+func TestExchangePages(t *testing.T) {
+	d := dbtest.Open(t)
+	r := d.Reports()
+	_, list := dbtest.Start(t, d, 1)
+	o := dbtest.Succeeded(list[0], dbtest.Noon)
+	for _, code := range []string{"", "unavailable", ""} {
+		o.Exchanges = append(o.Exchanges, exchange.Exchange{Op: "orders", Method: "GET", URL: "https://api.test/", Status: 200, StartedAt: dbtest.Noon, Code: code})
+	}
+	dbtest.Commit(t, d, o)
+	for name, test := range map[string]struct {
+		filter reports.ExchangeFilter
+		want   int
+	}{
+		"all":                 {reports.ExchangeFilter{}, 3},
+		"of the job":          {reports.ExchangeFilter{JobID: list[0].ID, Provider: "michelin"}, 3},
+		"of the run":          {reports.ExchangeFilter{RunID: list[0].RunID}, 3},
+		"failed":              {reports.ExchangeFilter{Failed: true, Account: list[0].Account}, 1},
+		"of another provider": {reports.ExchangeFilter{Provider: "ptv"}, 0},
+	} {
+		got := 0
+		for f := test.filter; ; {
+			f.Limit = 1
+			page, before, _, err := r.Exchanges(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += len(page)
+			if f.Before = before; before == 0 {
+				break
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: got %d, want %d", name, got, test.want)
+		}
+	}
+	advance(t, r)
+	if _, sum, err := r.Activity(t.Context(), dbtest.Noon, dbtest.Noon.Add(time.Hour)); err != nil || sum.Calls != 3 || sum.Errors != 1 {
+		t.Errorf("got %+v, %v, want three calls, one failed", sum, err)
 	}
 }

@@ -110,9 +110,19 @@ func (f SupplierFilter) query() (string, []any, error) {
 		order = "4 DESC, 1"
 	}
 	var w sqlite.Where
-	w.And("month >= ?", f.From)
-	w.Add("provider = ?", f.Provider)
+	switch {
+	case f.By != "article":
+		w.And("level = ?", levelAccount)
+	case f.Account == "":
+		w.And("level = ? AND account = ''", levelArticle)
+	default:
+		w.And("level = ?", levelBoth)
+	}
+	if w.Add("provider = ?", f.Provider); f.Provider == "" {
+		w.And("provider IN (SELECT DISTINCT provider FROM supplier_months WHERE level = 'account')")
+	}
 	w.Add("account = ?", f.Account)
+	w.And("month >= ?", f.From)
 	query := "SELECT " + strings.Join(shown, ", ") + `, sum(lines), sum(slipped), sum(moves), sum(slip_days), sum(despatched), sum(early), sum(on_time),
        sum(late_1_3), sum(late_4_7), sum(late_8), sum(days_late), sum(ended_ordered), sum(ended_shipped)
   FROM supplier_months` + w.SQL() + " GROUP BY " + strings.Join(columns, ", ") + " HAVING sum(lines) > 0 ORDER BY " + order + " LIMIT ?"

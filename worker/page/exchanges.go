@@ -6,25 +6,32 @@ import (
 
 	"orderbeat/clients/exchange"
 	"orderbeat/db/exchanges"
+	"orderbeat/db/reports"
 )
 
 type exchangesBody struct {
 	Provider, Account, RunID, JobID string
 	Failed                          bool
 	Choices                         choices
-	Exchanges                       []exchanges.ExchangeRow
+	Exchanges                       []reports.ExchangeRow
+	Searched                        int
+	Next                            string
 }
 
 // exchanges lists recorded exchanges, the latest first.
 func (p *Page) exchanges(rw http.ResponseWriter, r *http.Request) error {
 	get := r.URL.Query().Get
 	b := exchangesBody{Provider: get("provider"), Account: get("account"), RunID: get("run"), JobID: get("job"), Failed: get("failed") != "", Choices: choicesOf(p.Providers)}
+	before, _ := strconv.ParseInt(get("before"), 10, 64) // 0 for none, and for what is no number
 	var err error
-	b.Exchanges, err = p.Store.Exchanges(r.Context(), exchanges.ExchangeFilter{
-		Provider: b.Provider, Account: b.Account, RunID: b.RunID, JobID: b.JobID, Failed: b.Failed, Limit: 2 * maxRows,
+	b.Exchanges, before, b.Searched, err = p.Store.Reports().Exchanges(r.Context(), reports.ExchangeFilter{
+		Provider: b.Provider, Account: b.Account, RunID: b.RunID, JobID: b.JobID, Failed: b.Failed, Before: before, Limit: maxRows,
 	})
 	if err != nil {
 		return err
+	}
+	if before > 0 {
+		b.Next = query("/ui/exchanges", "provider", b.Provider, "account", b.Account, "run", b.RunID, "job", b.JobID, "failed", get("failed"), "before", before)
 	}
 	return p.show(rw, r, http.StatusOK, "exchanges.html", "exchanges", "Exchanges", b)
 }

@@ -25,7 +25,6 @@ type Store interface {
 	Order(ctx context.Context, provider, account, orderID string) (orders.StoredOrder, bool, error)
 	Documents(ctx context.Context, provider, account, orderID string) (documents.OrderDocuments, error)
 	RunJobs(ctx context.Context, runID string) ([]runs.JobRow, error)
-	Exchanges(ctx context.Context, f exchanges.ExchangeFilter) ([]exchanges.ExchangeRow, error)
 	Exchange(ctx context.Context, id int64) (exchanges.ExchangeRow, exchange.Exchange, bool, error)
 	Alerts(ctx context.Context, raisedOnly bool) ([]alerts.Alert, error)
 	Reports() *reports.Reports

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"slices"
 
-	"orderbeat/db/exchanges"
+	"orderbeat/db/reports"
 	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
@@ -110,7 +110,7 @@ func (p *Page) jobs(rw http.ResponseWriter, r *http.Request) error {
 
 type jobBody struct {
 	Job       runs.JobRow
-	Exchanges []exchanges.ExchangeRow
+	Exchanges []reports.ExchangeRow
 	Retry     bool
 }
 
@@ -120,7 +120,7 @@ func (p *Page) job(rw http.ResponseWriter, r *http.Request) error {
 	if err := p.Call(r.Context(), "jobs.get", api.JobID{JobID: r.URL.Query().Get("id")}, &reply); err != nil {
 		return err
 	}
-	exchanges, err := p.Store.Exchanges(r.Context(), exchanges.ExchangeFilter{JobID: reply.Job.JobID, Limit: 4 * maxRows})
+	exchanges, _, _, err := p.Store.Reports().Exchanges(r.Context(), reports.ExchangeFilter{JobID: reply.Job.JobID, Limit: 4 * maxRows})
 	if err != nil {
 		return err
 	}
