@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/worker/contracttest"
 )
 
 // snippet is a fenced block of a document.
@@ -139,6 +140,9 @@ func checkTOML(t *testing.T, s snippet, all []snippet) {
 	}
 	if status := run(t.Context(), []string{"--config", path, "check"}, secret, &stdout, &stderr); status != cli.Done {
 		t.Errorf("%s: got exit status %d\n%s%s", s, status, stdout.String(), stderr.String())
+	}
+	if err := contracttest.CheckConfig([]byte(s.text + text)); err != nil {
+		t.Errorf("%s: %v", s, err)
 	}
 }
 

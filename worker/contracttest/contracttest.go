@@ -4,10 +4,12 @@ package contracttest
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/pelletier/go-toml/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"orderbeat/docs"
@@ -99,6 +101,19 @@ func Reply(tb testing.TB, endpoint string, failed bool, body []byte) {
 		anchor = "error"
 	}
 	Valid(tb, docs.APISchema+"#"+anchor, body)
+}
+
+// CheckConfig returns why a configuration file does not match its schema.
+func CheckConfig(text []byte) error {
+	var values map[string]any
+	if err := toml.Unmarshal(text, &values); err != nil {
+		return err
+	}
+	document, err := json.Marshal(values)
+	if err != nil {
+		return err
+	}
+	return Check(docs.ConfigSchema, document)
 }
 
 // Event is [Valid] for a published message of a CloudEvents type.

@@ -1,16 +1,12 @@
 package contract_test
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/pelletier/go-toml/v2"
-
-	"orderbeat/docs"
 	"orderbeat/worker/contracttest"
 )
 
@@ -24,31 +20,17 @@ func shipped(t *testing.T) string {
 	return string(text)
 }
 
-// checkTOML validates a configuration file.
-func checkTOML(t *testing.T, text string) error {
-	t.Helper()
-	var values map[string]any
-	if err := toml.Unmarshal([]byte(text), &values); err != nil {
-		t.Fatal(err)
-	}
-	document, err := json.Marshal(values)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return contracttest.Check(docs.ConfigSchema, document)
-}
-
 func TestShippedConfigurationMatchesItsSchema(t *testing.T) {
 	text := shipped(t)
-	if err := checkTOML(t, text); err != nil {
+	if err := contracttest.CheckConfig([]byte(text)); err != nil {
 		t.Errorf("as shipped: %v", err)
 	}
 	all := regexp.MustCompile(`(?m)^#([^ #:])`).ReplaceAllString(text, "$1") // as the file says
-	if err := checkTOML(t, all); err != nil {
+	if err := contracttest.CheckConfig([]byte(all)); err != nil {
 		t.Errorf("with all providers: %v", err)
 	}
 	keys := regexp.MustCompile(`(?m)^# (\w+ +=|\w+ = )`).ReplaceAllString(text, "$1")
-	if err := checkTOML(t, keys); err != nil {
+	if err := contracttest.CheckConfig([]byte(keys)); err != nil {
 		t.Errorf("with all keys: %v", err)
 	}
 }
@@ -70,7 +52,7 @@ func TestWrongConfigurationsAreRejected(t *testing.T) {
 			if wrong == shipped(t) {
 				t.Fatalf("config.toml has no %s", c.old)
 			}
-			if checkTOML(t, wrong) == nil {
+			if contracttest.CheckConfig([]byte(wrong)) == nil {
 				t.Errorf("accepted %s instead of %s", c.new, c.old)
 			}
 		})
