@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"orderbeat/clients"
@@ -191,22 +192,13 @@ func (w *walk) bound(ascending, descending string, key []any) {
 	if w.descending {
 		compare = descending
 	}
-	marks := "?"
-	for range w.key[1:] {
-		marks += ", ?"
-	}
+	marks := "?" + strings.Repeat(", ?", len(w.key)-1)
 	w.within.And("("+w.columns("")+") "+compare+" ("+marks+")", key...)
 }
 
 // columns lists the key, with a direction after each column.
-func (w *walk) columns(direction string) (list string) {
-	for i, c := range w.key {
-		if i > 0 {
-			list += ", "
-		}
-		list += c + direction
-	}
-	return list
+func (w *walk) columns(direction string) string {
+	return strings.Join(w.key, direction+", ") + direction
 }
 
 func (w *walk) ordered() string {

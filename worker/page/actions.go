@@ -3,7 +3,6 @@ package page
 import (
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -161,10 +160,4 @@ func withNotice(address, name string) string {
 	q.Set("done", name)
 	u.RawQuery = q.Encode()
 	return u.String()
-}
-
-// isNotFound reports whether an operation did not find its object.
-func isNotFound(err error) bool {
-	e, ok := errors.AsType[*api.Error](err)
-	return ok && e.Status == http.StatusNotFound
 }

@@ -139,7 +139,12 @@ func (l *live) serve(rw http.ResponseWriter, r *http.Request) {
 	}
 	end := time.NewTimer(streamLife)
 	defer end.Stop()
-	for err := send("retry: 5000\n\n"); err == nil; {
+	// The server's limit is for the request, which has been read: without this it would end the stream.
+	err := control.SetReadDeadline(time.Time{})
+	if err == nil {
+		err = send("retry: 5000\n\n")
+	}
+	for err == nil {
 		select {
 		case _, ok := <-stream:
 			if !ok {

@@ -196,23 +196,35 @@ func amounts(a clients.Amounts) string {
 	return dash(strings.Join(parts, ", "))
 }
 
-// promisePlot plots how the promised dates moved, nil if there is nothing to plot.
+// promisePlot plots how the promised dates moved, nil if there is nothing to plot. A promise holds until
+// the next revision.
 func promisePlot(promises []reports.Promise) *plot {
-	pl := &plot{Name: "promise", Title: "Promised dates over time", Dates: true, Steps: true, Series: []series{{Label: "earliest open promise", Color: 1}, {Label: "latest promise", Color: 2}}}
+	pl := &plot{
+		Name: "promise", Title: "Promised dates over time", Dates: true,
+		Series: []series{{Label: "earliest open promise", Color: 1}, {Label: "latest promise", Color: 2}},
+	}
+	point := func(at int64, p reports.Promise) {
+		pl.X = append(pl.X, at)
+		pl.Series[0].Y = append(pl.Series[0].Y, dateValue(p.Earliest))
+		pl.Series[1].Y = append(pl.Series[1].Y, dateValue(p.Latest))
+	}
 	known := false
-	for _, pr := range promises {
-		pl.X = append(pl.X, pr.ObservedAt.Unix())
-		pl.Series[0].Y = append(pl.Series[0].Y, dateValue(pr.Earliest))
-		pl.Series[1].Y = append(pl.Series[1].Y, dateValue(pr.Latest))
-		known = known || pr.Latest != ""
+	for i, p := range promises {
+		at := p.ObservedAt.Unix()
+		if i > 0 && at > pl.X[len(pl.X)-1]+1 {
+			point(at-1, promises[i-1])
+		}
+		if i == 0 || at > pl.X[len(pl.X)-1] {
+			point(at, p)
+		}
+		known = known || p.Latest != ""
 	}
 	if !known {
 		return nil
 	}
-	last := len(promises) - 1
-	pl.X = append(pl.X, time.Now().Unix()) // the last promise holds until now
-	pl.Series[0].Y = append(pl.Series[0].Y, dateValue(promises[last].Earliest))
-	pl.Series[1].Y = append(pl.Series[1].Y, dateValue(promises[last].Latest))
+	if now := time.Now().Unix(); now > pl.X[len(pl.X)-1] {
+		point(now, promises[len(promises)-1])
+	}
 	return pl
 }
 

@@ -14,7 +14,6 @@ type plot struct {
 	X      []int64  `json:"x"` // Unix seconds
 	Series []series `json:"series"`
 	Dates  bool     `json:"dates,omitempty"` // values are days, as Unix seconds
-	Steps  bool     `json:"steps,omitempty"` // a value holds until the next one
 	Bars   bool     `json:"bars,omitempty"`
 	Months bool     `json:"months,omitempty"` // X has the first days of months
 	// Summary says in words what the plot shows.

@@ -25,7 +25,7 @@
       scales: { y: data.dates ? { range: (u, min, max) => [min - 3 * 86400, max + 3 * 86400] } : { range: (u, min, max) => [0, Math.max(1, max * 1.1)] } },
       axes: [
         data.months ? { ...axis, space: 60, splits: () => data.x, values: (u, splits) => splits.map(v => day(v).slice(0, 7)) } : { ...axis, values: [[86400, "{MM}-{DD}", null, null, null, null, null, null, 1], [60, "{HH}:{mm}", "\n{MM}-{DD}", null, null, null, null, null, 1], [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1]] },
-        { ...axis, space: 28, size: data.dates ? 76 : 52, values: data.dates ? (u, splits) => splits.map(day) : (u, splits) => splits.map(v => v.toLocaleString("en")) },
+        { ...axis, space: 22, size: data.dates ? 76 : 52, values: data.dates ? (u, splits) => splits.map(day) : (u, splits) => splits.map(v => v.toLocaleString("en")) },
       ],
       series: [
         { label: data.months ? "Month" : "Time", value: (u, v) => v == null ? "–" : data.months ? day(v).slice(0, 7) : new Date(v * 1000).toISOString().slice(0, 16).replace("T", " ") },
@@ -33,8 +33,8 @@
           width: 1.5,
           label: s.label, value, stroke: style("--series-" + s.color), spanGaps: false,
           fill: data.bars ? style("--series-" + s.color) : undefined,
-          paths: data.steps ? uPlot.paths.stepped({ align: 1 }) : data.bars ? uPlot.paths.bars({ size: [0.7, 12], align: 1 }) : undefined,
-          points: { show: (data.steps || data.months) && data.x.length < 60, size: 5 },
+          paths: data.bars ? uPlot.paths.bars({ size: [0.7, 12], align: 1 }) : undefined,
+          points: { show: Boolean(data.months), size: 5 },
         })),
       ],
     };
