@@ -21,10 +21,12 @@ type Config struct {
 	Place       string // where the database is, for display
 	Providers   []Provider
 	Schedules   []Schedule
-	Concurrency int           // concurrent jobs in this process
-	Drain       time.Duration // how long jobs in flight may take during a shutdown
-	Stopping    func()        // called once when a shutdown starts; may be nil
-	QueueAlert  time.Duration // how long a job may wait in the queue before an alert is raised; 0 is no limit
+	Concurrency int               // concurrent jobs in this process
+	Drain       time.Duration     // how long jobs in flight may take during a shutdown
+	Started     func()            // called once, if not nil, when this worker may begin to lead or to stand by
+	Leading     func(page string) // called once, if not nil, when this worker leads; with the address of its page, "" without one
+	Stopping    func()            // called once when a shutdown starts; may be nil
+	QueueAlert  time.Duration     // how long a job may wait in the queue before an alert is raised; 0 is no limit
 	Web         web.Config
 	Tokens      *seal.Store // stores the providers' tokens
 	OnlyChanges bool        // order messages have only what changed

@@ -175,6 +175,9 @@ func Run(ctx context.Context, c Config) error {
 		})
 	}
 
+	if c.Started != nil {
+		c.Started()
+	}
 	taking.Go(func() error {
 		before, held := lease.Acquire(taken)
 		if !held {
@@ -215,6 +218,9 @@ func Run(ctx context.Context, c Config) error {
 		})
 		taking.Go(func() error { return endpoints.Run(taken) })
 		c.Log.Info("orderbeat is running", "nats", conn.URL, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
+		if c.Leading != nil {
+			c.Leading(webURL)
+		}
 		return nil
 	})
 

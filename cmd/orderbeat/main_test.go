@@ -122,7 +122,7 @@ org = "10030/MMD"
 		{"no time", []string{"orders", "--since", "ago"}, cli.Usage, `--since: "ago" is neither a duration`},
 		{"no limit", []string{"orders", "--limit", "0"}, cli.Usage, "--limit must be at least 1, got 0"},
 		{"no state", []string{"runs", "--state", "waiting"}, cli.Usage, `--state: "waiting" is not one of queued`},
-		{"no configuration", []string{"check"}, cli.Usage, "use --config or ORDERBEAT_CONFIG"},
+		{"no configuration", []string{"check"}, cli.Usage, "`orderbeat init` writes one that works"},
 		{"a named configuration that is not there", []string{"check", "--config", "x.toml"}, cli.Usage, "x.toml: cannot read the configuration"},
 		{"a wrong configuration", []string{"check", "--config", bad}, cli.Usage, `:2:1: db.pth: unknown key; did you mean "path"?`},
 		{"a wrong configuration of a worker", []string{"run", "--config", bad}, cli.Usage, `:2:1: db.pth: unknown key; did you mean "path"?`},

@@ -15,6 +15,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli/sandbox"
 	"orderbeat/cmd/orderbeat/cli/schedules"
 	"orderbeat/cmd/orderbeat/cli/schema"
+	"orderbeat/cmd/orderbeat/cli/setup"
 	"orderbeat/cmd/orderbeat/cli/status"
 )
 
@@ -27,7 +28,8 @@ changes, stores orders with their history in SQLite, and publishes changes to NA
 
 Exit status: 0 done, 1 failed, 2 usage or configuration error, 3 partly done, 4 stopped
 while jobs were running.`,
-		Example: `  orderbeat check                        check the configuration, show what would run
+		Example: `  orderbeat init                         write a configuration to start from
+  orderbeat check                        check the configuration, show what would run
   orderbeat run                          run the worker
   orderbeat status                       what is wrong now and what to do
   orderbeat sync michelin                sync now, show progress
@@ -40,7 +42,7 @@ while jobs were running.`,
 		SilenceUsage:  true,
 		Version:       readBuild().Version,
 	}
-	root.PersistentFlags().StringVar(&a.ConfigPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml)")
+	root.PersistentFlags().StringVar(&a.ConfigPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml, else /etc/orderbeat/config.toml)")
 	wide := root.PersistentFlags().Bool("wide", false, "do not shorten tables to the width of the terminal")
 	root.PersistentPreRun = func(*cobra.Command, []string) {
 		if *wide {
@@ -48,6 +50,7 @@ while jobs were running.`,
 		}
 	}
 	root.AddCommand(
+		setup.Command(a),
 		runCommand(a),
 		status.Command(a),
 		status.AlertsCommand(a),
@@ -73,6 +76,7 @@ while jobs were running.`,
 		schema.Command(a),
 		diagnostics.HealthCommand(a),
 		versionCommand(a),
+		manCommand(root),
 	)
 	return root
 }

@@ -47,10 +47,12 @@ let your service manager restart it, as a standby.`,
 				return err
 			}
 			log := newLog(a.RawStderr, conf.Log, conf.Mask)
+			manager := newServiceManager(conf.Worker.Drain+overtime, log)
+			defer manager.close()
 			var logging sync.WaitGroup
 			ended := make(chan struct{})
 			logging.Go(func() { logSignals(signals, ended, log) })
-			err = workUntil(c.Context(), conf, log)
+			err = workUntil(c.Context(), conf, hooks{manager: manager, greet: greeting(a, conf)}, log)
 			close(ended)
 			logging.Wait()
 			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -64,14 +66,33 @@ let your service manager restart it, as a standby.`,
 	}
 }
 
+// hooks are called as the worker starts and stops.
+type hooks struct {
+	manager  *serviceManager
+	greet    func(page string) // nil where there is no terminal
+	stopping func()
+}
+
+// leading is called when the worker leads, with the address of its page.
+func (h hooks) leading(page string) {
+	h.manager.leading()
+	if h.greet != nil {
+		h.greet(page)
+	}
+}
+
 // overtime is how long after worker.drain the process exits, whatever still runs.
 const overtime = 4500 * time.Millisecond
 
 // workUntil runs the worker. It returns at most overtime after worker.drain has passed, even
 // if a provider call or a transaction does not end.
-func workUntil(ctx context.Context, c *config.Config, log *slog.Logger) error {
+func workUntil(ctx context.Context, c *config.Config, h hooks, log *slog.Logger) error {
 	stopping, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- work(ctx, c, log, sync.OnceFunc(func() { close(stopping) })) }()
+	h.stopping = sync.OnceFunc(func() {
+		h.manager.stopping()
+		close(stopping)
+	})
+	go func() { ended <- work(ctx, c, h, log) }()
 	var err error
 	select {
 	case err = <-ended:
@@ -99,7 +120,7 @@ func await(ended <-chan error, patience time.Duration) error {
 
 // work opens what the worker needs and runs it. It is one straight line on purpose: what is
 // opened first is closed last.
-func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func()) (err error) {
+func work(ctx context.Context, c *config.Config, h hooks, log *slog.Logger) (err error) {
 	memory.Limit(log)
 	unlock, err := lock.Acquire(c.DB.Path)
 	if err != nil {
@@ -164,7 +185,7 @@ func work(ctx context.Context, c *config.Config, log *slog.Logger, stopping func
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: schedules,
-		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Stopping: stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,
+		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,
 		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Version: version, Mask: c.Mask, Log: log,
 	})
 }

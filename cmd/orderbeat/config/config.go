@@ -87,8 +87,11 @@ type file struct {
 	Schedules []scheduleSection `toml:"schedules"`
 }
 
+// installed is where packages put the configuration.
+const installed = "/etc/orderbeat/config.toml"
+
 // Find returns the path of the configuration file: named, else $ORDERBEAT_CONFIG, else
-// config.toml in the working directory.
+// config.toml in the working directory, else the installed one.
 func Find(named string, getenv func(string) string) (string, error) {
 	const usual = "config.toml"
 	if named != "" {
@@ -97,12 +100,15 @@ func Find(named string, getenv func(string) string) (string, error) {
 	if path := getenv("ORDERBEAT_CONFIG"); path != "" {
 		return path, nil
 	}
-	if _, err := os.Stat(usual); errors.Is(err, fs.ErrNotExist) {
-		here, _ := filepath.Abs(".")
-		return "", &tomlfile.Error{File: usual, Message: fmt.Sprintf(
-			"not found in %s: use --config or ORDERBEAT_CONFIG, or copy the config.toml of the source tree, which works unchanged", here)}
+	if _, err := os.Stat(usual); !errors.Is(err, fs.ErrNotExist) {
+		return usual, nil
 	}
-	return usual, nil
+	if _, err := os.Stat(installed); err == nil {
+		return installed, nil
+	}
+	here, _ := filepath.Abs(".")
+	return "", &tomlfile.Error{File: usual, Message: fmt.Sprintf(
+		"not found in %s: `orderbeat init` writes one that works; for another file use --config or ORDERBEAT_CONFIG", here)}
 }
 
 // Load reads and checks the file at path. kinds are the kinds of providers; each provider is

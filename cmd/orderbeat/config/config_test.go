@@ -228,7 +228,7 @@ func TestLoadPartIgnoresErrorsElsewhere(t *testing.T) {
 func TestFind(t *testing.T) {
 	t.Chdir(t.TempDir())
 	_, err := config.Find("", env())
-	if err == nil || !strings.Contains(err.Error(), "--config or ORDERBEAT_CONFIG") {
+	if err == nil || !strings.Contains(err.Error(), "`orderbeat init` writes one") {
 		t.Errorf("nowhere: got %v, want how to name one", err)
 	}
 	if err := os.WriteFile("config.toml", nil, 0o600); err != nil {

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+)
+
+// serviceManager notifies systemd of the state of this process (sd_notify), and of its being
+// alive if the unit has a watchdog. Without systemd it does nothing.
+type serviceManager struct {
+	log     *slog.Logger
+	stop    time.Duration // how long a shutdown may take
+	ended   chan struct{}
+	pinging sync.WaitGroup
+}
+
+// newServiceManager starts the watchdog's pings, if the unit has one; call close.
+func newServiceManager(stop time.Duration, log *slog.Logger) *serviceManager {
+	m := &serviceManager{log: log, stop: stop, ended: make(chan struct{})}
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("systemd's watchdog is not served", "err", err)
+	}
+	if interval > 0 {
+		m.pinging.Go(func() { m.ping(interval / 2) })
+	}
+	return m
+}
+
+// ping notifies the watchdog until close, also during a shutdown, which worker.drain bounds.
+func (m *serviceManager) ping(every time.Duration) {
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	for {
+		m.notify(daemon.SdNotifyWatchdog)
+		select {
+		case <-ticks.C:
+		case <-m.ended:
+			return
+		}
+	}
+}
+
+func (m *serviceManager) close() {
+	close(m.ended)
+	m.pinging.Wait()
+}
+
+// started reports that the service is up: it leads or stands by from here.
+func (m *serviceManager) started() { m.notify(daemon.SdNotifyReady + "\nSTATUS=waits to lead") }
+
+func (m *serviceManager) leading() { m.notify("STATUS=leads: runs schedules and jobs") }
+
+// stopping also extends the unit's TimeoutStopSec to what worker.drain allows.
+func (m *serviceManager) stopping() {
+	m.notify(fmt.Sprintf("%s\nSTATUS=finishes running jobs\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, (m.stop + time.Second).Microseconds()))
+}
+
+func (m *serviceManager) notify(state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		m.log.Warn("failed to notify systemd", "err", err)
+	}
+}
