@@ -57,8 +57,8 @@ func TestErrorTextsAreForCallers(t *testing.T) {
 			check(e.Name+" "+body, b.request(e.Name, body, nil))
 		}
 		valid := map[string]string{"provider": `"michelin"`, "account": `"detroit"`, "order_id": `"SO1"`, "kind": `"check"`, "run_id": `"R"`, "job_id": `"J"`, "name": `"N"`}
-		for i := range reflect.TypeOf(e.Request).NumField() {
-			member, _, _ := strings.Cut(reflect.TypeOf(e.Request).Field(i).Tag.Get("json"), ",")
+		for f := range reflect.TypeOf(e.Request).Fields() {
+			member, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			for _, v := range wrongValues {
 				fields := []string{fmt.Sprintf("%q: %s", member, v)}
 				for _, name := range e.Required {

@@ -3,6 +3,7 @@ package relay
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"orderbeat/db/outbox"
 )
@@ -72,12 +73,13 @@ func differing(before, after []json.RawMessage) (gone, added []json.RawMessage) 
 			gone = append(gone, e)
 		}
 	}
-	for i := len(after) - 1; i >= 0; i-- { // of equal elements the last ones are new
-		if key := string(bytes.TrimSpace(after[i])); left[key] > 0 {
+	for _, e := range slices.Backward(after) { // of equal elements the last ones are new
+		if key := string(bytes.TrimSpace(e)); left[key] > 0 {
 			left[key]--
-			added = append([]json.RawMessage{after[i]}, added...)
+			added = append(added, e)
 		}
 	}
+	slices.Reverse(added)
 	return gone, added
 }
 

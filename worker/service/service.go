@@ -270,8 +270,8 @@ func (r *request) decode(v any) error {
 // membersOf lists the members of a request for a hint.
 func membersOf(t reflect.Type) string {
 	names := make([]string, 0, t.NumField())
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		names = append(names, name)
 	}
 	if len(names) == 0 {
