@@ -69,7 +69,8 @@ for name in "${names[@]}"; do
 	[ -z "$twice" ] || { echo "applied twice: $twice"; exit 1; }
 done
 
-reference=$("$orderbeat" orders --limit 1 --json | grep -o '"reference": *"[^"]*"' | head -n 1 | cut -d '"' -f 4)
+"$orderbeat" orders --limit 50 --json >"$dir/orders.json" 2>/dev/null
+reference=$(sed -n 's/.*"reference": *"\([^"]*\)".*/\1/p' "$dir/orders.json" | sed -n 1p) # some have none
 for command in "$dir/example where" "node typescript/build/where.js" "shell/orderbeat.sh where"; do
 	case $command in
 	node*) [ -e typescript/build/where.js ] || continue ;;
