@@ -11,7 +11,7 @@ import (
 
 // endInterrupted cancels the live runs of an earlier process.
 func (d *DB) endInterrupted(ctx context.Context) error {
-	interrupted, err := d.runStore.Interrupted(ctx)
+	interrupted, err := d.Interrupted(ctx)
 	if err != nil {
 		return err
 	}

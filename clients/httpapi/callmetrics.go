@@ -32,7 +32,7 @@ func withOperation(ctx context.Context, op string) context.Context {
 func (l *limited) observe(ctx context.Context, began time.Time, status int, err error) {
 	class := strconv.Itoa(status/100) + "xx"
 	switch {
-	case ctx.Err() == context.Canceled: //nolint:errorlint // it is never wrapped
+	case ctx.Err() == context.Canceled:
 		return
 	case isTimeout(err):
 		class = "timeout"

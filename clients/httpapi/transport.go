@@ -72,7 +72,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	note(ctx, resp, began)
 	resp.Body = &timedBody{
 		ReadCloser: resp.Body, timeUp: func(err error) error { return l.timeUp(ctx, began, err) },
-		end: func(err error) {
+		end: func(err error) { //nolint:contextcheck // the request has it
 			l.observe(req.Context(), began, resp.StatusCode, err)
 			cancel()
 		},

@@ -50,6 +50,7 @@ INSERT INTO exchanges (run_id, job_id, provider, account, op, method, url, statu
        attempt, detail, upto, response_gzip)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce((` + UptoSQL + `), 0) + ?, ?)`
 
+	// UptoSQL selects the size of all exchanges ever recorded, up to the last one.
 	UptoSQL = `SELECT upto FROM exchanges WHERE exchange_id = (SELECT max(exchange_id) FROM exchanges)`
 )
 

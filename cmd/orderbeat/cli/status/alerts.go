@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -82,12 +83,8 @@ func printAlerts(a *cli.App, list []alerts.Alert, o alertOptions) error {
 
 // printAlert prints what is wrong, and below it what to do.
 func printAlert(w io.Writer, alert alerts.Alert) {
-	subject := alert.Provider
-	for _, part := range []string{alert.Account, alert.User} {
-		if part != "" {
-			subject += "/" + part
-		}
-	}
+	names := slices.DeleteFunc([]string{alert.Provider, alert.Account, alert.User}, func(s string) bool { return s == "" })
+	subject := strings.Join(names, "/")
 	fmt.Fprintf(w, "%s  %-8s  %s  %s: %s\n", cli.Minute(alert.Since), alert.State, alert.Code, cli.Plain(subject), cli.Plain(alert.Message))
 	for _, line := range []string{alert.Hint, alert.Link} {
 		if line != "" {
