@@ -131,22 +131,6 @@ type Migrated struct {
 	To   int64 `json:"to"`
 }
 
-// Migrate creates the database or migrates its schema, as [Open] does.
-func Migrate(ctx context.Context, o Options) (m Migrated, err error) {
-	if m.From, err = Version(ctx, o.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return m, err
-	}
-	d, err := Open(ctx, o)
-	if err != nil {
-		return m, err
-	}
-	if err := d.Close(); err != nil {
-		return m, err
-	}
-	m.To, err = Version(ctx, o.Path)
-	return m, err
-}
-
 // Version returns the schema version of the database at path.
 func Version(ctx context.Context, path string) (int64, error) {
 	if err := exists(path); err != nil {
