@@ -256,8 +256,8 @@ func TestTourWorks(t *testing.T) {
 func (p *program) follow(s snippet, file *sql.DB, line string) (kind string) {
 	p.t.Helper()
 	if args, ok := orderbeatArgs(line); ok {
-		if args[0] == "run" {
-			return "run" // it does
+		if args[0] == "run" || args[0] == "init" {
+			return args[0] // it does, and there is a configuration
 		}
 		if r := do(p.t, append([]string{"--config", p.config}, args...)...); r.status != cli.Done || r.stdout == "" {
 			p.t.Errorf("%s: %s: got exit status %d and %q, %s", s, line, r.status, r.stdout, r.stderr)
