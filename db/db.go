@@ -24,6 +24,7 @@ import (
 	"orderbeat/db/documents"
 	"orderbeat/db/exchanges"
 	"orderbeat/db/jobqueue"
+	"orderbeat/db/notifications"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
@@ -84,7 +85,8 @@ type DB struct {
 	*exchangeStore
 	*scheduleStore
 	*retentionStore
-	tokens *tokens.Store
+	notifications *notifications.Store
+	tokens        *tokens.Store
 }
 
 // The stores of a database: embedded fields need names that differ.
@@ -111,6 +113,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		documentStore:  documents.New(data),
 		exchangeStore:  exchanges.New(data),
 		retentionStore: newRetentionStore(data),
+		notifications:  notifications.New(data),
 		tokens:         tokens.New(file),
 	}
 	d.unpublishableStore = unpublishable.New(data, d.alertStore)
@@ -219,6 +222,9 @@ func Restore(ctx context.Context, from, path string) (sqlite.Restored, error) {
 // It stores Token unchanged and rejects a row with Refresh, which would be stored in plain text: wrap
 // it with [seal.New].
 func (d *DB) Tokens() auth.Store { return d.tokens }
+
+// Notifications returns the notifications that targets are still to receive.
+func (d *DB) Notifications() *notifications.Store { return d.notifications }
 
 // Credentials returns every credential without its tokens and fingerprint, sorted by provider, user and
 // key, for [auth.StatusOf].

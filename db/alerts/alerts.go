@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/notifications"
 	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 )
@@ -252,9 +253,13 @@ UPDATE alerts SET state = 'resolved', resolved_at = ?
    AND kind = ?
 RETURNING ` + alertColumns
 
-// enqueueAlert puts the message of a raised or resolved alert into the outbox. The message id
-// consists of the row id and the state, so that each change is published once.
+// enqueueAlert puts the message of a raised or resolved alert into the outbox, and notifications of it
+// into the queues of their targets. The message id consists of the row id and the state, so that each
+// change is published once.
 func (t Tx) enqueueAlert(a *Alert, at time.Time, traceparent string) error {
+	if err := notifications.Enqueue(t.Tx, a.id, time.Now()); err != nil {
+		return err
+	}
 	body, err := sqlite.EncodeJSON(a)
 	if err != nil {
 		return err

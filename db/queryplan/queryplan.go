@@ -33,9 +33,9 @@ type Exceptions struct {
 var (
 	// Few rows are open.
 	few = regexp.MustCompile(`^SCAN .* INDEX (orders_open|alerts_raised)\b`)
-	// Always small: one row per account, lists in the arguments (json_each, j), rows of a bounded subquery, schedule names (s), messages set aside,
+	// Always small: one row per account, lists in the arguments (json_each, j), rows of a bounded subquery, schedule names (s), messages set aside, targets,
 	// and the outbox (b), because pruning waits while it is large.
-	small = regexp.MustCompile(`^SCAN (responses|json_each|j VIRTUAL TABLE|CONSTANT ROW|s|b|unpublishable|\(subquery-\d+\))( |$)`)
+	small = regexp.MustCompile(`^SCAN (responses|json_each|j VIRTUAL TABLE|CONSTANT ROW|s|b|unpublishable|notification_targets|\(subquery-\d+\))( |$)`)
 )
 
 // Check checks the plan of each query in the database at path.
