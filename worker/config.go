@@ -9,6 +9,7 @@ import (
 	"orderbeat/clients/memory"
 	"orderbeat/db"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/notifier"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/web"
 )
@@ -31,6 +32,7 @@ type Config struct {
 	Tokens      *seal.Store // stores the providers' tokens
 	OnlyChanges bool        // order messages have only what changed
 	Retention   db.Retention
+	Notify      []notifier.Target // targets of alerts besides NATS
 	Version     string
 	Memory      *memory.Pool // shared by all attempts; nil uses the process's memory limit
 	Mask        *mask.Set    // secrets that are masked in replies and pages
@@ -42,6 +44,7 @@ type Config struct {
 type Intervals struct {
 	Streams   time.Duration // streams, and alerts about publishing, 10s
 	Consumers time.Duration // consumers, 5s
+	Notify    time.Duration // how long a notification waits for further alerts, 10s
 }
 
 // Provider is one configured provider.

@@ -1,6 +1,6 @@
 // Package worker wires the rooms of the worker and runs them: the connection to NATS, the
-// scheduler, the planner, the job runner, the relay, the request/reply service, alerts and the
-// web listener.
+// scheduler, the planner, the job runner, the relay, the request/reply service, alerts, the
+// notifier and the web listener.
 //
 // It is the only package that imports all of them. It knows providers and kinds only through
 // their interfaces. Start reading at [Run].
@@ -29,6 +29,7 @@ import (
 	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/leader"
 	"orderbeat/worker/metrics"
+	"orderbeat/worker/notifier"
 	"orderbeat/worker/page"
 	"orderbeat/worker/planner"
 	"orderbeat/worker/problems"
@@ -97,6 +98,8 @@ func Run(ctx context.Context, c Config) error {
 	})
 	waiters := service.NewRunWaiters(c.Log)
 	stale := alert.NewStaleness(c.Providers)
+	availability := alert.NewAvailability(c.Providers)
+	notify := notifier.New(notifier.Config{Targets: c.Notify, Store: c.DB.Notifications(), Problems: troubles, Window: c.Intervals.Notify, Log: c.Log})
 	dates := alerts.NewLocalDates(c.DB, c.Providers, c.Log)
 	plans := planner.New(planner.Config{
 		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: waiters.Ended, Alerts: alert, Log: c.Log,
@@ -163,7 +166,7 @@ func Run(ctx context.Context, c Config) error {
 			Metrics: metrics.New(metrics.Config{
 				DB: c.DB, Providers: c.Providers, Sources: creds.Sources, Topics: relay.Topics, Version: c.Version, Log: c.Log,
 				Leading: func() bool { return lease.NotLeaderReason() == nil },
-			}, slices.Concat(outbox.Counters(), runner.Counters(), waiters.Counters(), endpoints.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles})...),
+			}, slices.Concat(outbox.Counters(), runner.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles})...),
 			Sources: creds.Sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
 		})
 		backing.Go(func() error { pages.Run(serving); return nil })
@@ -197,6 +200,8 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { creds.Tend(serving); return nil })
 		backing.Go(func() error { pruning.run(taken); return nil })
 		backing.Go(func() error { stale.Run(taken); return nil })
+		backing.Go(func() error { availability.Run(taken); return nil })
+		backing.Go(func() error { notify.Run(taken); return nil })
 		backing.Go(func() error { dates.Run(taken); return nil })
 		backing.Go(func() error { c.DB.Reports().Run(taken, c.Log); return nil })
 		taking.Go(func() error { clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(c.Schedules))); return nil })

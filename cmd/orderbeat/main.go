@@ -9,16 +9,19 @@ package main
 import (
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/worker/notifier"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	context.AfterFunc(ctx, stop)                      // a second signal ends the process at once
+	http.DefaultClient.Timeout = notifier.SendTimeout // some services of notifications use this client
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 

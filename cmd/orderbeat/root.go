@@ -8,6 +8,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli/database"
 	"orderbeat/cmd/orderbeat/cli/diagnostics"
 	"orderbeat/cmd/orderbeat/cli/exchanges"
+	"orderbeat/cmd/orderbeat/cli/notify"
 	"orderbeat/cmd/orderbeat/cli/orders"
 	"orderbeat/cmd/orderbeat/cli/provider"
 	"orderbeat/cmd/orderbeat/cli/reports"
@@ -73,6 +74,7 @@ while jobs were running.`,
 		database.Command(a),
 		diagnostics.DoctorCommand(a),
 		diagnostics.EnvCommand(a),
+		notify.Command(a),
 		schema.Command(a),
 		diagnostics.HealthCommand(a),
 		versionCommand(a),

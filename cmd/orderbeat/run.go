@@ -186,7 +186,7 @@ func work(ctx context.Context, c *config.Config, h hooks, log *slog.Logger) (err
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: schedules,
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,
-		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Version: version, Mask: c.Mask, Log: log,
+		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Version: version, Mask: c.Mask, Log: log,
 	})
 }
 

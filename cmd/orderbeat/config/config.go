@@ -4,7 +4,7 @@
 //
 // Start reading at [Load]. The fixed sections are in sections.go, those of providers in
 // providers.go, the declarations and presets below them in layers.go, the schedules in
-// schedules.go; bind.go decodes TOML values into structs.
+// schedules.go, the targets of notifications in notify.go; bind.go decodes TOML values into structs.
 package config
 
 import (
@@ -22,6 +22,7 @@ import (
 	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/notifier"
 	"orderbeat/worker/web"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	// Providers are sorted by name, Schedules are in the order of the file.
 	Providers []Provider
 	Schedules []Schedule
+	// Notify are the targets of notifications, in the order of the file.
+	Notify []notifier.Target
 	// Notices are warnings, for example about keys that have no effect.
 	Notices []string
 	// Mask has the secrets that the configuration refers to.
@@ -85,6 +88,7 @@ type file struct {
 	Sandbox   Sandbox           `toml:"sandbox"`
 	Providers map[string]any    `toml:"providers"`
 	Schedules []scheduleSection `toml:"schedules"`
+	Notify    []notifySection   `toml:"notify"`
 }
 
 // installed is where packages put the configuration.
@@ -140,6 +144,7 @@ func load(path string, kinds map[string]section.Kind, getenv func(string) string
 	}
 	l.providers(kinds)
 	l.schedules()
+	l.notify()
 	if err := l.err(); err != nil {
 		return nil, err
 	}

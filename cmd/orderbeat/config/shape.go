@@ -11,11 +11,13 @@ type Shape struct {
 	Provider section.Config
 	// Schedule is one of the schedules.
 	Schedule any
+	// Notify is one of the targets of notifications.
+	Notify any
 	// URLs and Sync are texts with forms of their own.
 	URLs, Sync any
 }
 
 // ShapeOf returns the shape of config.toml.
 func ShapeOf() Shape {
-	return Shape{File: defaults(), Provider: providerDefaults(""), Schedule: scheduleSection{}, URLs: urls(""), Sync: syncMode{}}
+	return Shape{File: defaults(), Provider: providerDefaults(""), Schedule: scheduleSection{}, Notify: notifySection{}, URLs: urls(""), Sync: syncMode{}}
 }

@@ -24,4 +24,5 @@ var alertCodes = []enumValue{
 	{"queue_delayed", "of a provider: a job waits in the queue for long"},
 	{"unpublishable", "of a provider: NATS rejects messages"},
 	{"id_conflict", "of a provider: another publisher used the Nats-Msg-Id of a message before"},
+	{"unavailable", "of a provider: it has not responded for 10 minutes"},
 }

@@ -33,6 +33,7 @@ func Config(root string, kinds []string) []byte {
 	set(file, "events", ref("Events"))
 	s.providers(file, shape, slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return k == "michelin" }))
 	s.schedules(shape)
+	s.notify(shape)
 	s.configValues()
 	for _, def := range s.defs {
 		if def.Type == "object" && def.Properties != nil {
@@ -43,6 +44,7 @@ func Config(root string, kinds []string) []byte {
 		}
 	}
 	s.defs["Schedule"].Required = []string{"name", "cron", "provider", "kind"}
+	s.defs["Notify"].Required = []string{"name", "url"}
 	s.defs["Account"].Required = []string{"name"}
 	s.documented(root)
 	file.ID, file.Title = docs.ConfigSchema, "config.toml of Orderbeat"
@@ -55,6 +57,7 @@ func configNames(shape config.Shape) map[reflect.Type]string {
 	names := map[reflect.Type]string{
 		reflect.TypeOf(shape.File):     "Config",
 		reflect.TypeOf(shape.Schedule): "Schedule",
+		reflect.TypeOf(shape.Notify):   "Notify",
 		reflect.TypeOf(shape.Provider): "ProviderFrame",
 	}
 	for _, keys := range []any{michelin.Keys(), declared.Keys()} {
@@ -137,6 +140,15 @@ func (s *schemas) schedules(shape config.Shape) {
 	for _, name := range paramsNames() {
 		s.defs[name] = params.defs[name]
 		p.AnyOf = append(p.AnyOf, ref(name))
+	}
+}
+
+func (s *schemas) notify(shape config.Shape) {
+	def := s.define(shape.Notify)
+	codes, _ := def.Properties.Get("codes")
+	codes.Items = &jsonschema.Schema{Type: "string"}
+	for _, code := range alertCodes {
+		codes.Items.Enum = append(codes.Items.Enum, code.value)
 	}
 }
 

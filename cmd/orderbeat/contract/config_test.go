@@ -4,9 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"orderbeat/clients"
+	"orderbeat/db/alerts"
+	"orderbeat/docs"
 	"orderbeat/worker/contracttest"
 )
 
@@ -56,5 +60,30 @@ func TestWrongConfigurationsAreRejected(t *testing.T) {
 				t.Errorf("accepted %s instead of %s", c.new, c.old)
 			}
 		})
+	}
+}
+
+// The configuration accepts the codes that the schema of events lists.
+func TestNotifyHasTheCodesOfAlerts(t *testing.T) {
+	text, err := docs.Files.ReadFile("schemas/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Defs struct {
+			Notify struct {
+				Properties struct {
+					Codes struct {
+						Items struct{ Enum []clients.Code }
+					}
+				}
+			}
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	if got := schema.Defs.Notify.Properties.Codes.Items.Enum; !slices.Equal(got, alerts.Codes) {
+		t.Errorf("the schema has %q, the configuration accepts %q", got, alerts.Codes)
 	}
 }

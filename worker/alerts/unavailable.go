@@ -1,0 +1,94 @@
+package alerts
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db/alerts"
+	"orderbeat/worker/settings"
+	"orderbeat/worker/wait"
+)
+
+const (
+	// unavailableCheck is the interval between checks.
+	unavailableCheck = 20 * time.Second
+	// unavailableAfter is how long a breaker may be open or half open before an alert is raised.
+	unavailableAfter = 10 * time.Minute
+)
+
+// Availability raises the alert [clients.CodeUnavailable] for a provider that does not respond for
+// long: its breaker is open, or half open. A short outage needs no attention.
+type Availability struct {
+	Alerts
+	providers []settings.Provider
+	started   time.Time
+	down      map[string]time.Time // when the breaker of a provider was first seen not closed
+	recovered map[string]bool      // the breaker closed after this process saw it open
+}
+
+// NewAvailability returns the check of the breakers of providers.
+func (a Alerts) NewAvailability(providers []settings.Provider) *Availability {
+	return &Availability{Alerts: a, providers: providers, started: time.Now(), down: map[string]time.Time{}, recovered: map[string]bool{}}
+}
+
+// Run checks the breakers periodically until ctx ends.
+func (v *Availability) Run(ctx context.Context) {
+	for {
+		if err := v.check(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			v.log.Warn("failed to check for unavailable providers, will retry", "err", err)
+		}
+		if !wait.For(ctx, unavailableCheck) {
+			return
+		}
+	}
+}
+
+func (v *Availability) check(ctx context.Context, now time.Time) error {
+	raised, err := v.Raised(ctx, clients.CodeUnavailable)
+	if err != nil {
+		return err
+	}
+	var wanted []alerts.Alert
+	for _, p := range v.providers {
+		stats, ok := p.Stats()
+		if !ok {
+			continue
+		}
+		known := slices.IndexFunc(raised, func(a alerts.Alert) bool { return a.Provider == p.Name })
+		since, unavailable := v.unavailable(p.Name, stats.Breaker, known >= 0, now)
+		switch {
+		case !unavailable:
+		case known >= 0:
+			wanted = append(wanted, raised[known])
+		default:
+			wanted = append(wanted, alerts.Alert{
+				Provider: p.Name, Code: clients.CodeUnavailable,
+				Message: "the provider has not responded since " + since.UTC().Format(time.RFC3339),
+				Hint:    "Calls resume automatically when the provider responds. Run \"orderbeat doctor " + p.Name + "\" to test it now; the log has the cause.",
+			})
+		}
+	}
+	return v.Hold(ctx, raised, wanted)
+}
+
+// unavailable reports whether the alert is to be raised, or to stay raised (known), and since when
+// the provider does not respond. The breaker of a new process is closed, which proves nothing: an
+// alert of an earlier process stays until calls had time to fail.
+func (v *Availability) unavailable(provider string, b clients.BreakerStatus, known bool, now time.Time) (since time.Time, _ bool) {
+	since, down := v.down[provider]
+	if b.State == clients.BreakerClosed {
+		if down {
+			delete(v.down, provider)
+			v.recovered[provider] = true
+		}
+		unproven := !v.recovered[provider] && (b.Failures > 0 || now.Sub(v.started) < staleGrace)
+		return now, known && unproven
+	}
+	if !down {
+		since = now
+		v.down[provider] = now
+	}
+	return since, known || now.Sub(since) >= unavailableAfter
+}

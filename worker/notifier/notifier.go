@@ -1,0 +1,234 @@
+package notifier
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderbeat/auth/secret"
+	"orderbeat/clients"
+	"orderbeat/db/notifications"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
+)
+
+const (
+	// window is how long a message waits for further alerts with the same code and state.
+	window = 10 * time.Second
+	// poll is how often the database is read.
+	poll = 2 * time.Second
+	// firstRetry is the pause after the first failure in a row. It doubles up to lastRetry.
+	firstRetry = 5 * time.Second
+	lastRetry  = 10 * time.Minute
+	// giveUp is the age from which an alert is not sent again after a failure.
+	giveUp = 24 * time.Hour
+	// maxQueue bounds the alerts that wait for one target. The oldest are dropped.
+	maxQueue = 10_000
+)
+
+// The results of a message, in the metric.
+const (
+	resultSent    = "sent"
+	resultFailed  = "failed"
+	resultDropped = "dropped"
+)
+
+// Target is where alerts are sent. An empty filter matches all alerts.
+type Target struct {
+	Name      string
+	URL       secret.Secret // of a service of shoutrrr
+	Codes     []clients.Code
+	Providers []string
+}
+
+// Store is the queue of notifications.
+type Store interface {
+	SetTargets(ctx context.Context, targets []notifications.Target, now time.Time) error
+	Next(ctx context.Context, target string) ([]notifications.Notification, error)
+	Delete(ctx context.Context, list []notifications.Notification) error
+	Trim(ctx context.Context, target string, newest int) (int64, error)
+}
+
+// Config has the dependencies of a notifier.
+type Config struct {
+	Targets  []Target
+	Store    Store
+	Problems *problems.Set
+	Window   time.Duration // how long a message waits for further alerts, 0 for 10s
+	Log      *slog.Logger
+}
+
+// Notifier sends notifications.
+type Notifier struct {
+	Config
+	results *prometheus.CounterVec
+}
+
+// New returns a notifier.
+func New(c Config) *Notifier {
+	c.Window = cmp.Or(c.Window, window)
+	n := &Notifier{Config: c, results: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "orderbeat_notifications_total", Help: "Messages to targets of notify by result; of dropped ones each alert counts.",
+	}, []string{"target", "result"})}
+	for _, t := range c.Targets {
+		for _, result := range []string{resultSent, resultFailed, resultDropped} {
+			n.results.WithLabelValues(t.Name, result)
+		}
+	}
+	return n
+}
+
+// Counters are the metrics of the notifier.
+func (n *Notifier) Counters() []prometheus.Collector { return []prometheus.Collector{n.results} }
+
+// Run sends notifications until ctx ends. Each target has its own loop: none waits for another.
+func (n *Notifier) Run(ctx context.Context) {
+	if !n.register(ctx) {
+		return
+	}
+	var queues sync.WaitGroup
+	defer queues.Wait()
+	for _, t := range n.Targets {
+		sender, err := Open(t.URL)
+		if err != nil { // the configuration was checked
+			n.Log.Error("target of notifications not usable", "target", t.Name, "err", err)
+			continue
+		}
+		q := &queue{n: n, target: t.Name, sender: sender, activity: n.Problems.Activity("notify " + t.Name)}
+		queues.Go(func() { q.run(ctx) })
+	}
+}
+
+// Test sends a message to a target, which says that it is a test.
+func Test(ctx context.Context, t Target) error {
+	sender, err := Open(t.URL)
+	if err != nil {
+		return err
+	}
+	return sender.Send(ctx, "Orderbeat: TEST", "TEST: a message of \"orderbeat notify test\" to the target "+t.Name+". Alerts are sent here.")
+}
+
+// register stores the targets, so that alerts are queued for them. It returns false if ctx ended.
+func (n *Notifier) register(ctx context.Context) bool {
+	targets := make([]notifications.Target, len(n.Targets))
+	for i, t := range n.Targets {
+		targets[i] = notifications.Target{Name: t.Name, Codes: t.Codes, Providers: t.Providers}
+	}
+	for {
+		err := n.Store.SetTargets(ctx, targets, time.Now())
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		n.Log.Warn("failed to store the targets of notifications, will retry", "err", err)
+		if !wait.For(ctx, firstRetry) {
+			return false
+		}
+	}
+}
+
+// queue sends the notifications of one target, in order.
+type queue struct {
+	n        *Notifier
+	target   string
+	sender   *Sender
+	activity *problems.Activity
+	failures int                          // in a row
+	done     []notifications.Notification // sent or given up, but not deleted yet
+}
+
+func (q *queue) run(ctx context.Context) {
+	for wait.For(ctx, q.turn(ctx)) {
+	}
+}
+
+// turn sends the next message if it is due, and returns how long to wait before the next turn.
+func (q *queue) turn(ctx context.Context) time.Duration {
+	if err := q.forget(ctx); err != nil {
+		return q.failed(ctx, "failed to record a notification, will retry", err)
+	}
+	list, err := q.n.Store.Next(ctx, q.target)
+	if err != nil {
+		return q.failed(ctx, "failed to read notifications, will retry", err)
+	}
+	if len(list) == 0 {
+		return poll
+	}
+	if rest := q.n.Window - time.Since(list[0].At); rest > 0 && rest <= q.n.Window { // else the clock was set back
+		return rest
+	}
+	title, text := message(list)
+	if err := q.sender.Send(ctx, title, text); err != nil {
+		q.n.results.WithLabelValues(q.target, resultFailed).Inc()
+		pause := q.failed(ctx, "failed to send a notification, will retry", err)
+		q.drop(ctx, list)
+		return pause
+	}
+	q.failures = 0
+	q.activity.OK()
+	q.n.results.WithLabelValues(q.target, resultSent).Inc()
+	q.n.Log.Info("notification sent", "target", q.target, "code", list[0].Code, "state", list[0].State, "alerts", len(list))
+	q.done = list
+	if err := q.forget(ctx); err != nil {
+		return q.failed(ctx, "failed to record a notification, will retry", err)
+	}
+	return 0
+}
+
+// forget deletes what was sent or given up, also while the worker stops: it would be sent again.
+func (q *queue) forget(ctx context.Context) error {
+	if q.done == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	err := q.n.Store.Delete(ctx, q.done)
+	if err == nil {
+		q.done = nil
+	}
+	return err
+}
+
+// failed records a failure, and returns how long to wait before the next attempt.
+func (q *queue) failed(ctx context.Context, msg string, err error) time.Duration {
+	if ctx.Err() != nil {
+		return 0
+	}
+	q.activity.Failed(msg, err, "target", q.target)
+	pause := min(firstRetry<<min(q.failures, 10), lastRetry)
+	q.failures++
+	return pause/2 + rand.N(pause/2)
+}
+
+// drop gives up alerts that are too old, and the oldest if there are too many.
+func (q *queue) drop(ctx context.Context, failed []notifications.Notification) {
+	if ctx.Err() != nil {
+		return
+	}
+	old := 0
+	for old < len(failed) && time.Since(failed[old].At) > giveUp {
+		old++
+	}
+	dropped := int64(old)
+	if old > 0 {
+		q.done = failed[:old]
+		if err := q.forget(ctx); err != nil { // deleted by the next turn
+			q.n.Log.Warn("failed to delete notifications, will retry", "target", q.target, "err", err)
+		}
+	}
+	n, err := q.n.Store.Trim(ctx, q.target, maxQueue)
+	if err != nil {
+		q.n.Log.Warn("failed to delete notifications, will retry", "target", q.target, "err", err)
+	}
+	if dropped += n; dropped > 0 {
+		q.n.results.WithLabelValues(q.target, resultDropped).Add(float64(dropped))
+		q.n.Log.Error("notifications dropped: the target failed for too long", "target", q.target, "alerts", dropped, "code", failed[0].Code, "state", failed[0].State)
+	}
+}
