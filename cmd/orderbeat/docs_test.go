@@ -136,6 +136,9 @@ func checkTOML(t *testing.T, s snippet, all []snippet) {
 		if strings.HasPrefix(name, "ORDERBEAT_") && !strings.HasSuffix(name, "PASSWORD") {
 			return ""
 		}
+		if name == "NOTIFY_OPS_URL" {
+			return "generic+https://example.com/sample-secret-of-the-documents"
+		}
 		return "sample-secret-of-the-documents"
 	}
 	if status := run(t.Context(), []string{"--config", path, "check"}, secret, &stdout, &stderr); status != cli.Done {
