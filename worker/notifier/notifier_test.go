@@ -130,7 +130,7 @@ func TestRaisedAndResolvedArriveOnceEach(t *testing.T) {
 	b.start(targets...) // after a restart
 	b.resolve("ann")
 	mail.Wait(t, 2)
-	got := hook.Wait(t, 2)
+	hook.Wait(t, 2)
 	b.eventually("recorded", func() bool { return b.pending() == "0" })
 	b.stop()
 	got, mails := hook.Messages(), mail.Messages()

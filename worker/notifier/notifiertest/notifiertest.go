@@ -88,7 +88,7 @@ func Webhook(t *testing.T, token string) (*Inbox, string) {
 // Mail starts a mail server that accepts one login, and returns its target URL.
 func Mail(t *testing.T, user, password string) (*Inbox, string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
