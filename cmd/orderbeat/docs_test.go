@@ -231,6 +231,7 @@ func TestTourWorks(t *testing.T) {
 	replace(t, config, `listen      = "127.0.0.1:0"`, fmt.Sprintf("listen = %q", "127.0.0.1:"+freePort(t))) // for the commands
 	p := startHere(t, config)
 	p.eventually("an order has changed", func() bool { return p.count("order_events WHERE revision > 1") > 0 })
+	p.eventually("the performance of suppliers is counted", func() bool { return p.count("supplier_performance") > 0 })
 	file := openFile(t, config)
 	var order, reference string
 	if err := file.QueryRow("SELECT order_id, reference FROM orders WHERE reference IS NOT NULL LIMIT 1").Scan(&order, &reference); err != nil {
