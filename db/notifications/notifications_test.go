@@ -33,9 +33,9 @@ func raise(t *testing.T, d *db.DB, provider, user string, code clients.Code) {
 	}
 }
 
-func resolve(t *testing.T, d *db.DB, user string, code clients.Code) {
+func resolve(t *testing.T, d *db.DB, user string) {
 	t.Helper()
-	if _, err := d.Resolve(t.Context(), "mazda", "", user, code); err != nil {
+	if _, err := d.Resolve(t.Context(), "mazda", "", user, clients.CodeConsent); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -77,8 +77,8 @@ func TestEachTransitionIsQueuedOnceForEachTarget(t *testing.T) {
 	raise(t, d, "mazda", "ann", "consent_required")
 	raise(t, d, "mazda", "ann", "consent_required")
 	raise(t, d, "shell", "", "stale")
-	resolve(t, d, "ann", "consent_required")
-	resolve(t, d, "ann", "consent_required")
+	resolve(t, d, "ann")
+	resolve(t, d, "ann")
 	want(t, "all", sent(t, d, "all"), "raised consent_required ann", "raised stale ", "resolved consent_required ann")
 	want(t, "of one provider", sent(t, d, "mazda"), "raised consent_required ann", "resolved consent_required ann")
 	want(t, "of one code", sent(t, d, "consents"), "raised consent_required ann", "resolved consent_required ann")
@@ -91,7 +91,7 @@ func TestGroupsKeepTheOrderOfACode(t *testing.T) {
 	raise(t, d, "mazda", "ann", "consent_required")
 	raise(t, d, "mazda", "", "stale")
 	raise(t, d, "mazda", "bob", "consent_required")
-	resolve(t, d, "ann", "consent_required")
+	resolve(t, d, "ann")
 	raise(t, d, "mazda", "ann", "consent_required")
 	want(t, "groups", sent(t, d, "all"), "raised consent_required ann,bob", "raised stale ", "resolved consent_required ann", "raised consent_required ann")
 }
@@ -100,7 +100,7 @@ func TestNewTargetIsNotifiedOfRaisedAlerts(t *testing.T) {
 	d := dbtest.Open(t)
 	raise(t, d, "mazda", "ann", "consent_required")
 	raise(t, d, "mazda", "bob", "consent_required")
-	resolve(t, d, "bob", "consent_required")
+	resolve(t, d, "bob")
 	set(t, d, notifications.Target{Name: "all"}, notifications.Target{Name: "shell", Providers: []string{"shell"}})
 	set(t, d, notifications.Target{Name: "all"})
 	want(t, "new", sent(t, d, "all"), "raised consent_required ann")

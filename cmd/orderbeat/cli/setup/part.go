@@ -37,7 +37,7 @@ func only(shipped, provider string) (text string, ok bool) {
 	active := strings.Contains(shipped, "\n[providers."+provider+"]")
 	var kept []string
 	general := true // before the first provider
-	for _, paragraph := range strings.Split(strings.TrimSpace(whole(shipped)), "\n\n") {
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(whole(shipped)), "\n\n") {
 		m := owner.FindStringSubmatch(paragraph)
 		switch {
 		case m == nil && general:
