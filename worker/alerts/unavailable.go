@@ -52,7 +52,7 @@ func (v *Availability) check(ctx context.Context, now time.Time) error {
 	}
 	var wanted []alerts.Alert
 	for _, p := range v.providers {
-		stats, ok := p.Stats()
+		stats, ok, _ := p.Stats() // the metrics report a panic
 		if !ok {
 			continue
 		}

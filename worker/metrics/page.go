@@ -83,7 +83,7 @@ func New(c Config, counters ...prometheus.Collector) http.Handler {
 		collector(func(ctx context.Context, m sink) { m.ofOrders(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofJobs(ctx, c) }),
 	)
 	for _, p := range c.Providers {
-		if t, ok, err := stats(p); err == nil && ok && t.Calls != nil {
+		if t, ok, _ := p.Stats(); ok && t.Calls != nil { // a panic is reported by each scrape
 			registry.MustRegister(t.Calls)
 		}
 	}
@@ -178,16 +178,10 @@ func (m sink) ofCredentials(c Config) {
 	}
 }
 
-// stats are the statistics of a provider, false if it has none. The error is a panic of the provider.
-func stats(p settings.Provider) (t clients.Stats, ok bool, err error) {
-	err = clients.Recover("traffic", func() error { t, ok = p.Stats(); return nil })
-	return t, ok, err
-}
-
 // ofTraffic reports the calls of this process to all providers.
 func (m sink) ofTraffic(providers []settings.Provider) {
 	for _, p := range providers {
-		t, ok, err := stats(p)
+		t, ok, err := p.Stats()
 		m.failed(breakerState, err)
 		if !ok {
 			continue

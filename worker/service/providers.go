@@ -46,7 +46,7 @@ func (s *Service) provider(ctx context.Context, p settings.Provider) (api.Provid
 	if len(reply.Credentials) > 0 {
 		reply.Auth = &reply.Credentials[0]
 	}
-	if t, ok := p.Stats(); ok {
+	if t, ok, _ := p.Stats(); ok { // the metrics report a panic
 		reply.RateNow, reply.Breaker = t.Rate, &t.Breaker
 	}
 	if p.FreshFor > 0 {

@@ -59,13 +59,15 @@ func (p Provider) Latched() bool {
 	return len(sources) > 0
 }
 
-// Stats are the statistics of the calls to the provider, false if it has none.
-func (p Provider) Stats() (t clients.Stats, ok bool) {
+// Stats are the statistics of the calls to the provider, false if it has none. The error is a panic of
+// the provider.
+func (p Provider) Stats() (t clients.Stats, ok bool, err error) {
 	reporter, ok := p.Provider.(clients.StatsReporter)
-	if ok {
-		t = reporter.Stats()
+	if !ok {
+		return t, false, nil
 	}
-	return t, ok
+	err = clients.Recover("statistics", func() error { t = reporter.Stats(); return nil })
+	return t, err == nil, err
 }
 
 // RedirectURIs maps each provider to the redirect URI that it configures itself, "" if none.

@@ -46,8 +46,8 @@ func TestShippedFileDocumentsEveryKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Commented keys begin with "# ".
-	text = regexp.MustCompile(`(?m)^# (\w+ +=)`).ReplaceAll(text, []byte("$1"))
+	// Commented keys, and headers of optional sections, begin with "# ".
+	text = regexp.MustCompile(`(?m)^# (\w+ +=|\[\[notify)`).ReplaceAll(text, []byte("$1"))
 	doc, mistake := tomlfile.Parse("config.toml", text)
 	if mistake != nil {
 		t.Fatal(mistake)
@@ -64,6 +64,7 @@ func TestShippedFileDocumentsEveryKey(t *testing.T) {
 		"web.tls":                        reflect.TypeOf(webSection{}.TLS),
 		"log":                            reflect.TypeFor[Log](),
 		"sandbox":                        reflect.TypeFor[Sandbox](),
+		"notify[0]":                      reflect.TypeFor[notifySection](),
 		"schedules[0]":                   reflect.TypeFor[scheduleSection](),
 		"providers.michelin":             reflect.TypeFor[section.Config](),
 		"providers.michelin.retry":       reflect.TypeFor[clients.Retry](),
