@@ -24,7 +24,7 @@ func TestHostileDocumentsAreRefusedWithinTheirMemory(t *testing.T) {
 		"lines of nothing":              {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{}` + strings.Repeat(",{}", 5_000_000) + "]}]}", "MB of memory"},
 		"schedule lines of nothing":     {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{"orderedArticle":{"scheduleDetails":[{}` + strings.Repeat(",{}", 5_000_000) + "]}}]}]}", "MB of memory"},
 		"words of nothing":              {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{"orderedArticle":{"articleDescription":{"articleDescriptionText":[0` + strings.Repeat(",0", 5_000_000) + "]}}}]}]}", "MB of memory"},
-		"a member that nobody asks for": {head + `"x":[[]` + strings.Repeat(",[]", 5_000_000) + "]}", ""},
+		"a member that nobody asks for": {head + `"x":[[]` + strings.Repeat(",[]", 1_000_000) + "]}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
