@@ -74,8 +74,10 @@ func (r Rate) Written(now rate.Limit) string {
 
 // Retry limits the attempts of a job: Attempts in all, none later than For after the first.
 type Retry struct {
-	Attempts int           `toml:"attempts"`
-	For      time.Duration `toml:"for"`
+	// Attempts is the number of attempts after which a job is dead, the first included; 8 by default.
+	Attempts int `toml:"attempts"`
+	// For is the time after the first attempt in which further ones are made; "6h" by default.
+	For time.Duration `toml:"for"`
 }
 
 // Stats is the current state of calls to a provider in this process.

@@ -29,9 +29,10 @@ type settings struct {
 	// those of client_auth = "private_key_jwt".
 	Grant      string        `toml:"grant"`
 	SigningKey secret.Secret `toml:"signing_key"`
-	KeyID      string        `toml:"key_id"`
-	Audience   string        `toml:"audience"` // of assertions; "" is the token URL
-	Subject    string        `toml:"subject"`  // of the grant; "" is the client id
+	// KeyID is the header kid of these assertions; "" omits it.
+	KeyID    string `toml:"key_id"`
+	Audience string `toml:"audience"` // of assertions; "" is the token URL
+	Subject  string `toml:"subject"`  // of the grant; "" is the client id
 	// TokenCommand is a program, with its arguments, that prints a token response as JSON.
 	TokenCommand []string `toml:"token_command"`
 	// LoginHint is the parameter with the user's name, "" for none; UserClaim is the path of the user
@@ -51,12 +52,14 @@ type settings struct {
 	// IntrospectionURL (RFC 7662) and RevocationURL (RFC 7009) are optional endpoints; "" is none.
 	IntrospectionURL string `toml:"introspection_url"`
 	RevocationURL    string `toml:"revocation_url"`
-	// The credentials of the schemes without tokens.
+	// APIKey is the key of scheme = "api_key". It is sent in the header APIKeyHeader, after
+	// APIKeyPrefix, such as "ApiKey ".
 	APIKey       secret.Secret `toml:"api_key"`
 	APIKeyHeader string        `toml:"api_key_header"`
-	APIKeyPrefix string        `toml:"api_key_prefix"` // before the key, such as "ApiKey "
-	Username     string        `toml:"username"`
-	Password     secret.Secret `toml:"password"`
+	APIKeyPrefix string        `toml:"api_key_prefix"`
+	// Username and Password are the credentials of scheme = "basic".
+	Username string        `toml:"username"`
+	Password secret.Secret `toml:"password"`
 
 	// Environments are the places of the environments.
 	Environments places `toml:"environments"`
@@ -86,6 +89,7 @@ type settings struct {
 	// Undeclared says what is missing, and why, if no orders are declared.
 	Undeclared string `toml:"undeclared"`
 
+	// Samples are responses with the orders that they map to, or the failure; check maps them.
 	Samples []sample `toml:"samples"`
 }
 
@@ -98,22 +102,32 @@ type places struct {
 
 // place is the place of one environment. Paths are relative to the base URL.
 type place struct {
+	// BaseURL is the URL to which the paths of calls are added.
 	BaseURL string `toml:"base_url"`
 	// Host identifies the environment's URLs; "" is the base URL's.
-	Host      string `toml:"host"`
-	Token     string `toml:"token"`
+	Host string `toml:"host"`
+	// Token is the path or URL of the token endpoint.
+	Token string `toml:"token"`
+	// Authorize is the path or URL where users grant access, for scheme = "oauth2_user".
 	Authorize string `toml:"authorize"`
-	Ping      string `toml:"ping"`
+	// Ping replaces the declaration's ping in this environment.
+	Ping string `toml:"ping"`
 }
 
 // request is one call. Texts are templates.
 type request struct {
-	Method  string         `toml:"method"`
-	Path    string         `toml:"path"`
-	Query   map[string]any `toml:"query" value:"secrets"`
+	// Method is GET, the default, POST, PUT or PATCH.
+	Method string `toml:"method"`
+	// Path is added to the base URL; it begins with a slash.
+	Path string `toml:"path"`
+	// Query has the parameters of the URL.
+	Query map[string]any `toml:"query" value:"secrets"`
+	// Headers are sent with these calls, besides those of the declaration.
 	Headers map[string]any `toml:"headers" value:"secrets"`
-	JSON    map[string]any `toml:"json"`
-	Form    map[string]any `toml:"form"`
+	// JSON is the body, an object. A call has one body: this, or a form.
+	JSON map[string]any `toml:"json"`
+	// Form is the body as the fields of a form (application/x-www-form-urlencoded).
+	Form map[string]any `toml:"form"`
 	// Accept lists statuses outside 2xx whose bodies are mapped as well, and Empty those that mean "no
 	// orders".
 	Accept []int `toml:"accept"`
@@ -121,8 +135,9 @@ type request struct {
 	// Idempotent allows a call to be sent again if its outcome is unknown.
 	Idempotent bool `toml:"idempotent"`
 	// Rate limits these calls, of this process, in addition to the provider's rate.
-	Rate     clients.Rate `toml:"rate"`
-	Failures []failure    `toml:"failures"`
+	Rate clients.Rate `toml:"rate"`
+	// Failures are the failure rules of these calls; they come before those of the declaration.
+	Failures []failure `toml:"failures"`
 }
 
 // operation is a kind of query, and how its response is read.
@@ -146,6 +161,7 @@ type operation struct {
 // each is a call for every item that the jq program Items finds in a response.
 type each struct {
 	request
+	// Items is a jq program that finds the items of a response; each is the variable $item of one call.
 	Items string `toml:"items"`
 }
 
@@ -182,17 +198,21 @@ type failure struct {
 	// When is a jq program over the response, "" is always.
 	When string `toml:"when"`
 	// Code is a [clients.Code], or an outcome that is not an error.
-	Code    string `toml:"code"`
+	Code string `toml:"code"`
+	// Message is the text of the error, a template over the response.
 	Message string `toml:"message"`
-	Hint    string `toml:"hint"`
+	// Hint says what an operator can do about it.
+	Hint string `toml:"hint"`
 }
 
 // sample is a response, and what it maps to.
 type sample struct {
+	// Name identifies the sample in the output of check.
 	Name string `toml:"name"`
 	// Operation is "orders" or "fetch".
 	Operation string `toml:"operation"`
-	Status    int    `toml:"status"`
+	// Status is the HTTP status of the response; 200 if absent.
+	Status int `toml:"status"`
 	// Answer is the provider's response, Item the item that it is about: JSON.
 	Answer string `toml:"answer"`
 	Item   string `toml:"item"`

@@ -55,8 +55,10 @@ type Config struct {
 	Kind string `toml:"kind"`
 	// Environment is "sandbox", "test" or "production"; it sets the default URLs.
 	Environment string `toml:"environment"`
-	BaseURL     string `toml:"base_url"`
-	TokenURL    string `toml:"token_url"`
+	// BaseURL is the address of the API, TokenURL that of the token endpoint, instead of those of the
+	// environment.
+	BaseURL  string `toml:"base_url"`
+	TokenURL string `toml:"token_url"`
 	// AllowInsecureHTTP allows BaseURL and TokenURL to be http:// on a loopback address.
 	AllowInsecureHTTP bool          `toml:"allow_insecure_http"`
 	ClientID          secret.Secret `toml:"client_id"`
@@ -79,7 +81,8 @@ type Config struct {
 	MaxBody int64 `toml:"max_body"`
 	// FreshFor is the time without a successful sync of an account after which the alert `stale` is
 	// raised; 0 is never.
-	FreshFor time.Duration     `toml:"fresh_for"`
+	FreshFor time.Duration `toml:"fresh_for"`
+	// Accounts are the accounts at the provider; at least one.
 	Accounts []clients.Account `toml:"accounts"`
 }
 

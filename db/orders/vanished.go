@@ -22,7 +22,7 @@ type Notice struct {
 	OrderID string `json:"order_id"`
 	// Reference is the customer's order number (PO).
 	Reference clients.Text `json:"reference"`
-	// Revision is the order's current revision. This message is none.
+	// Revision is the order's current revision. This message is not a revision.
 	Revision int `json:"revision"`
 	// Status is the order's status.
 	Status clients.Status `json:"status"`

@@ -79,16 +79,18 @@ func (c *Config) MaskFiles() {
 
 // file is the shape of config.toml.
 type file struct {
-	NATS      natsSection       `toml:"nats"`
-	Events    Events            `toml:"events"`
-	DB        DB                `toml:"db"`
-	Worker    Worker            `toml:"worker"`
-	Web       webSection        `toml:"web"`
-	Log       Log               `toml:"log"`
-	Sandbox   Sandbox           `toml:"sandbox"`
-	Providers map[string]any    `toml:"providers"`
+	NATS      natsSection    `toml:"nats"`
+	Events    Events         `toml:"events"`
+	DB        DB             `toml:"db"`
+	Worker    Worker         `toml:"worker"`
+	Web       webSection     `toml:"web"`
+	Log       Log            `toml:"log"`
+	Sandbox   Sandbox        `toml:"sandbox"`
+	Providers map[string]any `toml:"providers"`
+	// Schedules start runs, one block for each schedule.
 	Schedules []scheduleSection `toml:"schedules"`
-	Notify    []notifySection   `toml:"notify"`
+	// Notify has targets that alerts are sent to, one block for each: e-mail, chats, webhooks.
+	Notify []notifySection `toml:"notify"`
 }
 
 // installed is where packages put the configuration.

@@ -37,6 +37,7 @@ type natsSection struct {
 
 // natsLogin is a user with a password, or a token.
 type natsLogin struct {
+	// User is the name of the user.
 	User string `toml:"user"`
 	// Password is the user's password.
 	Password secret.Secret `toml:"password"`
@@ -56,6 +57,7 @@ type natsTLS struct {
 
 // natsPlacement is where the streams are stored in a supercluster.
 type natsPlacement struct {
+	// Cluster is the name of the cluster; "" is any.
 	Cluster string `toml:"cluster"`
 	// Tags are the tags that servers must have.
 	Tags []string `toml:"tags"`

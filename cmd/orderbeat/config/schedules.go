@@ -40,10 +40,11 @@ const maxJitter = 24 * time.Hour
 
 // scheduleSection is one of the [[schedules]] before it is checked.
 type scheduleSection struct {
-	Name     string         `toml:"name,required"`
-	Cron     string         `toml:"cron,required"`
-	AtStart  bool           `toml:"at_start"`
-	Timezone string         `toml:"timezone"`
+	Name     string `toml:"name,required"`
+	Cron     string `toml:"cron,required"`
+	AtStart  bool   `toml:"at_start"`
+	Timezone string `toml:"timezone"`
+	// Provider is the name of a [providers.<name>] section.
 	Provider string         `toml:"provider,required"`
 	Kind     string         `toml:"kind,required"`
 	Params   map[string]any `toml:"params"`

@@ -31,7 +31,9 @@ type webTLS struct {
 
 // webLogin is a login for the web listener.
 type webLogin struct {
-	User     string        `toml:"user"`
+	// User is the name of the login (HTTP Basic).
+	User string `toml:"user"`
+	// Password is the password of the login.
 	Password secret.Secret `toml:"password"`
 }
 

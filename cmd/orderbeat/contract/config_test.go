@@ -88,3 +88,30 @@ func TestNotifyHasTheCodesOfAlerts(t *testing.T) {
 		t.Errorf("the schema has %q, the configuration accepts %q", got, alerts.Codes)
 	}
 }
+
+func TestEveryConfigurationKeyIsDescribed(t *testing.T) {
+	schema := document(t, read(t, "docs/schemas/config.json"))
+	for _, key := range undescribed("", schema, schema) {
+		t.Errorf("%s has no description: write a comment in config.toml or above its field", key)
+	}
+}
+
+// undescribed lists the keys below a schema that have no description, neither of their own nor of
+// the definition that they refer to.
+func undescribed(path string, doc, schema object) (keys []string) {
+	properties, _ := schema["properties"].(object)
+	for key, value := range properties {
+		property := value.(object)
+		if text, _ := property["description"].(string); text == "" {
+			if text, _ := resolved(doc, property)["description"].(string); text == "" {
+				keys = append(keys, path+key)
+			}
+		}
+		keys = append(keys, undescribed(path+key+".", doc, property)...)
+	}
+	defs, _ := schema["$defs"].(object)
+	for name, def := range defs {
+		keys = append(keys, undescribed(name+" ", doc, def.(object))...)
+	}
+	return keys
+}
