@@ -31,6 +31,18 @@ func examples(t *testing.T) map[string][]contract.Example {
 	return all
 }
 
+func TestEveryMessageHasAnExample(t *testing.T) {
+	all := examples(t)
+	for _, name := range []string{"docs/schemas/events.json", "docs/schemas/api.json"} {
+		defs, _ := document(t, read(t, name))["$defs"].(object)
+		for _, def := range defs {
+			if anchor, ok := def.(object)["$anchor"].(string); ok && len(all[anchor]) == 0 {
+				t.Errorf("%s has no example: add one to testdata/examples.json", anchor)
+			}
+		}
+	}
+}
+
 func TestExamplesMatchTheirSchemas(t *testing.T) {
 	for anchor, list := range examples(t) {
 		uri := docs.APISchema
