@@ -219,6 +219,8 @@ CREATE TABLE jobs (
   orders_unchanged INTEGER NOT NULL DEFAULT 0
 , tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT, dispatched_at TEXT, crashes INTEGER NOT NULL DEFAULT 0, dispatch TEXT CHECK (dispatch IN ('pending_slot', 'blocked', 'dispatched'))) STRICT;
 
+CREATE INDEX jobs_account ON jobs (account, job_id, provider);
+
 CREATE INDEX jobs_dispatch ON jobs (provider, dispatch, job_id) WHERE dispatch IS NOT NULL;
 
 CREATE INDEX jobs_queued ON jobs (provider, job_id)

@@ -50,6 +50,8 @@ type ExchangeFilter struct {
 	Provider, Account, RunID, JobID string
 	// Failed selects exchanges with an error.
 	Failed bool
+	// Since selects exchanges that started at or after this time.
+	Since time.Time
 	// Limit defaults to 100.
 	Limit int
 }
@@ -62,6 +64,9 @@ func (s *Store) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow,
 		return x, err
 	}, query, args...)
 }
+
+// longestAttempt is more than an attempt at a job takes.
+const longestAttempt = time.Hour
 
 func (f ExchangeFilter) query() (string, []any) {
 	var w sqlite.Where
@@ -77,6 +82,13 @@ func (f ExchangeFilter) query() (string, []any) {
 		w.Add("+provider = ?", f.Provider)
 	}
 	w.Add("account = ?", f.Account)
+	if !f.Since.IsZero() {
+		// Exchanges are stored when a job's attempt has ended, so roughly in the order of their start: do not
+		// read those before.
+		w.And("exchange_id > coalesce((SELECT exchange_id FROM exchanges WHERE started_at < ? ORDER BY exchange_id DESC LIMIT 1), 0)",
+			sqlite.Stamp(f.Since.Add(-longestAttempt)))
+		w.And("started_at >= ?", sqlite.Stamp(f.Since))
+	}
 	if f.Failed {
 		w.And("error_code IS NOT NULL")
 	}

@@ -27,6 +27,7 @@ func Queries() []queryplan.Query {
 	for name, f := range map[string]OrderFilter{
 		"orders": {}, "orders of a provider": {Provider: "p"}, "orders of an account": {Provider: "p", Account: "a"},
 		"orders by id": {OrderID: "o"}, "orders of a provider by id": {Provider: "p", OrderID: "o"},
+		"orders by prefix": {Prefix: "SO1"}, "orders by reference prefix": {ReferencePrefix: "PO-1"},
 		"orders by reference": {Reference: "r"}, "open orders": {Open: true}, "late orders": {Late: true},
 		"open orders of an account": {Provider: "p", Account: "a", Open: true},
 		"orders by open status":     {Status: "backordered"}, "orders by ended status": {Status: "shipped"},

@@ -1,6 +1,8 @@
 package runs // internal: gives external tests access to the queries
 
 import (
+	"time"
+
 	"orderbeat/db/queryplan"
 )
 
@@ -38,6 +40,14 @@ func Queries() []queryplan.Query {
 	}
 	for name, f := range map[string]RunFilter{
 		"runs": {}, "runs of a provider": {Provider: "p", Kind: "sync"}, "runs by state": {State: "failed"},
+		"runs by prefix": {Prefix: "01J"}, "runs since": {Since: time.Unix(0, 0)},
+	} {
+		query, args := f.query()
+		list = append(list, queryplan.Of(name, query, args...))
+	}
+	for name, f := range map[string]JobFilter{
+		"jobs of a run": {RunID: "r"}, "jobs of an account": {Account: "a", Since: time.Unix(0, 0)}, "jobs of an account of a provider": {Provider: "p", Account: "a"},
+		"dead jobs of an account": {Account: "a", State: "dead"}, "jobs by prefix": {Prefix: "01J"},
 	} {
 		query, args := f.query()
 		list = append(list, queryplan.Of(name, query, args...))

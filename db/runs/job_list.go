@@ -61,10 +61,15 @@ type JobRow struct {
 
 // JobFilter selects jobs; an empty field matches all.
 type JobFilter struct {
+	RunID    string
 	Provider string
 	Account  string
 	Kind     string
 	State    jobs.State
+	// Prefix selects jobs whose id begins with it.
+	Prefix string
+	// Since selects jobs that ended or, until then, were planned at or after this time.
+	Since time.Time
 	// Limit defaults to 100.
 	Limit int
 	// Before selects jobs older than the job with this id.
@@ -96,10 +101,11 @@ func (s *Store) EachJob(ctx context.Context, f JobFilter) iter.Seq2[JobRow, erro
 	return s.jobRows(ctx, query, args...)
 }
 
-// query scans the jobs from the newest, or the index of jobs that did not succeed if the filter
-// allows it.
+// query scans the jobs from the newest, or the index of an account's jobs or of those that did not
+// succeed if the filter allows it.
 func (f JobFilter) query() (string, []any) {
 	var w sqlite.Where
+	w.Add("run_id = ?", f.RunID)
 	w.Add("provider = ?", f.Provider)
 	w.Add("account = ?", f.Account)
 	w.Add("kind = ?", f.Kind)
@@ -107,6 +113,8 @@ func (f JobFilter) query() (string, []any) {
 	if f.State != "" && f.State != jobs.Succeeded {
 		w.And("state <> 'succeeded'")
 	}
+	w.AddPrefix("job_id", f.Prefix)
+	w.Add("coalesce(finished_at, planned_at) >= ?", stampText(f.Since))
 	w.Add("job_id < ?", f.Before)
 	return selectJob + w.SQL() + " ORDER BY job_id DESC LIMIT ?", append(w.Args, sqlite.Limit(f.Limit))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"orderbeat/db/jobqueue"
 	"orderbeat/db/sqlite"
@@ -17,6 +18,10 @@ type RunFilter struct {
 	Provider string
 	Kind     string
 	State    jobs.State
+	// Prefix selects runs whose id begins with it.
+	Prefix string
+	// Since selects runs that were requested at or after this time.
+	Since time.Time
 	// Limit defaults to 100.
 	Limit int
 	// Before selects runs older than the run with this id.
@@ -57,6 +62,8 @@ func (f RunFilter) query() (string, []any) {
 	} else {
 		w.Add("state = ?", string(f.State))
 	}
+	w.AddPrefix("run_id", f.Prefix)
+	w.Add("requested_at >= ?", stampText(f.Since))
 	w.Add("run_id < ?", f.Before)
 	return selectRun + w.SQL() + " ORDER BY run_id DESC LIMIT ?", append(w.Args, sqlite.Limit(f.Limit))
 }

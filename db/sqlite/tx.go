@@ -237,6 +237,13 @@ func (w *Where) Add(condition, arg string) {
 	}
 }
 
+// AddPrefix adds the condition that a column begins with text, unless it is empty.
+func (w *Where) AddPrefix(column, text string) {
+	if text != "" {
+		w.And(column+" >= ? AND "+column+" < ?", text, text+"\U0010ffff")
+	}
+}
+
 // SQL returns the WHERE clause, "" without conditions.
 func (w *Where) SQL() string {
 	if len(w.conditions) == 0 {
