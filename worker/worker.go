@@ -130,7 +130,7 @@ func Run(ctx context.Context, c Config) error {
 	pruning := &maintenance{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, c.Retention, c.Log) }, log: c.Log}
 	again := &web.Words{}
 	endpoints := service.New(service.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Providers: c.Providers, Schedules: c.Schedules, Version: c.Version, Mask: c.Mask, Log: c.Log,
+		DB: c.DB, Conn: conn, Subjects: names, Providers: c.Providers, Schedules: c.Schedules, Version: c.Version, Place: c.Place, Mask: c.Mask, Log: c.Log,
 		Start: plans.Start, StartIf: plans.StartIf, Live: live(plans, runner), Cancel: runner.Cancel, Waiters: waiters,
 		NextDue: nextDue(clock), Sources: creds.Sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Retention: c.Retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },

@@ -1,5 +1,5 @@
 // Package api has the requests and replies of the request/reply service, for the worker and its
-// clients. It has types only; the subject of an endpoint is "<prefix>.api.<endpoint>", such as
+// clients. It has types and the names of headers only; the subject of an endpoint is "<prefix>.api.<endpoint>", such as
 // orderbeat.api.runs.start. The list of endpoints is in worker/service.
 package api
 
@@ -18,6 +18,14 @@ import (
 	"orderbeat/db/runs"
 	"orderbeat/db/schedules"
 	"orderbeat/jobs"
+)
+
+// The headers of requests and replies.
+const (
+	// HeaderTimeout is a caller's deadline, such as "5s".
+	HeaderTimeout = "Orderbeat-Timeout"
+	// HeaderWorker is where the worker that replies has its database, "host:path": for display.
+	HeaderWorker = "Orderbeat-Worker"
 )
 
 // Error is an error reply, in the member "error".

@@ -38,9 +38,6 @@ const (
 	maxTimeout     = 10 * time.Minute
 )
 
-// headerTimeout is the header of a caller's deadline, such as "5s".
-const headerTimeout = "Orderbeat-Timeout"
-
 // Config has a service's dependencies.
 type Config struct {
 	DB        *db.DB
@@ -71,6 +68,7 @@ type Config struct {
 	Prune     func(context.Context, db.Retention) (db.Pruned, error)
 	Retention db.Retention
 	Version   string
+	Place     string    // where the database is, for display
 	Mask      *mask.Set // secrets that are masked in replies
 	Log       *slog.Logger
 }
@@ -340,6 +338,10 @@ func (s *Service) reply(msg *nats.Msg, header nats.Header, body []byte) error {
 	if msg.Reply == "" {
 		return nil // no reply is expected
 	}
+	if header == nil {
+		header = nats.Header{}
+	}
+	header.Set(api.HeaderWorker, bus.OneLine(s.Place))
 	return s.conn.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: header, Data: body})
 }
 
@@ -362,13 +364,13 @@ func (s *Service) call(ctx context.Context, e endpoint, r *request) (reply any, 
 
 // timeoutOf reads the caller's deadline.
 func timeoutOf(h nats.Header) (time.Duration, error) {
-	text := h.Get(headerTimeout)
+	text := h.Get(api.HeaderTimeout)
 	if text == "" {
 		return defaultTimeout, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, invalid(fmt.Sprintf("%s %.40q is not a duration", headerTimeout, text), `Write it like "5s".`)
+		return 0, invalid(fmt.Sprintf("%s %.40q is not a duration", api.HeaderTimeout, text), `Write it like "5s".`)
 	}
 	return min(d, maxTimeout), nil
 }
