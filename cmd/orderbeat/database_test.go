@@ -264,7 +264,7 @@ func TestUnknownOrder(t *testing.T) {
 	}
 	several := do(t, "order", "PO-7", "--config", path)
 	if several.status != cli.Usage || !strings.Contains(several.stderr, "SO1") || !strings.Contains(several.stderr, "SO3") ||
-		!strings.Contains(several.stderr, "give the order number, --account or --provider") {
+		!strings.Contains(several.stderr, "give the whole order number, --account or --provider") {
 		t.Errorf("several: got %+v", several)
 	}
 }
@@ -304,8 +304,8 @@ func TestOneRunShowsItsJobs(t *testing.T) {
 	if reply.Run.State != jobs.Partial || len(reply.Jobs) != 2 {
 		t.Errorf("--json: got %+v", reply)
 	}
-	none := do(t, "runs", "01J", "--config", path)
-	if none.status != cli.Failed || !strings.Contains(none.stderr, `run "01J" not found`) {
+	none := do(t, "runs", "01X", "--config", path)
+	if none.status != cli.Failed || !strings.Contains(none.stderr, `run "01X" not found`) {
 		t.Errorf("unknown: got %+v", none)
 	}
 }

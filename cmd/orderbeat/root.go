@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"orderbeat/cmd/orderbeat/cli"
@@ -45,9 +47,13 @@ while jobs were running.`,
 	}
 	root.PersistentFlags().StringVar(&a.ConfigPath, "config", "", "configuration file (default $ORDERBEAT_CONFIG, else ./config.toml, else /etc/orderbeat/config.toml)")
 	wide := root.PersistentFlags().Bool("wide", false, "do not shorten tables to the width of the terminal")
+	local := root.PersistentFlags().Bool("local", false, "print times in the time zone of this machine (default UTC)")
 	root.PersistentPreRun = func(*cobra.Command, []string) {
 		if *wide {
 			cli.Wide(a.Stdout)
+		}
+		if *local {
+			a.Zone = time.Local
 		}
 	}
 	root.AddCommand(
@@ -58,8 +64,6 @@ while jobs were running.`,
 		status.ProvidersCommand(a),
 		diagnostics.CheckCommand(a),
 		sandbox.Command(a),
-		runs.SyncCommand(a),
-		runs.BackfillCommand(a),
 		orders.ListCommand(a),
 		orders.ShowCommand(a),
 		reports.Command(a),
@@ -80,5 +84,6 @@ while jobs were running.`,
 		versionCommand(a),
 		manCommand(root),
 	)
+	root.AddCommand(runs.StartCommands(a)...)
 	return root
 }

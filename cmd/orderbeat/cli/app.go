@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +26,9 @@ type App struct {
 	// which control the terminal, and for a response body that is written to a file.
 	RawStdout, RawStderr io.Writer
 	ConfigPath           string // the flag --config
-	began                bool   // the command line was valid: later errors are no usage errors
+	// Zone is the time zone in which times are printed: UTC if nil, the machine's with --local.
+	Zone  *time.Location
+	began bool // the command line was valid: later errors are no usage errors
 }
 
 // Load reads the whole configuration.
@@ -65,7 +68,7 @@ func (a *App) LoadPart(sections ...string) (*config.Config, error) {
 // Run executes a command line until it is done or ctx ends, and returns the exit status.
 func (a *App) Run(ctx context.Context, root *cobra.Command, args []string) int {
 	a.RawStdout, a.RawStderr = a.Stdout, a.Stderr
-	a.Stdout, a.Stderr = NewTerminal(a.Stdout), NewTerminal(a.Stderr)
+	a.Stdout, a.Stderr = coloured(NewTerminal(a.Stdout), a.Getenv), coloured(NewTerminal(a.Stderr), a.Getenv)
 	stderr := a.Stderr
 	a.notice(root)
 	root.SetArgs(args)

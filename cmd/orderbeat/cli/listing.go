@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"slices"
-
-	"github.com/spf13/cobra"
 )
 
 // Listing formats a list.
@@ -59,22 +57,6 @@ func (a *App) CheckFound(found int, provider, account string) error {
 		return Misuse("--provider: %q is not configured; there are %s", provider, Words(providers))
 	case account != "" && !slices.Contains(accounts, account):
 		return Misuse("--account: %q is not configured; there are %s", account, Words(accounts))
-	}
-	return nil
-}
-
-// LimitFlag adds the flag --limit.
-func LimitFlag(c *cobra.Command, into *int, usual int) {
-	c.Flags().IntVar(into, "limit", usual, "maximum number of rows")
-}
-
-// CheckList returns a usage error if the limit is below 1 or the value is not allowed.
-func CheckList[S ~string](limit int, flag, value string, allowed []S) error {
-	if value != "" && !slices.Contains(allowed, S(value)) {
-		return Misuse("--%s: %q is not one of %s", flag, value, Words(allowed))
-	}
-	if limit < 1 {
-		return Misuse("--limit must be at least 1, got %d", limit)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"time"
 
@@ -21,6 +22,10 @@ type Client struct {
 	conn   *nats.Conn
 	prefix string
 	server string // URL, for messages
+	// deadline is what the worker may take for a request, 0 for its default.
+	deadline time.Duration
+	// place is where the worker that replied last has its database, "" if it does not say.
+	place string
 }
 
 // usageError turns the errors "invalid" and "not_found" of the worker into usage errors.
@@ -93,11 +98,33 @@ func Call[R any](ctx context.Context, a *App, endpoint string, request any) (rep
 	return CallOver[R](ctx, w, endpoint, request)
 }
 
+// Act is [Call] for an endpoint that changes something: it prints which worker replied.
+func Act[R any](ctx context.Context, a *App, endpoint string, request any) (reply R, err error) {
+	w, err := a.DialWorker()
+	if err != nil {
+		return reply, err
+	}
+	defer w.Close()
+	reply, err = CallOver[R](ctx, w, endpoint, request)
+	w.SayWho(a.Stderr)
+	return reply, err
+}
+
+// SayWho prints which worker replied last.
+func (a *Client) SayWho(w io.Writer) {
+	if a.place != "" {
+		fmt.Fprintf(w, "answered by the worker at %s\n", Plain(a.place))
+	}
+}
+
 // CallOver is [Call] over an existing connection.
 func CallOver[R any](ctx context.Context, w *Client, endpoint string, request any) (reply R, err error) {
 	err = w.Request(ctx, requestTimeout, endpoint, request, &reply)
 	return reply, usageError(err)
 }
+
+// Within sets what the worker may take for each request.
+func (a *Client) Within(deadline time.Duration) { a.deadline = deadline }
 
 // Close ends the connection.
 func (a *Client) Close() { a.conn.Close() }
@@ -110,13 +137,19 @@ func (a *Client) Request(ctx context.Context, timeout time.Duration, endpoint st
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	msg, err := a.conn.RequestWithContext(ctx, a.prefix+".api."+endpoint, body)
+	message := nats.NewMsg(a.prefix + ".api." + endpoint)
+	message.Data = body
+	if a.deadline > 0 {
+		message.Header.Set(api.HeaderTimeout, a.deadline.String())
+	}
+	msg, err := a.conn.RequestMsgWithContext(ctx, message)
 	if errors.Is(err, nats.ErrNoResponders) {
 		return &NoWorkerError{a.server}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", endpoint, err)
 	}
+	a.place = msg.Header.Get(api.HeaderWorker)
 	if msg.Header.Get("Nats-Service-Error-Code") != "" {
 		var e struct {
 			Error api.Error `json:"error"`
@@ -134,10 +167,10 @@ func (a *Client) Request(ctx context.Context, timeout time.Duration, endpoint st
 
 // RunRequest is the request of runs.start.
 type RunRequest struct {
-	Provider string            `json:"provider"`
-	Kind     string            `json:"kind"`
-	Params   map[string]string `json:"params,omitempty"`
-	Accounts []string          `json:"accounts,omitempty"`
+	Provider string         `json:"provider"`
+	Kind     string         `json:"kind"`
+	Params   map[string]any `json:"params,omitempty"`
+	Accounts []string       `json:"accounts,omitempty"`
 }
 
 // StartRun starts a run and returns it as it was accepted.

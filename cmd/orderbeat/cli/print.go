@@ -7,8 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"orderbeat/clients/plain"
 	"orderbeat/jobs"
 )
@@ -52,11 +50,6 @@ func Count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// JSONFlag adds the flag --json.
-func JSONFlag(c *cobra.Command, into *bool) {
-	c.Flags().BoolVar(into, "json", false, "print JSON")
 }
 
 // PrintErrors writes the errors of a run with their hints.

@@ -31,8 +31,19 @@ func PrintTable(w io.Writer, head []string, rows [][]string) error {
 		shrink(widths, most)
 	}
 	var b strings.Builder
-	for _, row := range append([][]string{head}, rows...) {
-		b.WriteString(tableLine(row, widths, right) + "\n")
+	b.WriteString(tableLine(head, nil, widths, right) + "\n")
+	colours := make([]string, len(head))
+	coloured := colourful(w)
+	for _, row := range rows {
+		for i, cell := range row {
+			if coloured != nil {
+				colours[i] = colourOf(head[i], cell)
+			}
+		}
+		b.WriteString(tableLine(row, colours, widths, right) + "\n")
+	}
+	if coloured != nil {
+		w = coloured.w // the cells are plain, and the filter would remove the colours
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -77,7 +88,8 @@ func shrink(widths []int, most int) {
 	}
 }
 
-func tableLine(row []string, widths []int, right []bool) string {
+// tableLine returns a line without spaces at its end. colours are those of the cells, "" for none.
+func tableLine(row, colours []string, widths []int, right []bool) string {
 	var b strings.Builder
 	for i, cell := range row {
 		if i > 0 {
@@ -88,6 +100,9 @@ func tableLine(row []string, widths []int, right []bool) string {
 			cell, n = string([]rune(cell)[:widths[i]-1])+"…", widths[i]
 		}
 		padding := strings.Repeat(" ", widths[i]-n)
+		if i < len(colours) && colours[i] != "" {
+			cell = painted(colours[i], cell)
+		}
 		if right[i] {
 			cell = padding + cell
 		} else {

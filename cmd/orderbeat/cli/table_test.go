@@ -45,7 +45,7 @@ b [2J               1,200  -
 			}
 			var b strings.Builder
 			for _, r := range append([][]string{head}, rows...) {
-				b.WriteString(tableLine(r, widths, right) + "\n")
+				b.WriteString(tableLine(r, nil, widths, right) + "\n")
 			}
 			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), b.String()); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)

@@ -13,9 +13,10 @@ import (
 // terminal is a writer that replaces control characters other than line feeds and tabs: text
 // from providers, the database or NATS must not control the terminal.
 type terminal struct {
-	w     io.Writer
-	plain io.Writer // writes to w
-	wide  bool      // tables are not shortened
+	w       io.Writer
+	plain   io.Writer // writes to w
+	wide    bool      // tables are not shortened
+	colours bool      // states are coloured
 }
 
 // Wide makes tables on a writer of [NewTerminal] as wide as their contents.
@@ -23,6 +24,15 @@ func Wide(w io.Writer) {
 	if t, ok := w.(*terminal); ok {
 		t.wide = true
 	}
+}
+
+// coloured makes a writer of [NewTerminal] colour states if it is a terminal that shows colours
+// (https://no-color.org).
+func coloured(w io.Writer, getenv func(string) string) io.Writer {
+	if t, ok := w.(*terminal); ok {
+		t.colours = IsTerminal(w) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
+	}
+	return w
 }
 
 // NewTerminal returns a writer that replaces characters that control a terminal.

@@ -7,57 +7,76 @@ import (
 	"orderbeat/jobs"
 )
 
-// ParseSince parses a duration before now, or a date (midnight UTC).
-func ParseSince(flag, s string, now time.Time) (time.Time, error) {
+// zone is the time zone of printed times and of dates in flags.
+func (a *App) zone() *time.Location {
+	if a.Zone == nil {
+		return time.UTC
+	}
+	return a.Zone
+}
+
+// Head returns the heading of a column with times: "CHANGED (UTC)".
+func (a *App) Head(title string) string {
+	if a.Zone == nil {
+		return title + " (UTC)"
+	}
+	return title + " (LOCAL)"
+}
+
+// Minute formats a time for tables, to the minute; "-" if zero.
+func (a *App) Minute(t time.Time) string { return a.format(t, "2006-01-02 15:04") }
+
+// Second is [App.Minute] to the second.
+func (a *App) Second(t time.Time) string { return a.format(t, time.DateTime) }
+
+// Moment is [App.Second] with the time zone, for sentences.
+func (a *App) Moment(t time.Time) string { return a.format(t, time.DateTime+" MST") }
+
+func (a *App) format(t time.Time, layout string) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.In(a.zone()).Format(layout)
+}
+
+// ParseSince parses a duration before now, or a date (midnight); "" is the zero time.
+func (a *App) ParseSince(flag, s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
 	if day, err := clients.ParseDate(s); err == nil {
-		return day.Time(), nil
+		t := day.Time()
+		return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, a.zone()), nil
 	}
 	if ago, err := jobs.ParseDuration(s); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
+		return time.Now().Add(-ago), nil
 	}
 	return time.Time{}, Misuse(`--%s: %q is neither a duration such as "24h" or "14d" nor a date such as "2026-01-31"`, flag, s)
 }
 
 // ParsePeriod replaces two bounds, each if it is set, by the times that the worker expects.
-func ParsePeriod(since, until *string, now time.Time) error {
+func (a *App) ParsePeriod(since, until *string) error {
 	for _, bound := range []struct {
 		name string
 		text *string
 	}{{"since", since}, {"until", until}} {
-		if *bound.text == "" {
-			continue
-		}
-		t, err := ParseSince(bound.name, *bound.text, now)
+		t, err := a.ParseSince(bound.name, *bound.text)
 		if err != nil {
 			return err
 		}
-		*bound.text = t.UTC().Format(time.RFC3339)
+		if !t.IsZero() {
+			*bound.text = t.UTC().Format(time.RFC3339)
+		}
 	}
 	return nil
-}
-
-// Minute formats a time for tables: UTC, to the minute; "-" if zero.
-func Minute(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format("2006-01-02 15:04")
-}
-
-// Second is [Minute] to the second.
-func Second(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.UTC().Format(time.DateTime)
 }
 
 // DayRange is a date range as given by flags.
 type DayRange struct{ From, To, Lookback string }
 
 // Params returns the parameters of a run over the date range.
-func (o DayRange) Params() (map[string]string, error) {
-	given := map[string]string{}
+func (o DayRange) Params() (map[string]any, error) {
+	given := map[string]any{}
 	for _, end := range []struct{ name, day string }{{"from", o.From}, {"to", o.To}} {
 		if end.day == "" {
 			continue

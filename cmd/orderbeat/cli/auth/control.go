@@ -16,7 +16,7 @@ import (
 func nameOf(c api.Credential) string { return strings.TrimSpace(c.Provider + " " + c.User) }
 
 // credentialCommand returns a command about a provider's credentials; the running worker executes it.
-func credentialCommand(use, short, long string, do func(ctx context.Context, of api.Credential) error) *cobra.Command {
+func credentialCommand(a *cli.App, use, short, long string, do func(ctx context.Context, of api.Credential) error) *cobra.Command {
 	var of api.Credential
 	c := &cobra.Command{
 		Use: use + " <provider>", Short: short, Long: long, Args: cli.OneArg("the provider"),
@@ -26,16 +26,16 @@ func credentialCommand(use, short, long string, do func(ctx context.Context, of 
 		},
 	}
 	c.Flags().StringVar(&of.User, "user", "", "the user, where tokens belong to users")
-	return c
+	return a.CompleteProvider(c)
 }
 
 func logoutCommand(a *cli.App) *cobra.Command {
-	return credentialCommand("logout", "Delete a credential's tokens and revoke them at the provider",
+	return credentialCommand(a, "logout", "Delete a credential's tokens and revoke them at the provider",
 		`Delete the tokens of a credential, and revoke them at the provider if it has a revocation
 endpoint. A user must grant access again before requests on their behalf; client
 credentials log in again with the next call.`,
 		func(ctx context.Context, of api.Credential) error {
-			reply, err := cli.Call[api.LoggedOut](ctx, a, "auth.logout", of)
+			reply, err := cli.Act[api.LoggedOut](ctx, a, "auth.logout", of)
 			if err != nil {
 				return err
 			}
@@ -49,12 +49,12 @@ credentials log in again with the next call.`,
 }
 
 func unlatchCommand(a *cli.App) *cobra.Command {
-	return credentialCommand("unlatch", "Retry rejected credentials",
+	return credentialCommand(a, "unlatch", "Retry rejected credentials",
 		`End the cooldown of a provider's credentials and clear their rejections, so that the next
 call tries them again. Correct them first: providers block addresses whose logins fail
 repeatedly.`,
 		func(ctx context.Context, of api.Credential) error {
-			reply, err := cli.Call[api.Credentials](ctx, a, "auth.unlatch", of)
+			reply, err := cli.Act[api.Credentials](ctx, a, "auth.unlatch", of)
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ old key from the file of worker.key. No login is needed, and nothing stops meanw
 older copy of the database needs the key file of its time.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			reply, err := cli.Call[api.Rekeyed](c.Context(), a, "auth.rekey", struct{}{})
+			reply, err := cli.Act[api.Rekeyed](c.Context(), a, "auth.rekey", struct{}{})
 			if err != nil {
 				return err
 			}

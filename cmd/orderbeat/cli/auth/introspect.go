@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,7 @@ import (
 
 func introspectCommand(a *cli.App) *cobra.Command {
 	var asJSON bool
-	c := credentialCommand("introspect", "Introspect the current token at the provider",
+	c := credentialCommand(a, "introspect", "Introspect the current token at the provider",
 		`Query the provider's introspection endpoint (RFC 7662) for the current token, and print
 the response, never the token. Nothing is changed. The response is only a hint: providers
 have reported working tokens as inactive.`,
@@ -26,21 +25,21 @@ have reported working tokens as inactive.`,
 			if asJSON {
 				return cli.PrintJSON(a.Stdout, reply)
 			}
-			return printIntrospections(a.Stdout, a.Stderr, reply.Introspections)
+			return printIntrospections(a, reply.Introspections)
 		})
 	cli.JSONFlag(c, &asJSON)
 	return c
 }
 
-func printIntrospections(stdout, stderr io.Writer, all []api.Introspection) error {
+func printIntrospections(a *cli.App, all []api.Introspection) error {
 	succeeded := 0
 	for _, i := range all {
 		if i.Error != nil {
-			fmt.Fprintf(stderr, "%s: %s\n", nameOf(i.Credential), cli.Plain(i.Error.Error()))
+			fmt.Fprintf(a.Stderr, "%s: %s\n", nameOf(i.Credential), cli.Plain(i.Error.Error()))
 			continue
 		}
 		succeeded++
-		fmt.Fprintln(stdout, describe(i))
+		fmt.Fprintln(a.Stdout, describe(a, i))
 	}
 	switch succeeded {
 	case len(all):
@@ -53,13 +52,13 @@ func printIntrospections(stdout, stderr io.Writer, all []api.Introspection) erro
 }
 
 // describe formats an introspection as one line.
-func describe(i api.Introspection) string {
+func describe(a *cli.App, i api.Introspection) string {
 	if !i.Active {
 		return nameOf(i.Credential) + ": the provider reports the token as inactive"
 	}
 	parts := []string{nameOf(i.Credential) + ": the token is active"}
 	if !i.ExpiresAt.IsZero() {
-		parts = append(parts, "until "+cli.Second(i.ExpiresAt)+" UTC")
+		parts = append(parts, "until "+a.Moment(i.ExpiresAt))
 	}
 	for _, member := range []struct{ name, value string }{{"scope", i.Scope}, {"client", i.ClientID}, {"user", i.Username}} {
 		if member.value != "" {

@@ -57,7 +57,7 @@ creates is valid once, for ten minutes.`,
 	f.BoolVar(&o.force, "force", false, "request consent again even if access is granted")
 	_ = c.MarkFlagRequired("user") // the flag exists
 	c.MarkFlagsMutuallyExclusive("print-url", "paste")
-	return c
+	return a.CompleteProvider(c)
 }
 
 type loginOptions struct {

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -25,7 +24,7 @@ renewed, the last failure, when the next attempt is allowed, and how many logins
 after a 401, and reuses of a token (a login saved) there were.
 
 The state is that of the running worker, counted since its start. Without a worker, it is
-that of the last token request in the database, with total counts. Times are UTC. A lifetime with ~ is an
+that of the last token request in the database, with total counts. A lifetime with ~ is an
 estimate: the provider does not state it.`,
 		Example: `  orderbeat auth status
   orderbeat auth status --json`,
@@ -59,18 +58,19 @@ func showStatus(ctx context.Context, a *cli.App, conf *config.Config, asJSON boo
 		fmt.Fprintln(a.Stderr, "no credential has been used yet")
 		return nil
 	}
-	return printStatuses(a.Stdout, list, time.Now())
+	return printStatuses(a, list, time.Now())
 }
 
-func printStatuses(w io.Writer, list []auth.Status, now time.Time) error {
+func printStatuses(a *cli.App, list []auth.Status, now time.Time) error {
+	w := a.Stdout
 	rows := make([][]string, len(list))
 	for i, st := range list {
 		rows[i] = []string{
-			st.Provider, cli.OrDash(st.User), string(st.State), lifeLeft(st), cli.Second(st.RenewedAt), nextAttempt(st, now),
-			fmt.Sprint(st.Logins), fmt.Sprint(st.Replays), fmt.Sprint(st.Saved), lastFailure(st),
+			st.Provider, cli.OrDash(st.User), string(st.State), lifeLeft(st), a.Second(st.RenewedAt), nextAttempt(a, st, now),
+			fmt.Sprint(st.Logins), fmt.Sprint(st.Replays), fmt.Sprint(st.Saved), lastFailure(a, st),
 		}
 	}
-	head := []string{"PROVIDER", "USER", "STATE", "LIFE LEFT", "RENEWED (UTC)", "NEXT ATTEMPT (UTC)", "LOGINS", "REPLAYS", "SAVED", "LAST FAILURE"}
+	head := []string{"PROVIDER", "USER", "STATE", "LIFE LEFT", a.Head("RENEWED"), a.Head("NEXT ATTEMPT"), "LOGINS", "REPLAYS", "SAVED", "LAST FAILURE"}
 	if err := cli.PrintTable(w, head, rows); err != nil {
 		return err
 	}
@@ -103,23 +103,23 @@ func lifeLeft(st auth.Status) string {
 
 // nextAttempt returns when a token may be requested next: "-" for any time, "never" if
 // someone has to act first.
-func nextAttempt(st auth.Status, now time.Time) string {
+func nextAttempt(a *cli.App, st auth.Status, now time.Time) string {
 	switch {
 	case st.State == auth.StateRejected || st.State == auth.StateConsent:
 		return "never"
 	case st.NextAttemptAt.After(now):
-		return cli.Second(st.NextAttemptAt)
+		return a.Second(st.NextAttemptAt)
 	default:
 		return "-"
 	}
 }
 
-func lastFailure(st auth.Status) string {
+func lastFailure(a *cli.App, st auth.Status) string {
 	f := st.LastFailure
 	if f == nil {
 		return "-"
 	}
-	text := fmt.Sprintf("%s %s: %s", cli.Second(f.At), f.Class, f.Reason)
+	text := fmt.Sprintf("%s %s: %s", a.Second(f.At), f.Class, f.Reason)
 	if f.Code != "" {
 		text += ": " + f.Code
 	}

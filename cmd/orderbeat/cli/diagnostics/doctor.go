@@ -48,7 +48,7 @@ Exit status: 0 every account is healthy, 3 some are, 1 none is.`,
 	}
 	c.Flags().DurationVar(&o.timeout, "timeout", time.Minute, "how long to wait for all accounts together")
 	cli.JSONFlag(c, &o.asJSON)
-	return c
+	return a.CompleteProvider(c)
 }
 
 type doctorOptions struct {

@@ -19,7 +19,8 @@ func Command(a *cli.App) *cobra.Command {
 		Use:   "exchanges [exchange-id]",
 		Short: "List recorded requests and responses, or show one",
 		Long: `List recorded HTTP exchanges of jobs, newest first; with an id, show its request and
-response, without secrets. Reads the database; no worker needs to run. Times are UTC.
+response, without secrets. Reads the database; no worker needs to run. --since
+selects by the start of the request.
 
 The provider's key exchanges ("full", "metadata" or "off") sets what is recorded, and
 db.retention for how long. Token requests are never recorded. Long responses are stored
@@ -36,30 +37,57 @@ compressed; this command decompresses them.`,
 			return listExchanges(c.Context(), a, o)
 		},
 	}
+	a.ProviderFlag(c, &o.filter.Provider)
+	a.AccountFlag(c, &o.filter.Account)
+	a.RunFlag(c, &o.filter.RunID)
+	a.JobFlag(c, &o.filter.JobID)
+	cli.SinceFlag(c, &o.since, "")
 	f := c.Flags()
-	f.StringVar(&o.filter.Provider, "provider", "", "only this provider")
-	f.StringVar(&o.filter.Account, "account", "", "only this account")
-	f.StringVar(&o.filter.RunID, "run", "", "only this run")
-	f.StringVar(&o.filter.JobID, "job", "", "only this job")
 	f.BoolVar(&o.filter.Failed, "failed", false, "only failed ones")
 	cli.LimitFlag(c, &o.filter.Limit, 20)
 	f.BoolVar(&o.body, "body", false, "print only the response body of one exchange")
 	cli.JSONFlag(c, &o.asJSON)
 	c.MarkFlagsMutuallyExclusive("body", "json")
-	return c
+	return a.CompleteArg(c, recent(a))
+}
+
+// recent proposes the latest exchanges.
+func recent(a *cli.App) func(ctx context.Context) []string {
+	return func(ctx context.Context) (ids []string) {
+		_ = a.ReadDatabase(ctx, func(database *db.DB) error {
+			const proposed = 20
+			list, err := database.Exchanges(ctx, exchanges.ExchangeFilter{Limit: proposed})
+			for _, x := range list {
+				ids = append(ids, cobra.CompletionWithDesc(fmt.Sprint(x.ExchangeID), cli.Plain(fmt.Sprintf("%s/%s %s %d", x.Provider, x.Account, x.Op, x.Status))))
+			}
+			return err
+		})
+		return ids
+	}
 }
 
 type exchangesOptions struct {
 	filter       exchanges.ExchangeFilter
+	since        string
 	body, asJSON bool
 }
 
 func listExchanges(ctx context.Context, a *cli.App, o exchangesOptions) error {
-	if err := cli.CheckList[string](o.filter.Limit, "", "", nil); err != nil {
-		return err
-	}
 	if o.body {
 		return cli.Misuse("--body needs the id of an exchange")
+	}
+	err := cli.CheckLimit(o.filter.Limit)
+	if err == nil {
+		o.filter.Since, err = a.ParseSince("since", o.since)
+	}
+	if err == nil {
+		o.filter.RunID, err = a.RunID(ctx, o.filter.RunID)
+	}
+	if err == nil {
+		o.filter.JobID, err = a.JobID(ctx, o.filter.JobID)
+	}
+	if err != nil {
+		return err
 	}
 	return a.ReadDatabase(ctx, func(database *db.DB) error {
 		limit := o.filter.Limit
@@ -71,23 +99,25 @@ func listExchanges(ctx context.Context, a *cli.App, o exchangesOptions) error {
 		if err != nil {
 			return err
 		}
-		return exchangeListing.Print(a, list, limit, o.asJSON)
+		return exchangeListing(a).Print(a, list, limit, o.asJSON)
 	})
 }
 
-var exchangeListing = cli.Listing[exchanges.ExchangeRow]{
-	Noun: "exchange",
-	Head: []string{"ID", "STARTED (UTC)", "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
-	Row: func(x exchanges.ExchangeRow) []string {
-		status := "-"
-		if x.Status != 0 {
-			status = fmt.Sprint(x.Status)
-		}
-		return []string{
-			fmt.Sprint(x.ExchangeID), cli.Second(x.StartedAt), x.Provider, cli.OrDash(x.Account), x.Op, x.Method, shortened(x.URL), status,
-			fmt.Sprint(x.DurationMS), fmt.Sprint(x.ResponseBytes), cli.OrDash(x.JobID), cli.OrDash(string(x.ErrorCode)),
-		}
-	},
+func exchangeListing(a *cli.App) cli.Listing[exchanges.ExchangeRow] {
+	return cli.Listing[exchanges.ExchangeRow]{
+		Noun: "exchange",
+		Head: []string{"ID", a.Head("STARTED"), "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
+		Row: func(x exchanges.ExchangeRow) []string {
+			status := "-"
+			if x.Status != 0 {
+				status = fmt.Sprint(x.Status)
+			}
+			return []string{
+				fmt.Sprint(x.ExchangeID), a.Second(x.StartedAt), x.Provider, cli.OrDash(x.Account), x.Op, x.Method, shortened(x.URL), status,
+				fmt.Sprint(x.DurationMS), fmt.Sprint(x.ResponseBytes), cli.OrDash(x.JobID), cli.OrDash(string(x.ErrorCode)),
+			}
+		},
+	}
 }
 
 // shortened truncates a URL for the table; --json has all of it.
@@ -133,7 +163,7 @@ func showExchange(ctx context.Context, a *cli.App, text string, o exchangesOptio
 	if o.asJSON {
 		return cli.PrintJSON(a.Stdout, map[string]any{"exchange": exchangeDetail{row, shown.RequestHeaders, shown.RequestBody, shown.ResponseHeaders, shown.ResponseBody}})
 	}
-	fmt.Fprintf(a.Stdout, "exchange %d, %s: %s %s, %s\n", id, cli.Second(row.StartedAt), cli.Plain(row.Provider), cli.Plain(cli.OrDash(row.Account)), cli.Plain(row.Op))
+	fmt.Fprintf(a.Stdout, "exchange %d, %s: %s %s, %s\n", id, a.Second(row.StartedAt), cli.Plain(row.Provider), cli.Plain(cli.OrDash(row.Account)), cli.Plain(row.Op))
 	fmt.Fprintf(a.Stdout, "of job %s, attempt %d\n", cli.OrDash(row.JobID), row.Attempt)
 	if row.ErrorCode != "" {
 		fmt.Fprintf(a.Stdout, "%s: %s\n", row.ErrorCode, cli.Plain(row.Error))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -32,11 +31,11 @@ func readHistory(ctx context.Context, database *db.DB, o orders.StoredOrder) ([]
 	}
 }
 
-func printTimeline(w io.Writer, events []outbox.Event) error {
+func printTimeline(a *cli.App, events []outbox.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintln(a.Stdout)
 	var rows [][]string
 	for _, e := range events {
 		changes, err := describeEvent(e)
@@ -49,12 +48,12 @@ func printTimeline(w io.Writer, events []outbox.Event) error {
 		for i, change := range changes {
 			row := []string{"", "", change}
 			if i == 0 {
-				row[0], row[1] = cli.Minute(e.ObservedAt), fmt.Sprint(e.Revision)
+				row[0], row[1] = a.Minute(e.ObservedAt), fmt.Sprint(e.Revision)
 			}
 			rows = append(rows, row)
 		}
 	}
-	return cli.PrintTable(w, []string{"WHEN (UTC)", "REVISION", "WHAT"}, rows)
+	return cli.PrintTable(a.Stdout, []string{a.Head("WHEN"), "REVISION", "WHAT"}, rows)
 }
 
 // describeChanges formats changes as "path: before -> after", those of the order itself first.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,10 +24,15 @@ func ShowCommand(a *cli.App) *cobra.Command {
 		Use:   "order <id|reference>",
 		Short: "Show one order with its lines and history",
 		Long: `Show one order, by the supplier's number or by your own (PO): its lines, schedule,
-despatches, shipments, invoices and history. Reads the database; no worker needs to run.
-Times are UTC.`,
+despatches, shipments, invoices and history. The number or reference can be shortened to a
+beginning that is unique. Reads the database; no worker needs to run.
+
+With --live, the running worker requests the order from the provider now and stores it. If
+the provider does not answer, the order is shown as stored, and the exit status is 1. An
+order that is not stored needs --provider and --account.`,
 		Example: `  orderbeat order SO10234567
   orderbeat order PO-104233 --account detroit
+  orderbeat order PO-104233 --live
   orderbeat order PO-104233 --json`,
 		Args: cli.OneArg("the order's number or reference"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -34,15 +40,33 @@ Times are UTC.`,
 			return showOrder(c.Context(), a, o)
 		},
 	}
-	c.Flags().StringVar(&o.provider, "provider", "", "provider of the order")
-	c.Flags().StringVar(&o.account, "account", "", "account of the order")
+	a.ProviderFlag(c, &o.provider)
+	a.AccountFlag(c, &o.account)
+	c.Flags().BoolVar(&o.live, "live", false, "request the order from the provider first")
+	c.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "how long --live waits for the provider, at most 10m")
 	cli.JSONFlag(c, &o.asJSON)
-	return c
+	return a.CompleteArg(c, late(a))
+}
+
+// late proposes late orders.
+func late(a *cli.App) func(ctx context.Context) []string {
+	return func(ctx context.Context) (ids []string) {
+		_ = a.ReadDatabase(ctx, func(database *db.DB) error {
+			const proposed = 20
+			list, _, err := database.Orders(ctx, orders.OrderFilter{Late: true, Limit: proposed})
+			for _, o := range list {
+				ids = append(ids, cobra.CompletionWithDesc(cli.Plain(o.OrderID), cli.Plain(fmt.Sprintf("%s %s/%s, %s late", o.Reference, o.Provider, o.Account, cli.Count(o.DaysLate, "day")))))
+			}
+			return err
+		})
+		return ids
+	}
 }
 
 type orderOptions struct {
 	name, provider, account string
-	asJSON                  bool
+	live, asJSON            bool
+	timeout                 time.Duration
 }
 
 func showOrder(ctx context.Context, a *cli.App, o orderOptions) error {
@@ -58,15 +82,22 @@ func showOrder(ctx context.Context, a *cli.App, o orderOptions) error {
 	if err != nil {
 		return err
 	}
-	switch len(found) {
-	case 0:
-		return cli.Exit(cli.Failed, fmt.Errorf("order %q not found; `orderbeat orders` lists all orders", o.name))
-	case 1:
-	default:
-		if err := ordersTable(a.Stderr, found); err != nil {
+	if len(found) > 1 {
+		return ambiguous(a, o, found)
+	}
+	var reply *liveReply
+	if o.live {
+		got, err := requestLive(ctx, a, o, found)
+		if err != nil {
 			return err
 		}
-		return cli.Exit(cli.Usage, fmt.Errorf("%q matches several orders: give the order number, --account or --provider", o.name))
+		reply = &got
+		if found, err = findOrders(ctx, database, o); err != nil {
+			return err
+		}
+	}
+	if len(found) == 0 {
+		return cli.Exit(cli.Failed, fmt.Errorf("order %q not found; `orderbeat orders` lists all orders", o.name))
 	}
 	events, err := readHistory(ctx, database, found[0])
 	if err != nil {
@@ -77,35 +108,58 @@ func showOrder(ctx context.Context, a *cli.App, o orderOptions) error {
 		return err
 	}
 	if o.asJSON {
-		return cli.PrintJSON(a.Stdout, map[string]any{
-			"order": found[0], "despatch_advices": documents.Advices, "invoices": documents.Invoices, "events": events,
-		})
+		view := map[string]any{"order": found[0], "despatch_advices": documents.Advices, "invoices": documents.Invoices, "events": events}
+		if reply != nil {
+			view["live"] = reply
+		}
+		err = cli.PrintJSON(a.Stdout, view)
+	} else {
+		err = printOrder(a, found[0], documents, events)
 	}
-	return printOrder(a.Stdout, found[0], documents, events)
+	if err == nil && reply != nil && reply.Error != nil {
+		return cli.Exit(cli.Failed, nil)
+	}
+	return err
 }
 
-// findOrders finds orders by the supplier's number, or else by the customer's.
+// ambiguous lists the first orders that match a name.
+func ambiguous(a *cli.App, o orderOptions, found []orders.StoredOrder) error {
+	if err := ordersTable(a, a.Stderr, found[:min(len(found), maxCandidates)]); err != nil {
+		return err
+	}
+	more := ""
+	if len(found) > maxCandidates {
+		more = " (the first are shown)"
+	}
+	return cli.Exit(cli.Usage, fmt.Errorf("%q matches several orders%s: give the whole order number, --account or --provider", o.name, more))
+}
+
+// maxCandidates bounds the orders that an error lists.
+const maxCandidates = 10
+
+// findOrders finds orders by the supplier's number, or else by the customer's, or else those whose
+// numbers begin with the name.
 func findOrders(ctx context.Context, database *db.DB, o orderOptions) ([]orders.StoredOrder, error) {
-	const most = 50
-	f := orders.OrderFilter{Provider: o.provider, Account: o.account, Limit: most}
-	f.OrderID = o.name
-	found, _, err := database.Orders(ctx, f)
-	if err != nil || len(found) > 0 {
-		return found, err
+	for _, f := range []orders.OrderFilter{{OrderID: o.name}, {Reference: o.name}, {Prefix: o.name}, {ReferencePrefix: o.name}} {
+		f.Provider, f.Account, f.Limit = o.provider, o.account, maxCandidates+1
+		found, _, err := database.Orders(ctx, f)
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
 	}
-	f.OrderID, f.Reference = "", o.name
-	found, _, err = database.Orders(ctx, f)
-	return found, err
+	return nil, nil
 }
 
-func printOrder(w io.Writer, o orders.StoredOrder, documents documents.OrderDocuments, events []outbox.Event) error {
+func printOrder(a *cli.App, o orders.StoredOrder, documents documents.OrderDocuments, events []outbox.Event) error {
+	w := a.Stdout
 	fmt.Fprintf(w, "%s  %s  %s\n", cli.Plain(o.OrderID), cli.Plain(cli.OrDash(string(o.Reference))), cli.Plain(o.Provider+"/"+o.Account))
-	fmt.Fprintf(w, "%s: %s ordered, %s shipped, %s open; promised %s%s\n",
-		o.Status, o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, cli.OrDash(string(o.PromisedOn)), lateness(o))
+	cli.PrintState(w, string(o.Status))
+	fmt.Fprintf(w, ": %s ordered, %s shipped, %s open; promised %s%s\n",
+		o.OrderedQuantity, o.ShippedQuantity, o.OpenQuantity, cli.OrDash(string(o.PromisedOn)), lateness(o))
 	fmt.Fprintf(w, "ordered on %s; revision %d, changed %s, last seen %s\n\n",
-		cli.OrDash(string(o.OrderedOn)), o.Revision, cli.Minute(o.LastChangedAt), cli.Minute(o.LastSeenAt))
+		cli.OrDash(string(o.OrderedOn)), o.Revision, a.Minute(o.LastChangedAt), a.Minute(o.LastSeenAt))
 	if o.NotFoundSince != nil {
-		fmt.Fprintf(w, "the provider no longer knows this order: not found since %s\n\n", cli.Minute(*o.NotFoundSince))
+		fmt.Fprintf(w, "the provider no longer knows this order: not found since %s\n\n", a.Minute(*o.NotFoundSince))
 	}
 	rows := make([][]string, len(o.Lines))
 	for i, l := range o.Lines {
@@ -123,7 +177,7 @@ func printOrder(w io.Writer, o orders.StoredOrder, documents documents.OrderDocu
 	if err := printDocuments(w, o.OrderID, documents); err != nil {
 		return err
 	}
-	return printTimeline(w, events)
+	return printTimeline(a, events)
 }
 
 // lateness returns how late an order is: ", 3 days late (2026-11-24)".

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +24,7 @@ func ListCommand(a *cli.App) *cobra.Command {
 		Use:   "orders",
 		Short: "List orders",
 		Long: `List orders as last reported, by account and number; with --since in the order of their
-last change. Reads the database; no worker needs to run. Times are UTC.
+last change. Reads the database; no worker needs to run.
 
 --late lists orders with an open promise before today, in the account's time zone. PROMISED
 is the earliest such promise.
@@ -40,12 +39,12 @@ first request for its number that was answered without it.`,
 		RunE: func(c *cobra.Command, _ []string) error { return listOrders(c.Context(), a, o) },
 	}
 	f := c.Flags()
+	a.ProviderFlag(c, &o.provider)
+	a.AccountFlag(c, &o.account)
+	cli.ChoiceFlag(c, &o.status, "status", "only this status", clients.Statuses)
+	cli.SinceFlag(c, &o.since, "")
 	f.BoolVar(&o.open, "open", false, "only orders that are not complete")
 	f.BoolVar(&o.late, "late", false, "only late orders")
-	f.StringVar(&o.provider, "provider", "", "only this provider")
-	f.StringVar(&o.account, "account", "", "only this account")
-	f.StringVar(&o.status, "status", "", "only this status: "+cli.Words(clients.Statuses))
-	f.StringVar(&o.since, "since", "", "only changed since: 24h, 14d, or a date such as 2026-01-31 (UTC)")
 	f.StringVar(&o.reference, "reference", "", "only orders with this reference (PO)")
 	cli.LimitFlag(c, &o.limit, 50)
 	cli.JSONFlag(c, &o.asJSON)
@@ -61,7 +60,7 @@ type ordersOptions struct {
 	asJSON, asCSV                               bool
 }
 
-func (o ordersOptions) filter(now time.Time) (orders.OrderFilter, error) {
+func (o ordersOptions) filter(a *cli.App) (orders.OrderFilter, error) {
 	f := orders.OrderFilter{
 		Provider: o.provider, Account: o.account, Status: clients.Status(o.status), Reference: o.reference,
 		Open: o.open, Late: o.late, Limit: o.limit,
@@ -69,18 +68,13 @@ func (o ordersOptions) filter(now time.Time) (orders.OrderFilter, error) {
 	if err := cli.CheckList(o.limit, "status", o.status, clients.Statuses); err != nil {
 		return f, err
 	}
-	if o.since != "" {
-		since, err := cli.ParseSince("since", o.since, now)
-		if err != nil {
-			return f, err
-		}
-		f.ChangedSince = since
-	}
-	return f, nil
+	var err error
+	f.ChangedSince, err = a.ParseSince("since", o.since)
+	return f, err
 }
 
 func listOrders(ctx context.Context, a *cli.App, o ordersOptions) error {
-	filter, err := o.filter(time.Now())
+	filter, err := o.filter(a)
 	if err != nil {
 		return err
 	}
@@ -124,9 +118,9 @@ func listOrders(ctx context.Context, a *cli.App, o ordersOptions) error {
 		noteMore(a, len(found))
 	}
 	if o.late {
-		return lateTable(a.Stdout, found)
+		return lateTable(a, found)
 	}
-	return ordersTable(a.Stdout, found)
+	return ordersTable(a, a.Stdout, found)
 }
 
 func noteMore(a *cli.App, n int) {
@@ -192,26 +186,26 @@ func ordersJSON(w io.Writer) func(page []orders.StoredOrder, end bool) error {
 }
 
 // lateTable lists orders by how late they are.
-func lateTable(w io.Writer, list []orders.StoredOrder) error {
+func lateTable(a *cli.App, list []orders.StoredOrder) error {
 	slices.SortStableFunc(list, func(a, b orders.StoredOrder) int { return cmp.Compare(b.DaysLate, a.DaysLate) })
-	return printOrders(w, list, "DAYS LATE", func(o orders.StoredOrder) (promised clients.Date, last string) {
+	return printOrders(a, a.Stdout, list, "DAYS LATE", func(o orders.StoredOrder) (promised clients.Date, last string) {
 		return o.NextPromisedOn, fmt.Sprint(o.DaysLate)
 	})
 }
 
-func ordersTable(w io.Writer, list []orders.StoredOrder) error {
-	return printOrders(w, list, "CHANGED (UTC)", func(o orders.StoredOrder) (promised clients.Date, last string) {
-		return o.PromisedOn, cli.Minute(o.LastChangedAt)
+func ordersTable(a *cli.App, w io.Writer, list []orders.StoredOrder) error {
+	return printOrders(a, w, list, a.Head("CHANGED"), func(o orders.StoredOrder) (promised clients.Date, last string) {
+		return o.PromisedOn, a.Minute(o.LastChangedAt)
 	})
 }
 
 // printOrders prints a table of orders. The column NOT FOUND SINCE appears if the provider no
 // longer knows one of them.
-func printOrders(w io.Writer, list []orders.StoredOrder, last string, own func(orders.StoredOrder) (promised clients.Date, last string)) error {
+func printOrders(a *cli.App, w io.Writer, list []orders.StoredOrder, last string, own func(orders.StoredOrder) (promised clients.Date, last string)) error {
 	header := []string{"ORDER", "REFERENCE", "ACCOUNT", "STATUS", "ORDERED", "SHIPPED", "OPEN", "PROMISED", last}
 	lost := slices.ContainsFunc(list, func(o orders.StoredOrder) bool { return o.NotFoundSince != nil })
 	if lost {
-		header = append(header, "NOT FOUND SINCE")
+		header = append(header, a.Head("NOT FOUND SINCE"))
 	}
 	rows := make([][]string, len(list))
 	for i, o := range list {
@@ -224,7 +218,7 @@ func printOrders(w io.Writer, list []orders.StoredOrder, last string, own func(o
 		if lost {
 			since := "-"
 			if o.NotFoundSince != nil {
-				since = cli.Minute(*o.NotFoundSince)
+				since = a.Minute(*o.NotFoundSince)
 			}
 			rows[i] = append(rows[i], since)
 		}

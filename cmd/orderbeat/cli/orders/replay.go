@@ -3,7 +3,6 @@ package orders
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +19,7 @@ func ReplayCommand(a *cli.App) *cobra.Command {
 		Long: `Have the running worker publish events of the history again, in their original order: for a
 subscriber that missed them, or a new one that starts from the beginning. Each event keeps
 its ce-id and gets the header Orderbeat-Replay. Without a filter, every event is published.
-Times are UTC.
+--since and --until select by when a change was observed.
 
 With --unpublishable, the messages that NATS rejected and that were set aside (table
 unpublishable) are published: run it when the stream accepts them again.`,
@@ -32,11 +31,11 @@ unpublishable) are published: run it when the stream accepts them again.`,
 		RunE: func(c *cobra.Command, _ []string) error { return replayEvents(c.Context(), a, o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.Provider, "provider", "", "only this provider")
-	f.StringVar(&o.Account, "account", "", "only this account")
+	a.ProviderFlag(c, &o.Provider)
+	a.AccountFlag(c, &o.Account)
+	cli.SinceFlag(c, &o.Since, "")
+	cli.UntilFlag(c, &o.Until)
 	f.StringVar(&o.OrderID, "order", "", "only this order, by the supplier's number")
-	f.StringVar(&o.Since, "since", "", "only events since: 24h, 14d, or a date such as 2026-01-31")
-	f.StringVar(&o.Until, "until", "", "only events before, in the same format")
 	f.StringVar(&o.Subject, "subject", "", "publish to this subject instead")
 	f.BoolVar(&o.Unpublishable, "unpublishable", false, "messages that NATS rejected and that were set aside, of --provider or all")
 	for _, other := range []string{"account", "order", "since", "until", "subject"} {
@@ -52,10 +51,10 @@ type replayOptions struct {
 }
 
 func replayEvents(ctx context.Context, a *cli.App, o replayOptions) error {
-	if err := cli.ParsePeriod(&o.Since, &o.Until, time.Now()); err != nil {
+	if err := a.ParsePeriod(&o.Since, &o.Until); err != nil {
 		return err
 	}
-	reply, err := cli.Call[api.Replayed](ctx, a, "events.replay", o.ReplayEvents)
+	reply, err := cli.Act[api.Replayed](ctx, a, "events.replay", o.ReplayEvents)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +41,7 @@ func suppliersCommand(a *cli.App) *cobra.Command {
 their first promise, by provider, account, article or month. Reads the database; no worker
 needs to run.
 
-A line belongs to the month of its first promise. It slipped if its last promise is after
+A line belongs to the month of its first promise; --since selects months. It slipped if its last promise is after
 the first one. ON TIME and DAYS LATE compare the last despatch of a complete line with its
 first promise. FILL RATE is what was shipped of what was ordered, of ended lines.
 
@@ -53,24 +52,23 @@ A running worker counts new revisions every 20 seconds.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return reportSuppliers(c.Context(), a, o) },
 	}
-	f := c.Flags()
-	f.StringVar(&o.by, "by", "provider", "group by "+cli.Words(reports.Groups))
-	f.StringVar(&o.provider, "provider", "", "only this provider")
-	f.StringVar(&o.account, "account", "", "only this account")
-	f.StringVar(&o.since, "since", "180d", "only lines first promised for this month or a later one: 90d, or a date such as 2026-01-31")
+	o.by = "provider"
+	cli.ChoiceFlag(c, &o.by, "by", "group by", reports.Groups)
+	a.ProviderFlag(c, &o.provider)
+	a.AccountFlag(c, &o.account)
+	cli.SinceFlag(c, &o.since, "180d")
 	cli.LimitFlag(c, &o.limit, 50)
 	cli.JSONFlag(c, &o.asJSON)
-	f.BoolVar(&o.asCSV, "csv", false, "print CSV")
+	c.Flags().BoolVar(&o.asCSV, "csv", false, "print CSV")
 	c.MarkFlagsMutuallyExclusive("json", "csv")
 	return c
 }
 
 func reportSuppliers(ctx context.Context, a *cli.App, o supplierOptions) error {
-	now := time.Now()
 	if err := cli.CheckList(o.limit, "by", o.by, reports.Groups); err != nil {
 		return err
 	}
-	since, err := cli.ParseSince("since", o.since, now)
+	since, err := a.ParseSince("since", o.since)
 	if err != nil {
 		return err
 	}

@@ -10,19 +10,23 @@ import (
 )
 
 func cancelCommand(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	return a.CompleteArg(&cobra.Command{
 		Use: "cancel <run-id>", Short: "Cancel a run and its unfinished jobs",
 		Long: `Have the running worker cancel a run with its unfinished jobs. Stored results stay.`,
 		Args: cli.OneArg("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
-			reply, err := cli.Call[api.CancelledRun](c.Context(), a, "runs.cancel", api.RunID{RunID: args[0]})
+			id, err := a.RunID(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			reply, err := cli.Act[api.CancelledRun](c.Context(), a, "runs.cancel", api.RunID{RunID: id})
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(a.Stdout, "%s is %s: %s cancelled\n", reply.Run.ID, reply.Run.State, cli.Count(reply.Cancelled, "job"))
 			return nil
 		},
-	}
+	}, a.RecentRuns)
 }
 
 func pauseCommand(a *cli.App) *cobra.Command {
@@ -37,21 +41,25 @@ run stays paused, also across restarts, until it is resumed.`,
 		},
 	}
 	c.Flags().StringVar(&note, "note", "", "reason, shown with the paused run")
-	return c
+	return a.CompleteArg(c, a.RecentRuns)
 }
 
 func resumeCommand(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	return a.CompleteArg(&cobra.Command{
 		Use: "resume <run-id>", Short: "Resume a paused run",
 		Args: cli.OneArg("the run's id"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return changeRun(a, c, "runs.resume", api.RunNote{RunID: args[0]})
 		},
-	}
+	}, a.RecentRuns)
 }
 
 func changeRun(a *cli.App, c *cobra.Command, endpoint string, request api.RunNote) error {
-	reply, err := cli.Call[api.Run](c.Context(), a, endpoint, request)
+	var err error
+	if request.RunID, err = a.RunID(c.Context(), request.RunID); err != nil {
+		return err
+	}
+	reply, err := cli.Act[api.Run](c.Context(), a, endpoint, request)
 	if err != nil {
 		return err
 	}

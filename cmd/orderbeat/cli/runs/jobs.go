@@ -3,9 +3,6 @@ package runs
 import (
 	"context"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,7 +21,8 @@ func JobsCommand(a *cli.App) *cobra.Command {
 		Use:   "jobs [job-id]",
 		Short: "List, show, retry and cancel jobs",
 		Long: `List jobs, newest first; with a job id, show it. Reads the database; no worker needs to
-run. Times are UTC.
+run. A job id can be shortened to a beginning that is unique. --since selects by the end of
+a job, or until it ends by when it was planned.
 
 "jobs retry" retries dead or failed jobs, and "jobs cancel" cancels one that has not ended;
 both need a running worker.`,
@@ -39,41 +37,49 @@ both need a running worker.`,
 			return listJobs(c.Context(), a, o)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&o.filter.Provider, "provider", "", "only jobs of this provider")
-	f.StringVar(&o.filter.Account, "account", "", "only jobs of this account")
-	f.StringVar(&o.filter.Kind, "kind", "", "only jobs of this kind: "+cli.Words(slices.Sorted(maps.Keys(jobs.Kinds))))
-	f.StringVar(&o.state, "state", "", "only jobs in this state: "+cli.Words(jobs.JobStates))
+	a.ProviderFlag(c, &o.filter.Provider)
+	a.AccountFlag(c, &o.filter.Account)
+	a.RunFlag(c, &o.filter.RunID)
+	cli.KindFlag(c, &o.filter.Kind)
+	cli.ChoiceFlag(c, &o.state, "state", "only this state", jobs.JobStates)
+	cli.SinceFlag(c, &o.since, "")
 	cli.LimitFlag(c, &o.filter.Limit, 20)
 	cli.JSONFlag(c, &o.asJSON)
 	c.AddCommand(
 		retryCommand(a), cancelJobCommand(a),
 	)
-	return c
+	return a.CompleteArg(c, a.RecentJobs)
 }
 
 type jobsOptions struct {
 	filter runs.JobFilter
 	state  string
+	since  string
 	asJSON bool
 }
 
 func cancelJobCommand(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	return a.CompleteArg(&cobra.Command{
 		Use: "cancel <job-id>", Short: "Cancel a job", Args: cli.OneArg("the job's id"),
 		Long: `Have the running worker cancel a job that has not ended. A running request is aborted, and
 its response discarded.`,
 		RunE: func(c *cobra.Command, args []string) error { return changeJob(c.Context(), a, "jobs.cancel", args[0]) },
-	}
+	}, a.RecentJobs)
 }
 
 // changeJob calls an endpoint of the running worker for one job, and prints its new state.
-func changeJob(ctx context.Context, a *cli.App, endpoint, id string) error {
-	reply, err := cli.Call[api.Job](ctx, a, endpoint, api.JobID{JobID: id})
+func changeJob(ctx context.Context, a *cli.App, endpoint, text string) error {
+	id, err := a.JobID(ctx, text)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Stdout, "%s of %s %s is %s\n", reply.Job.JobID, cli.Plain(reply.Job.Provider), cli.Plain(reply.Job.Account), stateOf(reply.Job))
+	reply, err := cli.Act[api.Job](ctx, a, endpoint, api.JobID{JobID: id})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.Stdout, "%s of %s %s is ", reply.Job.JobID, cli.Plain(reply.Job.Provider), cli.Plain(reply.Job.Account))
+	cli.PrintState(a.Stdout, stateOf(reply.Job))
+	fmt.Fprintln(a.Stdout)
 	return nil
 }
 
@@ -89,6 +95,13 @@ func listJobs(ctx context.Context, a *cli.App, o jobsOptions) error {
 	if err := cli.CheckList(o.filter.Limit, "state", o.state, jobs.JobStates); err != nil {
 		return err
 	}
+	var err error
+	if o.filter.Since, err = a.ParseSince("since", o.since); err != nil {
+		return err
+	}
+	if o.filter.RunID, err = a.RunID(ctx, o.filter.RunID); err != nil {
+		return err
+	}
 	o.filter.State = jobs.State(o.state)
 	return a.ReadDatabase(ctx, func(database *db.DB) error {
 		limit := o.filter.Limit
@@ -100,17 +113,25 @@ func listJobs(ctx context.Context, a *cli.App, o jobsOptions) error {
 		if err != nil {
 			return err
 		}
-		return jobListing.Print(a, list, limit, o.asJSON)
+		return jobListing(a).Print(a, list, limit, o.asJSON)
 	})
 }
 
-var jobListing = cli.Listing[runs.JobRow]{
-	Noun: "job",
-	Head: append([]string{"JOB", "PROVIDER", "KIND"}, jobHead[1:]...),
-	Row:  func(j runs.JobRow) []string { return append([]string{j.JobID, j.Provider, j.Kind}, jobCells(j)[1:]...) },
+func jobListing(a *cli.App) cli.Listing[runs.JobRow] {
+	return cli.Listing[runs.JobRow]{
+		Noun: "job",
+		Head: append([]string{"JOB", "PROVIDER", "KIND"}, jobHead(a)[1:]...),
+		Row: func(j runs.JobRow) []string {
+			return append([]string{j.JobID, j.Provider, j.Kind}, jobCells(a, j)[1:]...)
+		},
+	}
 }
 
-func showJob(ctx context.Context, a *cli.App, id string, asJSON bool) error {
+func showJob(ctx context.Context, a *cli.App, text string, asJSON bool) error {
+	id, err := a.JobID(ctx, text)
+	if err != nil {
+		return err
+	}
 	return a.ReadDatabase(ctx, func(database *db.DB) error {
 		job, ok, err := database.Job(ctx, id)
 		if err != nil {
@@ -122,7 +143,7 @@ func showJob(ctx context.Context, a *cli.App, id string, asJSON bool) error {
 		if asJSON {
 			return cli.PrintJSON(a.Stdout, map[string]any{"job": job})
 		}
-		printJob(a.Stdout, job)
+		printJob(a, job)
 		return nil
 	})
 }
@@ -135,18 +156,21 @@ func uncounted(tried int) string {
 	return fmt.Sprintf(", %d not counted: nothing was sent, or the job was retried since", tried)
 }
 
-func printJob(w io.Writer, j runs.JobRow) {
-	fmt.Fprintf(w, "%s  %s/%s %s  %s\n", j.JobID, cli.Plain(j.Provider), cli.Plain(j.Account), cli.Plain(j.Kind), j.State)
+func printJob(a *cli.App, j runs.JobRow) {
+	w := a.Stdout
+	fmt.Fprintf(w, "%s  %s/%s %s  ", j.JobID, cli.Plain(j.Provider), cli.Plain(j.Account), cli.Plain(j.Kind))
+	cli.PrintState(w, string(j.State))
+	fmt.Fprintln(w)
 	fmt.Fprintf(w, "request %s; run %s\n", cli.OrDash(cli.Plain(describeQuery(j.Question))), j.RunID)
-	fmt.Fprintf(w, "planned %s, %s ended%s\n", cli.Second(j.PlannedAt), cli.Count(j.Attempts, "attempt"), uncounted(j.Tried))
+	fmt.Fprintf(w, "planned %s, %s ended%s\n", a.Second(j.PlannedAt), cli.Count(j.Attempts, "attempt"), uncounted(j.Tried))
 	if j.RetriedAt != nil {
-		fmt.Fprintf(w, "retried %s\n", cli.Second(*j.RetriedAt))
+		fmt.Fprintf(w, "retried %s\n", a.Second(*j.RetriedAt))
 	}
 	if j.FinishedAt != nil {
-		fmt.Fprintf(w, "last ended %s: %s seen, %d created, %d changed\n", cli.Second(*j.FinishedAt), cli.Count(j.Orders.Seen, "order"), j.Orders.Created, j.Orders.Changed)
+		fmt.Fprintf(w, "last ended %s: %s seen, %d created, %d changed\n", a.Second(*j.FinishedAt), cli.Count(j.Orders.Seen, "order"), j.Orders.Created, j.Orders.Changed)
 	}
 	if j.NextAttemptAt != nil && !j.State.Ended() {
-		fmt.Fprintf(w, "next attempt %s\n", cli.Second(*j.NextAttemptAt))
+		fmt.Fprintf(w, "next attempt %s\n", a.Second(*j.NextAttemptAt))
 	}
 	if j.ErrorCode != "" {
 		fmt.Fprintf(w, "%s: %s\n", j.ErrorCode, cli.Plain(strings.TrimSpace(j.Error)))

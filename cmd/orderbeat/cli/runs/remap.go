@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,33 +35,30 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 			return remapResponses(c.Context(), a, o)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&o.Account, "account", "", "only this account")
-	f.StringVar(&o.Since, "since", "", "only responses since: 24h, 14d, or a date such as 2026-01-31")
-	f.StringVar(&o.Until, "until", "", "only responses before, in the same format")
-	f.StringVar(&o.RunID, "run", "", "only responses of this run")
-	f.StringVar(&o.JobID, "job", "", "only responses of this job")
-	cli.JSONFlag(c, &o.asJSON)
-	return c
+	a.AccountFlag(c, &o.Account)
+	cli.SinceFlag(c, &o.Since, "")
+	cli.UntilFlag(c, &o.Until)
+	a.RunFlag(c, &o.RunID)
+	a.JobFlag(c, &o.JobID)
+	o.watchOptions.flags(c)
+	return a.CompleteProvider(c)
 }
 
 type remapOptions struct {
 	api.Remap
-	asJSON bool
+	watchOptions
 }
 
 func remapResponses(ctx context.Context, a *cli.App, o remapOptions) error {
-	if err := cli.ParsePeriod(&o.Since, &o.Until, time.Now()); err != nil {
+	if err := a.ParsePeriod(&o.Since, &o.Until); err != nil {
 		return err
 	}
-	w, err := a.DialWorker()
-	if err != nil {
+	var err error
+	if o.RunID, err = a.RunID(ctx, o.RunID); err != nil {
 		return err
 	}
-	defer w.Close()
-	reply, err := cli.CallOver[api.Run](ctx, w, "exchanges.remap", o.Remap)
-	if err != nil {
+	if o.JobID, err = a.JobID(ctx, o.JobID); err != nil {
 		return err
 	}
-	return follow(ctx, a, w, reply.Run, o.asJSON)
+	return startAndFollow(ctx, a, "exchanges.remap", o.Remap, o.watchOptions)
 }

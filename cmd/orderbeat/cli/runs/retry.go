@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,8 +22,8 @@ func retryCommand(a *cli.App) *cobra.Command {
 their attempts and their full time. Their runs are reopened and end again. Jobs of low
 priority wait for a free slot, and while their run is paused.
 
-Without a job id, the flags choose the jobs; without --state, failed and dead ones. Jobs in
-state queued are published to NATS again, in case their messages were lost.`,
+Without a job id, the flags choose the jobs; without --state, failed and dead ones. --since
+selects by the end of a job. Jobs in state queued are published to NATS again, in case their messages were lost.`,
 		Example: `  orderbeat jobs retry 01JDC3M3V8S5Y0QZ7W2K4H6N9P-00001
   orderbeat jobs retry --run 01JDC3M3V8S5Y0QZ7W2K4H6N9P
   orderbeat jobs retry --provider michelin --state dead --since 6h`,
@@ -42,12 +41,11 @@ state queued are published to NATS again, in case their messages were lost.`,
 			return retryJobs(c.Context(), a, q)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&q.RunID, "run", "", "only jobs of this run")
-	f.StringVar(&q.Provider, "provider", "", "only jobs of this provider")
-	f.StringVar(&q.State, "state", "", "only jobs in this state: "+cli.Words(runs.RetryStates)+" (default failed and dead)")
-	f.StringVar(&q.Since, "since", "", "only jobs that ended since: 24h, 14d, or a date such as 2026-01-31")
-	return c
+	a.RunFlag(c, &q.RunID)
+	a.ProviderFlag(c, &q.Provider)
+	cli.ChoiceFlag(c, &q.State, "state", "only this state (default failed and dead)", runs.RetryStates)
+	cli.SinceFlag(c, &q.Since, "")
+	return a.CompleteArg(c, a.RecentJobs)
 }
 
 // retryJobs retries all jobs that match q, in batches of the worker's limit.
@@ -55,12 +53,12 @@ func retryJobs(ctx context.Context, a *cli.App, q api.RetryJobs) error {
 	if q.State != "" && !slices.Contains(runs.RetryStates, jobs.State(q.State)) {
 		return cli.Misuse("--state: %q is not one of %s", q.State, cli.Words(runs.RetryStates))
 	}
-	if q.Since != "" {
-		since, err := cli.ParseSince("since", q.Since, time.Now())
-		if err != nil {
-			return err
-		}
-		q.Since = since.UTC().Format(time.RFC3339)
+	if err := a.ParsePeriod(&q.Since, new(string)); err != nil {
+		return err
+	}
+	var err error
+	if q.RunID, err = a.RunID(ctx, q.RunID); err != nil {
+		return err
 	}
 	w, err := a.DialWorker()
 	if err != nil {
@@ -70,6 +68,9 @@ func retryJobs(ctx context.Context, a *cli.App, q api.RetryJobs) error {
 	retried := 0
 	for more := true; more; more = q.Cursor != "" {
 		reply, err := cli.CallOver[api.Retried](ctx, w, "jobs.retry", q)
+		if q.Cursor == "" {
+			w.SayWho(a.Stderr)
+		}
 		if err != nil {
 			if retried > 0 {
 				fmt.Fprintf(a.Stdout, "%s retried\n", cli.Count(retried, "job"))

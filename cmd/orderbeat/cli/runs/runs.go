@@ -3,8 +3,6 @@ package runs
 import (
 	"context"
 	"fmt"
-	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +22,8 @@ func Command(a *cli.App) *cobra.Command {
 		Use:   "runs [run-id]",
 		Short: "List, show, pause, resume and cancel runs",
 		Long: `List runs, newest first; with a run id, show the run and its jobs. Reads the database; no
-worker needs to run. Times are UTC.`,
+worker needs to run. A run id can be shortened to a beginning that is unique. --since selects
+by the time of the request.`,
 		Example: `  orderbeat runs
   orderbeat runs --state failed --limit 5
   orderbeat runs 01JDC3M3V8S5Y0QZ7W2K4H6N9P --json
@@ -37,24 +36,29 @@ worker needs to run. Times are UTC.`,
 			return listRuns(c.Context(), a, o)
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&o.filter.Provider, "provider", "", "only runs of this provider")
-	f.StringVar(&o.filter.Kind, "kind", "", "only runs of this kind: "+cli.Words(slices.Sorted(maps.Keys(jobs.Kinds))))
-	f.StringVar(&o.state, "state", "", "only runs in this state: "+cli.Words(jobs.ListedRunStates))
+	a.ProviderFlag(c, &o.filter.Provider)
+	cli.KindFlag(c, &o.filter.Kind)
+	cli.ChoiceFlag(c, &o.state, "state", "only this state", jobs.ListedRunStates)
+	cli.SinceFlag(c, &o.since, "")
 	cli.LimitFlag(c, &o.filter.Limit, 20)
 	cli.JSONFlag(c, &o.asJSON)
 	c.AddCommand(cancelCommand(a), pauseCommand(a), resumeCommand(a))
-	return c
+	return a.CompleteArg(c, a.RecentRuns)
 }
 
 type runsOptions struct {
 	filter runs.RunFilter
 	state  string
+	since  string
 	asJSON bool
 }
 
 func listRuns(ctx context.Context, a *cli.App, o runsOptions) error {
 	if err := cli.CheckList(o.filter.Limit, "state", o.state, jobs.ListedRunStates); err != nil {
+		return err
+	}
+	var err error
+	if o.filter.Since, err = a.ParseSince("since", o.since); err != nil {
 		return err
 	}
 	o.filter.State = jobs.State(o.state)
@@ -68,19 +72,21 @@ func listRuns(ctx context.Context, a *cli.App, o runsOptions) error {
 		if err != nil {
 			return err
 		}
-		return runListing.Print(a, list, limit, o.asJSON)
+		return runListing(a).Print(a, list, limit, o.asJSON)
 	})
 }
 
-var runListing = cli.Listing[jobs.Run]{
-	Noun: "run",
-	Head: []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", "REQUESTED (UTC)", "TOOK"},
-	Row: func(r jobs.Run) []string {
-		return []string{
-			r.ID, r.Provider, r.Kind, stateOfRun(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
-			fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, cli.Minute(r.RequestedAt), elapsed(r),
-		}
-	},
+func runListing(a *cli.App) cli.Listing[jobs.Run] {
+	return cli.Listing[jobs.Run]{
+		Noun: "run",
+		Head: []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", a.Head("REQUESTED"), "TOOK"},
+		Row: func(r jobs.Run) []string {
+			return []string{
+				r.ID, r.Provider, r.Kind, stateOfRun(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
+				fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, a.Minute(r.RequestedAt), elapsed(r),
+			}
+		},
+	}
 }
 
 // stateOfRun returns the run's state, or "paused".
@@ -99,7 +105,11 @@ func elapsed(r jobs.Run) string {
 	return r.FinishedAt.Sub(r.RequestedAt).Round(time.Millisecond).String()
 }
 
-func showRun(ctx context.Context, a *cli.App, id string, asJSON bool) error {
+func showRun(ctx context.Context, a *cli.App, text string, asJSON bool) error {
+	id, err := a.RunID(ctx, text)
+	if err != nil {
+		return err
+	}
 	return a.ReadDatabase(ctx, func(database *db.DB) error {
 		run, ok, err := database.Run(ctx, id)
 		if err != nil {
@@ -119,13 +129,15 @@ func showRun(ctx context.Context, a *cli.App, id string, asJSON bool) error {
 		if asJSON {
 			return cli.PrintJSON(a.Stdout, map[string]any{"run": run, "jobs": rows, "progress": far})
 		}
-		return printRun(a.Stdout, run, rows, far)
+		return printRun(a, run, rows, far)
 	})
 }
 
-func printRun(w io.Writer, r jobs.Run, js []runs.JobRow, far jobs.Progress) error {
-	fmt.Fprintf(w, "%s  %s %s  %s\n", r.ID, cli.Plain(r.Provider), cli.Plain(r.Kind), stateOfRun(r))
-	fmt.Fprintf(w, "requested %s by %s, took %s\n", cli.Minute(r.RequestedAt), cli.Plain(r.Trigger), elapsed(r))
+func printRun(a *cli.App, r jobs.Run, js []runs.JobRow, far jobs.Progress) error {
+	w := a.Stdout
+	fmt.Fprintf(w, "%s  %s %s  ", r.ID, cli.Plain(r.Provider), cli.Plain(r.Kind))
+	cli.PrintState(w, stateOfRun(r))
+	fmt.Fprintf(w, "\nrequested %s by %s, took %s\n", a.Minute(r.RequestedAt), cli.Plain(r.Trigger), elapsed(r))
 	if len(r.Params) > 0 {
 		fmt.Fprintf(w, "params %s\n", cli.Plain(string(r.Params)))
 	}
@@ -144,18 +156,20 @@ func printRun(w io.Writer, r jobs.Run, js []runs.JobRow, far jobs.Progress) erro
 	fmt.Fprintln(w)
 	rows := make([][]string, len(js))
 	for i, j := range js {
-		rows[i] = jobCells(j)
+		rows[i] = jobCells(a, j)
 	}
-	return cli.PrintTable(w, slices.Clone(jobHead), rows)
+	return cli.PrintTable(w, jobHead(a), rows)
 }
 
 // jobHead is the header of jobCells.
-var jobHead = []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "REQUEST", "SEEN", "CREATED", "CHANGED", "NEXT (UTC)", "ERROR"}
+func jobHead(a *cli.App) []string {
+	return []string{"JOB", "ACCOUNT", "STATE", "ATTEMPTS", "REQUEST", "SEEN", "CREATED", "CHANGED", a.Head("NEXT"), "ERROR"}
+}
 
-func jobCells(j runs.JobRow) []string {
+func jobCells(a *cli.App, j runs.JobRow) []string {
 	next, problem := "-", string(j.ErrorCode)
 	if j.NextAttemptAt != nil && !j.State.Ended() {
-		next = j.NextAttemptAt.UTC().Format("01-02 15:04:05")
+		next = a.Second(*j.NextAttemptAt)
 	}
 	if j.Error != "" {
 		problem += ": " + j.Error

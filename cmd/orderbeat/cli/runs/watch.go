@@ -29,7 +29,7 @@ func (o *watchOptions) flags(c *cobra.Command) {
 }
 
 // startAndFollow starts a run, waits for its end and prints the result.
-func startAndFollow(ctx context.Context, a *cli.App, request cli.RunRequest, o watchOptions) error {
+func startAndFollow(ctx context.Context, a *cli.App, endpoint string, request any, o watchOptions) error {
 	w, err := a.DialWorker()
 	if err != nil {
 		return err
@@ -41,11 +41,12 @@ func startAndFollow(ctx context.Context, a *cli.App, request cli.RunRequest, o w
 		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	run, err := cli.StartRun(ctx, w, request)
+	reply, err := cli.CallOver[api.Run](ctx, w, endpoint, request)
+	w.SayWho(a.Stderr)
 	if err != nil {
 		return err
 	}
-	return follow(ctx, a, w, run, o.asJSON)
+	return follow(ctx, a, w, reply.Run, o.asJSON)
 }
 
 // follow waits for the end of a run, prints the result and returns its exit status.
@@ -140,6 +141,7 @@ func newBar(w io.Writer) progress {
 		progressbar.OptionShowCount(),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetWidth(40),
+		progressbar.OptionSetPredictTime(false), // the description has the worker's estimate
 	)}
 }
 
@@ -176,8 +178,10 @@ func (p progress) Close() {
 
 // printResult prints the result of a run as one line, and its errors to stderr.
 func printResult(stdout, stderr io.Writer, run jobs.Run) {
-	fmt.Fprintf(stdout, "%s %s %s in %s: %s, %s seen, %d created, %d changed (run %s)\n",
-		run.Provider, run.Kind, run.State, elapsed(run), cli.Count(run.Jobs.Total, "job"), cli.Count(run.Orders.Seen, "order"),
+	fmt.Fprintf(stdout, "%s %s ", cli.Plain(run.Provider), cli.Plain(run.Kind))
+	cli.PrintState(stdout, string(run.State))
+	fmt.Fprintf(stdout, " in %s: %s, %s seen, %d created, %d changed (run %s)\n",
+		elapsed(run), cli.Count(run.Jobs.Total, "job"), cli.Count(run.Orders.Seen, "order"),
 		run.Orders.Created, run.Orders.Changed, run.ID)
 	cli.PrintErrors(stderr, run.Errors)
 }

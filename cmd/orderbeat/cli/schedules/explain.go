@@ -18,35 +18,57 @@ import (
 )
 
 func explainCommand(a *cli.App) *cobra.Command {
-	var at string
-	var asJSON bool
+	var o explainOptions
 	c := &cobra.Command{
 		Use:   "explain <schedule>",
 		Short: "Show the due times of a schedule and their outcomes",
-		Long: `Show the outcomes of a schedule's due times around a time (now, or --at), and the next due
-time. Due times that have passed without a record are shown too. Reads the configuration
+		Long: `Show the outcomes of a schedule's latest due times before a time (now, or --at), and the next
+due times after it. --since shows all due times since then, up to --limit. Due times that have passed without a record are shown too. Reads the configuration
 and the database.`,
 		Example: `  orderbeat schedules explain michelin-recent
+  orderbeat schedules explain michelin-recent --since 24h --limit 100
   orderbeat schedules explain michelin-recent --at 2026-11-20T06:00:00Z`,
 		Args: cli.OneArg("the schedule's name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			when := time.Now()
-			if at != "" {
-				var err error
-				if when, err = time.Parse(time.RFC3339, at); err != nil {
-					return cli.Misuse(`--at: %q is not a time such as "2026-01-31T06:00:00Z"`, at)
-				}
+			if err := o.check(a); err != nil {
+				return err
 			}
 			conf, err := a.LoadWithoutSecrets()
 			if err != nil {
 				return err
 			}
-			return explainSchedule(c.Context(), a, conf, args[0], when, asJSON)
+			return explainSchedule(c.Context(), a, conf, args[0], o)
 		},
 	}
-	c.Flags().StringVar(&at, "at", "", "the time, such as 2026-01-31T06:00:00Z (default now)")
-	cli.JSONFlag(c, &asJSON)
-	return c
+	c.Flags().StringVar(&o.atText, "at", "", "the time, such as 2026-01-31T06:00:00Z (default now)")
+	cli.SinceFlag(c, &o.sinceText, "")
+	cli.LimitFlag(c, &o.limit, 10)
+	cli.JSONFlag(c, &o.asJSON)
+	return a.CompleteArg(c, a.Schedules)
+}
+
+type explainOptions struct {
+	atText, sinceText string
+	at, since         time.Time // since is zero for the latest due times
+	limit             int       // of due times before at
+	asJSON            bool
+}
+
+func (o *explainOptions) check(a *cli.App) (err error) {
+	o.at = time.Now()
+	if o.atText != "" {
+		if o.at, err = time.Parse(time.RFC3339, o.atText); err != nil {
+			return cli.Misuse(`--at: %q is not a time such as "2026-01-31T06:00:00Z"`, o.atText)
+		}
+	}
+	if o.since, err = a.ParseSince("since", o.sinceText); err != nil {
+		return err
+	}
+	const most = 1000
+	if o.limit > most {
+		return cli.Misuse("--limit must be at most %d, got %d", most, o.limit)
+	}
+	return cli.CheckLimit(o.limit)
 }
 
 // explained is one due time and its outcome.
@@ -58,7 +80,7 @@ type explained struct {
 	RunID   string    `json:"run_id,omitempty"`
 }
 
-func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name string, at time.Time, asJSON bool) error {
+func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name string, o explainOptions) error {
 	i := slices.IndexFunc(conf.Schedules, func(s config.Schedule) bool { return s.Name == name })
 	if i < 0 {
 		return cli.Misuse("schedule %q not found; `orderbeat schedules` lists all schedules", name)
@@ -68,7 +90,7 @@ func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name 
 		return err
 	}
 	defer database.Close()
-	list, err := dueTimes(ctx, database, conf.Schedules[i], at)
+	list, err := dueTimes(ctx, database, conf.Schedules[i], o)
 	if err != nil {
 		return err
 	}
@@ -76,7 +98,7 @@ func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name 
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if o.asJSON {
 		reply := map[string]any{"schedule": name, "due": list}
 		if paused {
 			reply["pause"] = pause
@@ -84,20 +106,22 @@ func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name 
 		return cli.PrintJSON(a.Stdout, reply)
 	}
 	if paused {
-		fmt.Fprintln(a.Stdout, strings.TrimSpace(name+" is paused since "+cli.Minute(pause.PausedAt)+" UTC: "+pause.Note))
+		fmt.Fprintln(a.Stdout, strings.TrimSpace(name+" is paused since "+a.Minute(pause.PausedAt)+": "+pause.Note))
 	}
 	rows := make([][]string, len(list))
 	for i, d := range list {
-		rows[i] = []string{cli.Second(d.DueAt), d.Local, d.Outcome, cli.OrDash(d.Reason), cli.OrDash(d.RunID)}
+		rows[i] = []string{a.Second(d.DueAt), d.Local, d.Outcome, cli.OrDash(d.Reason), cli.OrDash(d.RunID)}
 	}
-	return cli.PrintTable(a.Stdout, []string{"DUE (UTC)", "LOCAL", "OUTCOME", "REASON", "RUN"}, rows)
+	return cli.PrintTable(a.Stdout, []string{a.Head("DUE"), "IN ITS ZONE", "OUTCOME", "REASON", "RUN"}, rows)
 }
 
-// dueTimes returns up to shown due times before at and as many after it, and the recorded
-// ticks.
-func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.Time) ([]explained, error) {
+// dueTimes returns the latest due times before at, recorded or not, and the next ones after it.
+func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, o explainOptions) ([]explained, error) {
 	const shown = 5
-	begin := earlier(s, at, shown)
+	at, begin := o.at, o.since
+	if begin.IsZero() {
+		begin = earlier(s, at, shown)
+	}
 	ticks, err := database.Ticks(ctx, s.Name, begin, at)
 	if err != nil {
 		return nil, err
@@ -127,7 +151,7 @@ func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, at time.T
 		}
 	}
 	slices.SortFunc(list, func(a, b explained) int { return a.DueAt.Compare(b.DueAt) })
-	list = list[max(0, len(list)-2*shown):]
+	list = list[max(0, len(list)-o.limit):]
 	due, ok := scheduler.NextDue(s.Cron, w, at)
 	for n := 0; ok && n < shown; n++ {
 		list = append(list, explained{DueAt: due, Local: local(due), Outcome: "due"})

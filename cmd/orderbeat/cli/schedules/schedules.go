@@ -3,7 +3,6 @@ package schedules
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 // Command returns the command schedules with its subcommands.
 func Command(a *cli.App) *cobra.Command {
+	var provider string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "schedules",
@@ -35,15 +35,16 @@ Pause, resume and trigger need a running worker.`,
 			if err != nil {
 				return err
 			}
-			return listSchedules(c.Context(), a, conf, asJSON)
+			return listSchedules(c.Context(), a, conf, provider, asJSON)
 		},
 	}
+	a.ProviderFlag(c, &provider)
 	cli.JSONFlag(c, &asJSON)
 	c.AddCommand(pauseCommand(a), resumeCommand(a), triggerCommand(a), explainCommand(a))
 	return c
 }
 
-func listSchedules(ctx context.Context, a *cli.App, conf *config.Config, asJSON bool) error {
+func listSchedules(ctx context.Context, a *cli.App, conf *config.Config, provider string, asJSON bool) error {
 	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
 	if err != nil {
 		return err
@@ -51,6 +52,9 @@ func listSchedules(ctx context.Context, a *cli.App, conf *config.Config, asJSON 
 	defer database.Close()
 	list := []api.Schedule{}
 	for _, s := range conf.Schedules {
+		if provider != "" && s.Provider != provider {
+			continue
+		}
 		row := api.Schedule{Name: s.Name, Cron: s.Spec, Timezone: s.Zone, Provider: s.Provider, Kind: s.Kind}
 		w, err := database.Watermark(ctx, s.Name)
 		if err != nil {
@@ -67,32 +71,35 @@ func listSchedules(ctx context.Context, a *cli.App, conf *config.Config, asJSON 
 		}
 		list = append(list, row)
 	}
+	if err := a.CheckFound(len(list), provider, ""); err != nil {
+		return err
+	}
 	if asJSON {
 		return cli.PrintJSON(a.Stdout, map[string]any{"schedules": list})
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(a.Stderr, "no schedules configured")
+		fmt.Fprintln(a.Stderr, "no schedules are configured")
 		return nil
 	}
-	return printSchedules(a.Stdout, list)
+	return printSchedules(a, list)
 }
 
-func printSchedules(w io.Writer, list []api.Schedule) error {
+func printSchedules(a *cli.App, list []api.Schedule) error {
 	rows := make([][]string, len(list))
 	for i, s := range list {
 		next, last, paused := "-", "-", "-"
 		if s.NextDue != nil {
-			next = cli.Second(*s.NextDue)
+			next = a.Second(*s.NextDue)
 		}
 		if s.LastTick != nil {
-			last = cli.Second(s.LastTick.DueAt) + " " + outcomeText(*s.LastTick)
+			last = a.Second(s.LastTick.DueAt) + " " + outcomeText(*s.LastTick)
 		}
 		if s.Pause != nil {
-			paused = strings.TrimSpace("since " + cli.Minute(s.Pause.PausedAt) + " " + s.Pause.Note)
+			paused = strings.TrimSpace("since " + a.Minute(s.Pause.PausedAt) + " " + s.Pause.Note)
 		}
 		rows[i] = []string{s.Name, s.Provider, s.Kind, s.Cron, s.Timezone, next, last, paused}
 	}
-	return cli.PrintTable(w, []string{"SCHEDULE", "PROVIDER", "KIND", "CRON", "ZONE", "NEXT DUE (UTC)", "LAST DUE (UTC)", "PAUSED"}, rows)
+	return cli.PrintTable(a.Stdout, []string{"SCHEDULE", "PROVIDER", "KIND", "CRON", "ZONE", a.Head("NEXT DUE"), a.Head("LAST DUE"), "PAUSED"}, rows)
 }
 
 // outcomeText formats the outcome of a due time: "skipped: paused".

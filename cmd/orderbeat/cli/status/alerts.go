@@ -2,7 +2,6 @@ package status
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -15,10 +14,11 @@ import (
 )
 
 type alertOptions struct {
-	provider, account, code string
-	all                     bool
-	limit                   int
-	asJSON                  bool
+	provider, account, code, since string
+
+	all    bool
+	limit  int
+	asJSON bool
 }
 
 // AlertsCommand returns the command alerts.
@@ -28,12 +28,17 @@ func AlertsCommand(a *cli.App) *cobra.Command {
 		Use:   "alerts",
 		Short: "List alerts and what to do about them",
 		Long: `List the raised alerts with what to do about each, newest first; with --all also the latest
-ones that were resolved. Reads the database; no worker needs to run. Times are UTC.`,
+ones that were resolved. Reads the database; no worker needs to run. --since selects by
+when an alert was raised.`,
 		Example: `  orderbeat alerts
   orderbeat alerts --provider michelin --all`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := cli.CheckList[string](o.limit, "", "", nil); err != nil {
+			if err := cli.CheckList(o.limit, "code", o.code, alerts.Codes); err != nil {
+				return err
+			}
+			since, err := a.ParseSince("since", o.since)
+			if err != nil {
 				return err
 			}
 			return a.ReadDatabase(c.Context(), func(database *db.DB) error {
@@ -41,7 +46,7 @@ ones that were resolved. Reads the database; no worker needs to run. Times are U
 				if err != nil {
 					return err
 				}
-				list = slices.DeleteFunc(list, o.excludes)
+				list = slices.DeleteFunc(list, func(alert alerts.Alert) bool { return o.excludes(alert) || alert.Since.Before(since) })
 				if err := a.CheckFound(len(list), o.provider, o.account); err != nil {
 					return err
 				}
@@ -49,11 +54,11 @@ ones that were resolved. Reads the database; no worker needs to run. Times are U
 			})
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&o.provider, "provider", "", "only this provider")
-	f.StringVar(&o.account, "account", "", "only this account")
-	f.StringVar(&o.code, "code", "", "only alerts with this code, such as stale")
-	f.BoolVar(&o.all, "all", false, "also resolved alerts")
+	a.ProviderFlag(c, &o.provider)
+	a.AccountFlag(c, &o.account)
+	cli.ChoiceFlag(c, &o.code, "code", "only this code", alerts.Codes)
+	c.Flags().BoolVar(&o.all, "all", false, "also resolved alerts")
+	cli.SinceFlag(c, &o.since, "")
 	cli.LimitFlag(c, &o.limit, 100)
 	cli.JSONFlag(c, &o.asJSON)
 	return c
@@ -76,16 +81,19 @@ func printAlerts(a *cli.App, list []alerts.Alert, o alertOptions) error {
 		return nil
 	}
 	for _, alert := range list {
-		printAlert(a.Stdout, alert)
+		printAlert(a, alert)
 	}
 	return nil
 }
 
 // printAlert prints what is wrong, and below it what to do.
-func printAlert(w io.Writer, alert alerts.Alert) {
+func printAlert(a *cli.App, alert alerts.Alert) {
 	names := slices.DeleteFunc([]string{alert.Provider, alert.Account, alert.User}, func(s string) bool { return s == "" })
 	subject := strings.Join(names, "/")
-	fmt.Fprintf(w, "%s  %-8s  %s  %s: %s\n", cli.Minute(alert.Since), alert.State, alert.Code, cli.Plain(subject), cli.Plain(alert.Message))
+	w := a.Stdout
+	fmt.Fprintf(w, "%s  ", a.Minute(alert.Since))
+	cli.PrintState(w, alert.State)
+	fmt.Fprintf(w, "%*s  %s  %s: %s\n", len(alerts.AlertResolved)-len(alert.State), "", alert.Code, cli.Plain(subject), cli.Plain(alert.Message))
 	for _, line := range []string{alert.Hint, alert.Link} {
 		if line != "" {
 			fmt.Fprintf(w, "  %s\n", cli.Plain(line))

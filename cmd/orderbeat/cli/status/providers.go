@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,13 +18,13 @@ import (
 
 // ProvidersCommand returns the command providers.
 func ProvidersCommand(a *cli.App) *cobra.Command {
+	var provider string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "providers",
 		Short: "List providers and accounts with their last success and failure",
 		Long: `List the configured providers and accounts: when orders were last received, the last
-failure, and from a running worker the breaker, the rate limit and the credentials. Times
-are UTC.`,
+failure, and from a running worker the breaker, the rate limit and the credentials.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			conf, err := a.LoadWithoutSecrets()
@@ -39,6 +40,12 @@ are UTC.`,
 			if err != nil {
 				return err
 			}
+			if provider != "" {
+				list = slices.DeleteFunc(list, func(p api.Provider) bool { return p.Provider != provider })
+			}
+			if err := a.CheckFound(len(list), provider, ""); err != nil {
+				return err
+			}
 			if asJSON {
 				return cli.PrintJSON(a.Stdout, api.Providers{Providers: list})
 			}
@@ -48,6 +55,7 @@ are UTC.`,
 			return printProviders(a, list)
 		},
 	}
+	a.ProviderFlag(c, &provider)
 	cli.JSONFlag(c, &asJSON)
 	return c
 }
@@ -90,7 +98,7 @@ func printProviders(a *cli.App, list []api.Provider) error {
 	for _, p := range list {
 		for _, account := range p.Accounts {
 			rows = append(rows, []string{
-				p.Provider, account.Account, p.Environment, since(account.LastSuccessAt), api.Freshness(p, account, time.Now()), failure(account),
+				p.Provider, account.Account, p.Environment, since(a, account.LastSuccessAt), api.Freshness(p, account, time.Now()), failure(a, account),
 				breaker(p), cli.OrDash(p.RateNow), credentials(p),
 			})
 		}
@@ -99,22 +107,22 @@ func printProviders(a *cli.App, list []api.Provider) error {
 		fmt.Fprintln(a.Stderr, "no accounts are configured")
 		return nil
 	}
-	return cli.PrintTable(a.Stdout, []string{"PROVIDER", "ACCOUNT", "ENVIRONMENT", "LAST SUCCESS (UTC)", "FRESHNESS", "LAST FAILURE (UTC)", "BREAKER", "RATE NOW", "CREDENTIALS"}, rows)
+	return cli.PrintTable(a.Stdout, []string{"PROVIDER", "ACCOUNT", "ENVIRONMENT", a.Head("LAST SUCCESS"), "FRESHNESS", a.Head("LAST FAILURE"), "BREAKER", "RATE NOW", "CREDENTIALS"}, rows)
 }
 
-func since(t *time.Time) string {
+func since(a *cli.App, t *time.Time) string {
 	if t == nil {
 		return "never"
 	}
-	return cli.Minute(*t)
+	return a.Minute(*t)
 }
 
 // failure is the last failure, unless a success came after it.
-func failure(a api.Account) string {
-	if a.LastFailureAt == nil || a.LastSuccessAt != nil && a.LastSuccessAt.After(*a.LastFailureAt) {
+func failure(a *cli.App, of api.Account) string {
+	if of.LastFailureAt == nil || of.LastSuccessAt != nil && of.LastSuccessAt.After(*of.LastFailureAt) {
 		return "-"
 	}
-	return cli.Minute(*a.LastFailureAt) + " " + string(a.FailureCode)
+	return a.Minute(*of.LastFailureAt) + " " + string(of.FailureCode)
 }
 
 func breaker(p api.Provider) string {

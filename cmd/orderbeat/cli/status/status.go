@@ -3,7 +3,6 @@ package status
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +37,7 @@ func Command(a *cli.App) *cobra.Command {
 		Short: "Show what is wrong now and what to do",
 		Long: `Show on one screen whether a worker runs, when each account last succeeded, late orders,
 jobs, messages that wait to be published, and what is wrong with what to do about it. Reads
-the database, and asks the running worker for breakers and credentials. Times are UTC.`,
+the database, and asks the running worker for breakers and credentials.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := read(c.Context(), a)
@@ -93,10 +92,12 @@ func (r report) print(a *cli.App) error {
 	fmt.Fprintf(w, "jobs      %s queued, %s running, %s waiting\n", count(r.Jobs[jobs.Queued]), count(r.Jobs[jobs.Running]), count(r.Jobs[jobs.Waiting]))
 	for _, state := range []jobs.State{jobs.Dead, jobs.Failed, jobs.Partial} {
 		if n := r.Jobs[state]; n > 0 {
-			fmt.Fprintf(w, "          %s %s in the last 24 hours  orderbeat jobs --state %s\n", count(n), state, state)
+			fmt.Fprintf(w, "          %s ", count(n))
+			cli.PrintState(w, string(state))
+			fmt.Fprintf(w, " in the last 24 hours  orderbeat jobs --state %s --since 24h\n", state)
 		}
 	}
-	fmt.Fprintf(w, "outbox    %s to publish%s\n", count(r.Outbox), r.waiting())
+	fmt.Fprintf(w, "outbox    %s to publish%s\n", count(r.Outbox), r.waiting(a))
 	if r.SetAside > 0 {
 		fmt.Fprintf(w, "          %s set aside because NATS rejects them\n", count(r.SetAside))
 	}
@@ -104,19 +105,20 @@ func (r report) print(a *cli.App) error {
 	if err := printProviders(a, r.Providers); err != nil {
 		return err
 	}
-	r.printAlerts(w)
+	r.printAlerts(a)
 	return nil
 }
 
 // waiting says how long the oldest message has waited.
-func (r report) waiting() string {
+func (r report) waiting(a *cli.App) string {
 	if r.OutboxAge == nil {
 		return ""
 	}
-	return ", the oldest since " + cli.Second(*r.OutboxAge)
+	return ", the oldest since " + a.Second(*r.OutboxAge)
 }
 
-func (r report) printAlerts(w io.Writer) {
+func (r report) printAlerts(a *cli.App) {
+	w := a.Stdout
 	const shown = 10
 	if len(r.Alerts) == 0 {
 		fmt.Fprintln(w, "\nno alerts")
@@ -124,7 +126,7 @@ func (r report) printAlerts(w io.Writer) {
 	}
 	fmt.Fprintf(w, "\n%s\n", cli.Count(len(r.Alerts), "alert"))
 	for _, alert := range r.Alerts[:min(shown, len(r.Alerts))] {
-		printAlert(w, alert)
+		printAlert(a, alert)
 	}
 	if len(r.Alerts) > shown {
 		fmt.Fprintln(w, "more: orderbeat alerts")
