@@ -217,7 +217,10 @@ func shellWords(line string) (words []string) {
 		if strings.HasPrefix(w, "#") || w == "|" || w == "&&" || w == ">" || w == "&" {
 			break
 		}
-		words = append(words, strings.Trim(w, `'"`))
+		if w[0] == '"' || w[0] == '\'' {
+			w = w[1 : len(w)-1]
+		}
+		words = append(words, w)
 	}
 	return words
 }
