@@ -3,12 +3,18 @@
 # its configuration, manual pages and completions. The binary is $1, or built here.
 set -eu
 cd "$(dirname "$0")/../.."
+
+# The binary is linked statically and runs on every Linux of its architecture. With these tags
+# Go does what glibc would load libraries for: look up names and users, extensions of SQLite.
+tags=netgo,osusergo,sqlite_omit_load_extension
+ldflags='-s -w -linkmode external -extldflags -static'
+
 stage=dist/stage
 rm -rf "$stage" && mkdir -p "$stage/completion"
 if [ $# -gt 0 ]; then
 	cp "$1" "$stage/orderbeat"
 else
-	go build -trimpath -ldflags "-s -w" -o "$stage/orderbeat" ./cmd/orderbeat
+	go build -trimpath -tags "$tags" -ldflags "$ldflags" -o "$stage/orderbeat" ./cmd/orderbeat
 fi
 "$stage/orderbeat" init "$stage/config.toml" >/dev/null
 "$stage/orderbeat" man "$stage/man"
