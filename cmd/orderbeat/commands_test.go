@@ -40,6 +40,10 @@ func TestCommandsStartRuns(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
 	}
+	w.answers("exchanges.remap", func([]byte) any { return runIn(jobs.Succeeded, jobs.Counts{}) })
+	if got := do(t, "--config", w.config, "remap", "michelin"); got.status != cli.Done || got.stderr != "no jobs: there was nothing to request\n" {
+		t.Errorf("got %+v, want why nothing happened", got)
+	}
 	for line, want := range map[string]string{
 		"fetch":                         "requires at least 1 arg",
 		"fetch michelin":                "give the supplier's order numbers, or --reference",

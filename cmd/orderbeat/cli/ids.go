@@ -49,7 +49,7 @@ func (a *App) expand(ctx context.Context, noun, text string, find func(*db.DB) (
 	}
 	database, err := a.OpenDatabase(ctx)
 	if err != nil {
-		return text, nil //nolint:nilerr // the worker decides
+		return text, nil // the worker decides
 	}
 	defer database.Close()
 	found, err := find(database)

@@ -40,7 +40,7 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 	cli.UntilFlag(c, &o.Until)
 	a.RunFlag(c, &o.RunID)
 	a.JobFlag(c, &o.JobID)
-	o.watchOptions.flags(c)
+	o.flags(c)
 	return a.CompleteProvider(c)
 }
 

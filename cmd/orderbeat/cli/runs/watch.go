@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,5 +184,8 @@ func printResult(stdout, stderr io.Writer, run jobs.Run) {
 	fmt.Fprintf(stdout, " in %s: %s, %s seen, %d created, %d changed (run %s)\n",
 		elapsed(run), cli.Count(run.Jobs.Total, "job"), cli.Count(run.Orders.Seen, "order"),
 		run.Orders.Created, run.Orders.Changed, run.ID)
+	if run.Jobs.Total == 0 && len(run.Errors) == 0 {
+		fmt.Fprintln(stderr, cmp.Or(cli.Plain(run.Note), "no jobs: there was nothing to request"))
+	}
 	cli.PrintErrors(stderr, run.Errors)
 }
