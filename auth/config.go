@@ -50,6 +50,9 @@ type Config struct {
 	IntrospectionURL, RevocationURL string
 	ClientID                        secret.Secret
 	ClientSecret                    secret.Secret
+	// ClientSecretNext is used when the token endpoint rejects ClientSecret, so that a secret can be
+	// rotated; empty is none.
+	ClientSecretNext secret.Secret
 	// TokenParams and TokenHeaders are added to token requests (audience, resource, tenant),
 	// AuthorizeParams to the authorization URL. They do not replace parameters of OAuth.
 	TokenParams, TokenHeaders, AuthorizeParams map[string]secret.Secret
@@ -101,6 +104,9 @@ func (c Config) check() error {
 	missing("client id", c.ClientID.Empty())
 	missing("client secret", c.ClientSecret.Empty() && !signs && c.Granter == nil)
 	missing("assertion to sign with", signs && c.Assertion == nil)
+	if !c.ClientSecretNext.Empty() && (c.Granter != nil || c.Dialect.ClientAuth == endpoint.PrivateKeyJWT || c.ClientSecret.Empty()) {
+		errs = append(errs, errors.New("auth: a next client secret has no effect without a client secret"))
+	}
 	missing("token lifetime, in the dialect or as TTL", c.Dialect.Life <= 0 && c.TTL <= 0)
 	missing("user", c.Dialect.UserGrants && c.User == "")
 	if !c.Dialect.UserGrants && c.User != "" {

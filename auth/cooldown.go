@@ -136,7 +136,8 @@ const provenFor = time.Minute
 // Client holds what a token endpoint said about one client's credentials, for whichever user they
 // were sent. It is safe for concurrent use.
 type Client struct {
-	ahead chan struct{} // capacity 1: held by the request that goes first
+	ahead   chan struct{} // capacity 1: held by the request that goes first
+	secrets secondSecret
 
 	mu      sync.Mutex // guards the following fields
 	row     Row        // the last rejection; empty when there is none
@@ -214,6 +215,7 @@ func (c *Client) accept() {
 
 // clear forgets rejections: an operator says that the credentials are correct now.
 func (c *Client) clear() {
+	c.secrets.clear()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.row, c.cleared = Row{}, time.Now()

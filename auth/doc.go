@@ -38,6 +38,9 @@
 // tried three times in all, because a provider blocks an address after more; after that the
 // credential must change, or an operator calls [Source.Unlatch].
 //
+// Where a second client secret is configured, a request that rejects the first is sent once more with
+// the second, which is then in use ([Source.send]). That is one attempt, and no rejection.
+//
 //	class        after                            next attempt
 //	credential   invalid_client, 401, 403         1 min, 5 min, never
 //	block        no connection after that         15 min

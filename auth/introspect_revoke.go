@@ -30,7 +30,7 @@ func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return s.endpoint.Introspect(ctx, token)
+	return s.current().Introspect(ctx, token)
 }
 
 // inHand is the token that is served, or was served last.
@@ -89,5 +89,5 @@ func (s *Source) revoke(ctx context.Context, token secret.Secret, hint string) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return s.endpoint.Revoke(ctx, token, hint)
+	return s.current().Revoke(ctx, token, hint)
 }

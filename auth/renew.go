@@ -157,6 +157,7 @@ func (s *Source) load(ctx context.Context) (Row, error) {
 		return Row{}, storeError("cannot be read", err)
 	}
 	s.client.learn(row, s.id.Credential)
+	s.adopt(row)
 	known := s.row.Swap(&row)
 	if row.Unreadable && (known == nil || !known.Unreadable) {
 		s.log.Error("stored token cannot be read, treated as absent")

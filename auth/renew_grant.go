@@ -89,8 +89,7 @@ func (s *Source) ask(ctx context.Context, g endpoint.Request) (a endpoint.Answer
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	asked = time.Now()
-	s.counts.logins.Add(1)
-	a, err = s.granter.Grant(ctx, g)
+	a, err = s.send(ctx, g)
 	return a, asked, err
 }
 
@@ -116,7 +115,7 @@ func (s *Source) granted(row Row, a endpoint.Answer, asked time.Time) Row {
 	return Row{
 		State: StateValid, Generation: newest + 1, Token: a.Token, Refresh: a.Refresh,
 		ObtainedAt: asked, RefreshAt: refreshAt, ExpiresAt: expiresAt, Expiry: a.Expiry, ConsentedAt: row.ConsentedAt,
-		Credential: s.id.Credential, Failure: row.Failure, Logins: row.Logins, Replays: row.Replays, Saved: row.Saved,
+		Credential: s.credential(), Failure: row.Failure, Logins: row.Logins, Replays: row.Replays, Saved: row.Saved,
 	}
 }
 

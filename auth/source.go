@@ -22,18 +22,22 @@ var errClosed = errors.New("the source is closed")
 // Source manages one credential's tokens: the client's own, or those of one user. It is safe for
 // concurrent use.
 type Source struct {
-	dialect    endpoint.Dialect
-	id         Lease  // key, provider, environment, user, credential: common to all leases
-	owner      string // of the leases
-	config     Config
-	endpoint   *endpoint.Endpoint
-	granter    Granter
-	client     *Client
-	store      Store
-	limiter    Limiter
-	timeout    time.Duration
-	log        *slog.Logger
-	notifyFunc atomic.Pointer[func(Status)]
+	dialect  endpoint.Dialect
+	id       Lease  // key, provider, environment, user, credential: common to all leases
+	owner    string // of the leases
+	config   Config
+	endpoint *endpoint.Endpoint
+	granter  Granter
+	// second is the endpoint with the second client secret, nil without one; nextCredential is the
+	// fingerprint of the credential with it.
+	second         *endpoint.Endpoint
+	nextCredential string
+	client         *Client
+	store          Store
+	limiter        Limiter
+	timeout        time.Duration
+	log            *slog.Logger
+	notifyFunc     atomic.Pointer[func(Status)]
 
 	live     atomic.Pointer[held] // written by the renewal only
 	row      atomic.Pointer[Row]  // as last read; written by the renewal only
@@ -71,6 +75,14 @@ func NewSource(c Config) (*Source, error) {
 	}
 	if s.granter == nil {
 		s.granter = s.endpoint
+	}
+	if !c.ClientSecretNext.Empty() {
+		other := c
+		other.ClientSecret = c.ClientSecretNext
+		s.second = endpoint.New(other.Endpoint())
+		s.id.Credential = hash(s.id.Credential, c.ClientSecretNext.Reveal()) // of both
+		s.nextCredential = hash("next", s.id.Credential)
+		c.Mask.AddPair(c.ClientID.Reveal(), c.ClientSecretNext.Reveal())
 	}
 	s.SetNotify(nil)
 	c.Mask.AddPair(c.ClientID.Reveal(), c.ClientSecret.Reveal())

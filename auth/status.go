@@ -73,6 +73,8 @@ type Status struct {
 	// Refusals counts the rejections of the credentials since the last token.
 	Refusals int `json:"refusals"`
 
+	// NextSecret reports that client_secret_next is used, because client_secret is rejected.
+	NextSecret bool `json:"client_secret_next,omitzero"`
 	// ConsentedAt is when the user granted access.
 	ConsentedAt time.Time `json:"consented_at,omitzero"`
 	// ConsentReason is why the user must grant access again.
@@ -102,7 +104,7 @@ func (s *Source) Status() Status {
 		row.State, row.CooldownUntil = row.unlatched(), time.Time{}
 	}
 	st := row.status(now, s.live.Load(), s.rejected.Load())
-	st.Dialect = s.dialect.Name
+	st.Dialect, st.NextSecret = s.dialect.Name, s.client.secrets.accepted()
 	st.Unreadable = st.Unreadable || s.keyless.Load()
 	if reason := s.lapsed(row); reason != "" {
 		st.State, st.ConsentReason = StateConsent, reason

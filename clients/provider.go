@@ -72,6 +72,11 @@ type (
 	// [orderbeat/clients/section.ConfigError] for each key of the account ("bill_to").
 	AccountChecker interface{ Lacks(a Account) error }
 
+	// Successor takes over what an earlier provider of the same section knows about the API, such as
+	// pauses that the API asked for, if it is of the same kind and calls the same API. It is called
+	// before any other method.
+	Successor interface{ Succeed(before Provider) }
+
 	// SampleChecker checks the samples of its section without a request. The error joins a
 	// [orderbeat/clients/section.ConfigError] for each mistake.
 	SampleChecker interface {

@@ -100,6 +100,13 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// Succeed implements [clients.Successor].
+func (c *Client) Succeed(before clients.Provider) {
+	if b, ok := before.(*Client); ok && b.base == c.base {
+		c.http.Succeed(b.http)
+	}
+}
+
 // BaseURL is the URL that the paths of all calls are relative to.
 func (c *Client) BaseURL() string { return c.base }
 

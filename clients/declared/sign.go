@@ -86,6 +86,7 @@ func (set *settings) checkScheme(s *section.Section, wrong *section.Errors) {
 			wrong.Add(key, "has no effect with scheme = %q: it goes with %q", set.Scheme, c.by)
 		}
 	}
+	s.CheckNextSecret(!set.tokens() || set.signs() || len(set.TokenCommand) > 0 || s.ClientSecret.Empty(), wrong)
 	switch set.Scheme {
 	case schemeAPIKey:
 		need("api_key", set.APIKey.Empty())
@@ -235,7 +236,7 @@ func (c *Client) signBearer(s section.Section, set settings, particular auth.Con
 		Dialect: particular.Dialect, TokenParams: particular.TokenParams, TokenHeaders: particular.TokenHeaders, AuthorizeParams: particular.AuthorizeParams,
 		Client: auth.NewClient(), Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
 		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, Issuer: set.Issuer,
-		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret,
+		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, ClientSecretNext: s.ClientSecretNext,
 		// Token requests have connections of their own: they must not wait for the calls that wait for a
 		// token.
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),

@@ -61,6 +61,20 @@ func (s *slowdown) answered(l *rate.Limiter, tooMany bool) {
 	}
 }
 
+// retune changes the usual rate. A slowdown goes on towards it, and ends if it is not faster.
+func (s *slowdown) retune(l *rate.Limiter, usual rate.Limit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.on = s.on && usual > l.Limit(); s.on {
+		s.usual = usual
+		if usual != rate.Inf {
+			s.goal = usual
+		}
+		return
+	}
+	setRate(l, usual)
+}
+
 // setRate changes a rate, and with it the burst.
 func setRate(l *rate.Limiter, to rate.Limit) {
 	l.SetLimit(to)

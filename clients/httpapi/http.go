@@ -56,6 +56,10 @@ func NewHTTP(s section.Section) *HTTP {
 	return h.With(func(base http.RoundTripper) http.RoundTripper { return base })
 }
 
+// Succeed takes over the rate limit, the pauses and the metrics of an earlier client of the same API.
+// Call it before any other method.
+func (h *HTTP) Succeed(before *HTTP) { h.base.succeed(before.base) }
+
 // Bearer is h with the tokens of a source on every call, which may only go to origin. Where tokens
 // belong to users, each user has one.
 func (h *HTTP) Bearer(source *auth.Source, origin *url.URL) *HTTP {

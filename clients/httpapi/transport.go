@@ -26,20 +26,28 @@ type limited struct {
 	rate    clients.Rate // as configured
 	limiter *rate.Limiter
 	timeout time.Duration
-	pause   pause
-	slow    slowdown
+	pause   *pause
+	slow    *slowdown
 	breaker *breaker // decides whether a call that waited may still be sent
 	calls   *prometheus.HistogramVec
 }
 
 func newLimited(s section.Section, log *slog.Logger) *limited {
 	l := &limited{
-		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), timeout: s.Timeout,
+		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), timeout: s.Timeout, pause: &pause{}, slow: &slowdown{},
 		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),
 		calls:   newCallMetrics(s.Name),
 	}
 	l.breaker.renew = func() { l.renew(time.Now()) }
 	return l
+}
+
+// succeed shares the rate limit and the pauses of an earlier client of the same API, whose calls in
+// flight go on, at this client's rate. Connections and the breaker start anew: what is configured for
+// them may have changed.
+func (l *limited) succeed(before *limited) {
+	before.slow.retune(before.limiter, l.limiter.Limit())
+	l.limiter, l.pause, l.slow, l.calls = before.limiter, before.pause, before.slow, before.calls
 }
 
 // renew makes further calls use connections opened after a time.

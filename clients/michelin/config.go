@@ -98,7 +98,9 @@ func (set *settings) checkCredentials(s *section.Section, wrong *section.Errors)
 	case schemeOAuth2:
 		need("client_id", s.ClientID.Empty())
 		need("client_secret", s.ClientSecret.Empty())
+		s.CheckNextSecret(s.ClientSecret.Empty(), wrong)
 	case schemeBasic:
+		s.CheckNextSecret(true, wrong)
 		need("username", set.Username == "")
 		need("password", set.Password.Empty())
 		need("apikey", set.APIKey.Empty())

@@ -72,6 +72,13 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// Succeed implements [clients.Successor].
+func (c *Client) Succeed(before clients.Provider) {
+	if b, ok := before.(*Client); ok && b.base == c.base {
+		c.http.Succeed(b.http)
+	}
+}
+
 // BaseURL is the URL that the paths of all calls are relative to.
 func (c *Client) BaseURL() string { return c.base }
 
@@ -134,7 +141,7 @@ func (c *Client) signBearer(s section.Section, set settings, origin *url.URL) (e
 	config := auth.Config{
 		Dialect: endpoint.Michelin(), Provider: s.Name, Environment: s.Environment,
 		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
-		ClientID: s.ClientID, ClientSecret: s.ClientSecret, TTL: set.TokenTTL,
+		ClientID: s.ClientID, ClientSecret: s.ClientSecret, ClientSecretNext: s.ClientSecretNext, TTL: set.TokenTTL,
 		// Token requests have connections of their own: they must not wait for the calls that wait for a
 		// token.
 		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),

@@ -102,3 +102,10 @@ func (c *Config) CheckURL(key, raw string) error {
 	}
 	return nil
 }
+
+// CheckNextSecret reports a client_secret_next without effect: no client secret is sent.
+func (c *Config) CheckNextSecret(without bool, wrong *Errors) {
+	if without && !c.ClientSecretNext.Empty() {
+		wrong.Add("client_secret_next", "has no effect without client_secret, which token requests send")
+	}
+}

@@ -63,6 +63,8 @@ type Config struct {
 	AllowInsecureHTTP bool          `toml:"allow_insecure_http"`
 	ClientID          secret.Secret `toml:"client_id"`
 	ClientSecret      secret.Secret `toml:"client_secret"`
+	// ClientSecretNext is used when ClientSecret is rejected, so that a secret can be rotated.
+	ClientSecretNext secret.Secret `toml:"client_secret_next"`
 	// Concurrency is the number of jobs that call the provider at once, over the whole fleet.
 	Concurrency int `toml:"concurrency"`
 	// Rate limits API calls, TokenRate token requests, of this process.

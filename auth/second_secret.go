@@ -1,0 +1,138 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"orderbeat/auth/endpoint"
+)
+
+// secondSecret is which of two client secrets is sent while a client's secret is rotated. The sources
+// of one client's users share it. Its zero value is the first. It is safe for concurrent use.
+type secondSecret struct {
+	mu       sync.Mutex // guards the rest
+	next     bool       // the second is in use
+	reported bool       // the log says that it is in use
+	failed   bool       // both were rejected since the last token
+}
+
+func (s *secondSecret) inUse() (next bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.next
+}
+
+// accepted reports whether the second was accepted last.
+func (s *secondSecret) accepted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reported
+}
+
+// works notes that the endpoint accepted a secret, and reports whether that is news.
+func (s *secondSecret) works(next bool) (news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	news = s.reported != next
+	s.next, s.reported, s.failed = next, next, false
+	return news
+}
+
+// rejected notes that the endpoint rejected a secret: the other one is used next. again reports whether
+// it may be sent at once. After both were rejected it is not, because repeated rejections get an address
+// blocked.
+func (s *secondSecret) rejected(next bool) (again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = !next
+	return !s.failed
+}
+
+// bothRejected notes that the endpoint rejected first the one and then the other.
+func (s *secondSecret) bothRejected(first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next, s.failed = first, true
+}
+
+// clear allows both to be tried again.
+func (s *secondSecret) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = false
+}
+
+// send sends a token request. If the endpoint rejects the client secret and there is a second one, it
+// is sent once more with that: a rejected request has used nothing up.
+func (s *Source) send(ctx context.Context, g endpoint.Request) (endpoint.Answer, error) {
+	s.counts.logins.Add(1)
+	if s.second == nil {
+		return s.granter.Grant(ctx, g)
+	}
+	secrets := &s.client.secrets
+	next := secrets.inUse()
+	a, err := s.with(next).Grant(ctx, g)
+	if !rejectsClient(err) {
+		s.accepts(next, err)
+		return a, err
+	}
+	if again := secrets.rejected(next); !again {
+		return a, err
+	}
+	s.counts.logins.Add(1)
+	a, again := s.with(!next).Grant(ctx, g)
+	if rejectsClient(again) {
+		secrets.bothRejected(next)
+		return a, err
+	}
+	s.accepts(!next, again)
+	return a, again
+}
+
+// accepts notes the outcome of a request that did not reject the secret.
+func (s *Source) accepts(next bool, err error) {
+	if err != nil || !s.client.secrets.works(next) {
+		return
+	}
+	if next {
+		s.log.Warn("client_secret is rejected, client_secret_next is used: make it client_secret")
+	} else {
+		s.log.Warn("client_secret_next is rejected, client_secret is used")
+	}
+}
+
+// adopt takes over what another process or an earlier one found out: the row's token was obtained with
+// the second secret.
+func (s *Source) adopt(row Row) {
+	if s.second != nil && row.Credential == s.nextCredential {
+		s.accepts(true, nil)
+	}
+}
+
+// with is the endpoint with the first or the second secret.
+func (s *Source) with(next bool) *endpoint.Endpoint {
+	if next {
+		return s.second
+	}
+	return s.endpoint
+}
+
+// usesNext reports whether the second secret is in use.
+func (s *Source) usesNext() bool { return s.second != nil && s.client.secrets.inUse() }
+
+// current is the endpoint with the secret in use.
+func (s *Source) current() *endpoint.Endpoint { return s.with(s.usesNext()) }
+
+// credential is the fingerprint of the credential with the secret in use.
+func (s *Source) credential() string {
+	if s.usesNext() {
+		return s.nextCredential
+	}
+	return s.id.Credential
+}
+
+func rejectsClient(err error) bool {
+	e, ok := errors.AsType[*endpoint.Error](err)
+	return ok && e.Class == endpoint.ClassCredential
+}
