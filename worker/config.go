@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients/memory"
 	"orderbeat/db"
+	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/notifier"
 	"orderbeat/worker/settings"
@@ -33,11 +35,16 @@ type Config struct {
 	OnlyChanges bool        // order messages have only what changed
 	Retention   db.Retention
 	Notify      []notifier.Target // targets of alerts besides NATS
-	Version     string
-	Memory      *memory.Pool // shared by all attempts; nil uses the process's memory limit
-	Mask        *mask.Set    // secrets that are masked in replies and pages
-	Intervals   Intervals
-	Log         *slog.Logger
+	// Reload reads the configuration again, and calls apply with what applies from then on, once and
+	// only if it is valid. It is called once at a time.
+	Reload    func(ctx context.Context, apply func(Settings)) (api.Reloaded, error)
+	Reloads   <-chan struct{} // each value requests a reload; nil for none
+	Path      string          // of the configuration, for display
+	Version   string
+	Memory    *memory.Pool // shared by all attempts; nil uses the process's memory limit
+	Mask      *mask.Set    // secrets that are masked in replies and pages
+	Intervals Intervals
+	Log       *slog.Logger
 }
 
 // Intervals are how often a worker checks state that it is not notified of. 0 is the default.

@@ -36,9 +36,9 @@ type readiness struct {
 	lease     *leader.Lease
 	outbox    func() error // [relay.Relay.Trouble]
 	streams   *problems.Activity
-	receivers []receiving
 	runs      string // name of the stream
-	providers []Provider
+	providers func() []Provider
+	set       *problems.Set
 	stopping  func() bool
 	run       func(ctx context.Context) verdict // check
 
@@ -61,21 +61,26 @@ type verdict struct {
 	err     error  // why it does not, nil if all works
 }
 
-func newReadiness(b *bus.Conn, c Config, l *leader.Lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
+func newReadiness(b *bus.Conn, c Config, providers func() []Provider, l *leader.Lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
 	r := &readiness{
 		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), runs: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("runs"),
-		providers: c.Providers, stopping: stopping, checking: make(chan struct{}, 1),
+		providers: providers, set: set, stopping: stopping, checking: make(chan struct{}, 1),
 	}
 	r.run = r.check
 	r.checking <- struct{}{}
-	r.receivers = append(r.receivers, receiving{"consumer planner", planner.Activity(set)})
-	for _, p := range c.Providers {
-		r.receivers = append(r.receivers, receiving{"jobs of " + p.Name, jobrunner.Activity(set, p.Name)})
-	}
-	for _, of := range r.receivers {
+	for _, of := range r.receiving() {
 		of.activity.Pending(errReceiving)
 	}
 	return r
+}
+
+// receiving lists the receivers of work.
+func (r *readiness) receiving() []receiving {
+	list := []receiving{{"consumer planner", planner.Activity(r.set)}}
+	for _, p := range r.providers() {
+		list = append(list, receiving{"jobs of " + p.Name, jobrunner.Activity(r.set, p.Name)})
+	}
+	return list
 }
 
 // verdict is the last result, or that of a new check if it is older than [readyFor]. Concurrent
@@ -132,7 +137,7 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	if _, err := r.bus.JS.Stream(ctx, r.runs); err != nil {
 		return "stream " + r.runs, r.bus.Explain(err)
 	}
-	for _, of := range r.receivers {
+	for _, of := range r.receiving() {
 		if err := of.activity.Err(); err != nil {
 			return of.part, err
 		}
@@ -140,7 +145,7 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	if err := r.outbox(); err != nil {
 		return "outbox", err
 	}
-	if len(r.providers) > 0 && !slices.ContainsFunc(r.providers, func(p Provider) bool { return !p.Latched() }) {
+	if providers := r.providers(); len(providers) > 0 && !slices.ContainsFunc(providers, func(p Provider) bool { return !p.Latched() }) {
 		return "providers", errors.New("all have rejected their credentials; see \"orderbeat auth status\"")
 	}
 	return "", nil

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -92,17 +93,22 @@ func Run(ctx context.Context, c Config) error {
 	}
 
 	alert := alerts.New(c.DB, c.Log)
-	creds := credentials.New(credentials.Config{
-		DB: c.DB, Providers: c.Providers, Alerts: alert, Log: c.Log,
-		ConsentURL: func(provider, user string) string { return web.StartURL(public, provider, user) },
+	live := settings.NewLive(c.Providers, c.Schedules)
+	var rest atomic.Pointer[Settings] // apart from providers and schedules
+	rest.Store(&Settings{QueueAlert: c.QueueAlert, Retention: c.Retention})
+	creds := newCustody(c.Providers, func(providers []Provider) *credentials.Credentials {
+		return credentials.New(credentials.Config{
+			DB: c.DB, Providers: providers, Alerts: alert, Log: c.Log,
+			ConsentURL: func(provider, user string) string { return web.StartURL(public, provider, user) },
+		})
 	})
 	waiters := service.NewRunWaiters(c.Log)
-	stale := alert.NewStaleness(c.Providers)
-	availability := alert.NewAvailability(c.Providers)
+	stale := alert.NewStaleness(live.Providers)
+	availability := alert.NewAvailability(live.Providers)
 	notify := notifier.New(notifier.Config{Targets: c.Notify, Store: c.DB.Notifications(), Problems: troubles, Window: c.Intervals.Notify, Log: c.Log})
-	dates := alerts.NewLocalDates(c.DB, c.Providers, c.Log)
+	dates := alerts.NewLocalDates(c.DB, live.Providers, c.Log)
 	plans := planner.New(planner.Config{
-		DB: c.DB, Providers: c.Providers, Schedules: c.Schedules, RunEnded: waiters.Ended, Alerts: alert, Log: c.Log,
+		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Alerts: alert, Log: c.Log,
 	})
 	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
@@ -122,18 +128,31 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, OnlyChanges: c.OnlyChanges, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
-		DB: c.DB, Providers: c.Providers, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Log: c.Log,
+		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Log: c.Log,
 	})
 	delays := jobrunner.NewDelays(jobrunner.DelaysConfig{
-		DB: c.DB, QueueAlert: c.QueueAlert, Alerts: alert, Activity: troubles.Activity("check the queue"),
+		DB: c.DB, QueueAlert: func() time.Duration { return rest.Load().QueueAlert }, Alerts: alert, Activity: troubles.Activity("check the queue"),
 	})
-	pruning := &maintenance{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, c.Retention, c.Log) }, log: c.Log}
+	retention := func() db.Retention { return rest.Load().Retention }
+	pruning := &maintenance{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, retention(), c.Log) }, log: c.Log}
 	again := &web.Words{}
+	reloads := newReloader(c, func(s Settings) {
+		ctx := context.WithoutCancel(ctx) // applied as a whole
+		metrics.StartTicks(ticks, s.Schedules)
+		clock.Replace(ctx, s.Schedules, func() {
+			live.Replace(s.Providers, s.Schedules)
+			rest.Store(&s)
+		})
+		creds.replace(ctx, s.Providers)
+		runner.Changed(s.Concurrency)
+		notify.Replace(s.Notify)
+	})
 	endpoints := service.New(service.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Providers: c.Providers, Schedules: c.Schedules, Version: c.Version, Place: c.Place, Mask: c.Mask, Log: c.Log,
-		Start: plans.Start, StartIf: plans.StartIf, Live: live(plans, runner), Cancel: runner.Cancel, Waiters: waiters,
-		NextDue: nextDue(clock), Sources: creds.Sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
-		Retention: c.Retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
+		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Log: c.Log,
+		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters,
+		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
+		Reload: reloads.reload, Loaded: reloads.configuration,
+		Retention: retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
 	})
 
 	// Three contexts: taking ends with ctx; work, the jobs in flight, ends after Drain; serving,
@@ -156,28 +175,29 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { outbox.Run(serving); return nil })
 	if listener != nil {
-		ready := newReadiness(conn, c, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
+		ready := newReadiness(conn, c, live.Providers, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		pages := page.New(page.Config{
-			Store: c.DB, Call: endpoints.Call, Providers: c.Providers, Caller: caller(c.Web), NotLeader: lease.NotLeaderReason,
+			Store: c.DB, Call: endpoints.Call, Providers: live.Providers, Caller: caller(c.Web), NotLeader: lease.NotLeaderReason,
 			Public: public, Version: c.Version, Log: c.Log,
 		})
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, NotLeader: lease.NotLeaderReason, Ready: ready.page(c.Web), Page: pages,
 			Metrics: metrics.New(metrics.Config{
-				DB: c.DB, Providers: c.Providers, Sources: creds.Sources, Topics: relay.Topics, Version: c.Version, Log: c.Log,
+				DB: c.DB, Providers: live.Providers, Sources: creds.sources, Topics: relay.Topics, Version: c.Version, Log: c.Log,
 				Leading: func() bool { return lease.NotLeaderReason() == nil },
-			}, slices.Concat(outbox.Counters(), runner.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles})...),
-			Sources: creds.Sources, Redirects: settings.RedirectURIs(c.Providers), Again: again, Log: c.Log,
+			}, slices.Concat(outbox.Counters(), runner.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads})...),
+			Sources: creds.sources, Redirects: func() map[string]string { return settings.RedirectURIs(live.Providers()) }, Again: again, Log: c.Log,
 		})
 		backing.Go(func() error { pages.Run(serving); return nil })
 		backing.Go(func() error {
-			if err := listener.Serve(serving, site.Hosts(), site.Pages()); err != nil {
+			if err := listener.Serve(serving, site.Hosts, site.Pages()); err != nil {
 				fail(err)
 			}
 			return nil
 		})
 	}
 
+	taking.Go(func() error { reloads.run(taken); return nil })
 	if c.Started != nil {
 		c.Started()
 	}
@@ -192,26 +212,26 @@ func Run(ctx context.Context, c Config) error {
 			}
 			return nil
 		})
-		creds.Prepare(taken)
+		creds.now.Load().Prepare(taken)
 		if err := endpoints.Open(work); err != nil {
 			return err
 		}
-		backing.Go(func() error { creds.Watch(serving); return nil })
-		backing.Go(func() error { creds.Tend(serving); return nil })
+		backing.Go(func() error { creds.run(serving); return nil })
 		backing.Go(func() error { pruning.run(taken); return nil })
 		backing.Go(func() error { stale.Run(taken); return nil })
 		backing.Go(func() error { availability.Run(taken); return nil })
 		backing.Go(func() error { notify.Run(taken); return nil })
 		backing.Go(func() error { dates.Run(taken); return nil })
 		backing.Go(func() error { c.DB.Reports().Run(taken, c.Log); return nil })
-		taking.Go(func() error { clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(c.Schedules))); return nil })
+		taking.Go(func() error {
+			clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(live.Now().Schedules)))
+			return nil
+		})
 		taking.Go(func() error {
 			if err := runner.FailOrphanedJobs(work); err != nil {
 				return err
 			}
-			for _, p := range c.Providers {
-				taking.Go(func() error { runner.Consume(taken, work, p, jobrunner.Activity(troubles, p.Name)); return nil })
-			}
+			taking.Go(func() error { runner.Run(taken, work, troubles); return nil })
 			taking.Go(func() error { runner.RunSuspects(taken, work); return nil })
 			taking.Go(func() error { delays.Run(taken); return nil })
 			if err := queues.Provision(taken); err != nil {
@@ -222,7 +242,7 @@ func Run(ctx context.Context, c Config) error {
 			return nil
 		})
 		taking.Go(func() error { return endpoints.Run(taken) })
-		c.Log.Info("orderbeat is running", "nats", conn.URL, "web", webURL, "providers", len(c.Providers), "schedules", len(c.Schedules))
+		c.Log.Info("orderbeat is running", "nats", conn.URL, "web", webURL, "providers", len(live.Providers()), "schedules", len(live.Now().Schedules))
 		if c.Leading != nil {
 			c.Leading(webURL)
 		}
@@ -287,8 +307,8 @@ func openServer(ctx context.Context, c *bus.Config, log *slog.Logger) (bus.Serve
 	return embedded.Open(ctx, *c, log)
 }
 
-// live plans a request for one job and performs it.
-func live(p *planner.Planner, r *jobrunner.Runner) func(context.Context, jobs.Request) error {
+// liveRequests plans a request for one job and performs it.
+func liveRequests(p *planner.Planner, r *jobrunner.Runner) func(context.Context, jobs.Request) error {
 	return func(ctx context.Context, request jobs.Request) error {
 		plan, err := p.Plan(ctx, request)
 		if err := errors.Join(err, plan.Invalid); err != nil {

@@ -190,6 +190,7 @@ type program struct {
 	logged  *log   // its log
 	stop    func() int
 	kill    func()
+	hangUp  func()        // sends SIGHUP
 	endings chan struct{} // closed when it has ended
 }
 
@@ -255,6 +256,11 @@ func startProcess(t *testing.T, config string, env ...string) *program {
 	}
 	p.stop = func() int { return signal(syscall.SIGTERM) }
 	p.kill = func() { p.conn.Close(); signal(os.Kill) }
+	p.hangUp = func() {
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(func() { signal(os.Kill) })
 	p.watch(logs)
 	return p

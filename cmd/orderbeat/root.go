@@ -13,6 +13,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli/notify"
 	"orderbeat/cmd/orderbeat/cli/orders"
 	"orderbeat/cmd/orderbeat/cli/provider"
+	"orderbeat/cmd/orderbeat/cli/reload"
 	"orderbeat/cmd/orderbeat/cli/reports"
 	"orderbeat/cmd/orderbeat/cli/runs"
 	"orderbeat/cmd/orderbeat/cli/sandbox"
@@ -59,6 +60,7 @@ while jobs were running.`,
 	root.AddCommand(
 		setup.Command(a),
 		runCommand(a),
+		reload.Command(a),
 		status.Command(a),
 		status.AlertsCommand(a),
 		status.ProvidersCommand(a),

@@ -21,6 +21,7 @@ import (
 	"orderbeat/cmd/orderbeat/memory"
 	"orderbeat/db"
 	"orderbeat/worker"
+	"orderbeat/worker/settings"
 )
 
 func runCommand(a *cli.App) *cobra.Command {
@@ -30,8 +31,10 @@ func runCommand(a *cli.App) *cobra.Command {
 		Long: `Run the worker until it is stopped. After SIGINT or SIGTERM it starts no new job, finishes
 running ones within worker.drain, and publishes what is left. At most 5 seconds after
 worker.drain it exits with status 4, whatever is still running. A second signal ends it at
-once. Nothing that was acknowledged is lost either way. SIGHUP, SIGUSR1 and SIGUSR2 have no
-effect, and the worker continues if the reader of its log ends.
+once. Nothing that was acknowledged is lost either way. The worker continues if the reader
+of its log ends.
+
+SIGHUP reloads the configuration, as "orderbeat reload" does: what is invalid changes nothing.
 
 Of several workers on one NATS with the same prefix, each with its own database, one leads
 and the others are standbys. A standby takes over when the leader has stopped or has not
@@ -41,18 +44,20 @@ let your service manager restart it, as a standby.`,
   orderbeat run --config /etc/orderbeat/config.toml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			signals := ignoreSignals()
+			signals := otherSignals()
 			conf, err := a.Load()
 			if err != nil {
 				return err
 			}
-			log := newLog(a.RawStderr, conf.Log, conf.Mask)
+			log, level := newLog(a.RawStderr, conf.Log, conf.Mask)
 			manager := newServiceManager(conf.Worker.Drain+overtime, log)
 			defer manager.close()
 			var logging sync.WaitGroup
 			ended := make(chan struct{})
-			logging.Go(func() { logSignals(signals, ended, log) })
-			err = workUntil(c.Context(), conf, hooks{manager: manager, greet: greeting(a, conf)}, log)
+			reloads := make(chan struct{}, 1)
+			logging.Go(func() { handleSignals(signals, reloads, ended, log) })
+			current := &configuration{app: a, first: conf, now: conf, level: level, manager: manager}
+			err = workUntil(c.Context(), current, hooks{manager: manager, greet: greeting(a, conf), reloads: reloads}, log)
 			close(ended)
 			logging.Wait()
 			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -70,6 +75,7 @@ let your service manager restart it, as a standby.`,
 type hooks struct {
 	manager  *serviceManager
 	greet    func(page string) // nil where there is no terminal
+	reloads  <-chan struct{}   // requests to reload
 	stopping func()
 }
 
@@ -86,13 +92,14 @@ const overtime = 4500 * time.Millisecond
 
 // workUntil runs the worker. It returns at most overtime after worker.drain has passed, even
 // if a provider call or a transaction does not end.
-func workUntil(ctx context.Context, c *config.Config, h hooks, log *slog.Logger) error {
+func workUntil(ctx context.Context, current *configuration, h hooks, log *slog.Logger) error {
+	c := current.first
 	stopping, ended := make(chan struct{}), make(chan error, 1)
 	h.stopping = sync.OnceFunc(func() {
 		h.manager.stopping()
 		close(stopping)
 	})
-	go func() { ended <- work(ctx, c, h, log) }()
+	go func() { ended <- work(ctx, current, h, log) }()
 	var err error
 	select {
 	case err = <-ended:
@@ -120,7 +127,8 @@ func await(ended <-chan error, patience time.Duration) error {
 
 // work opens what the worker needs and runs it. It is one straight line on purpose: what is
 // opened first is closed last.
-func work(ctx context.Context, c *config.Config, h hooks, log *slog.Logger) (err error) {
+func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger) (err error) {
+	c := current.first
 	memory.Limit(log)
 	unlock, err := lock.Acquire(c.DB.Path)
 	if err != nil {
@@ -167,26 +175,17 @@ func work(ctx context.Context, c *config.Config, h hooks, log *slog.Logger) (err
 		deps.Sandbox = config.SandboxAt(server.Address)
 	}
 
-	var suppliers []worker.Provider
-	for _, p := range c.Providers {
-		supplier, err := p.Open(deps)
-		if err != nil {
-			return fmt.Errorf("provider %s: %w", p.Name, err)
-		}
-		if closer, ok := supplier.(io.Closer); ok {
-			defer closing(closer)
-		}
-		suppliers = append(suppliers, named(p.Config, supplier))
+	suppliers, err := current.start(deps)
+	if err != nil {
+		return err
 	}
-	var schedules []worker.Schedule
-	for _, s := range c.Schedules {
-		schedules = append(schedules, s.Schedule)
-	}
+	defer closing(current)
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
-		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: schedules,
+		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: current.schedules(),
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,
 		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Version: version, Mask: c.Mask, Log: log,
+		Reload: current.reload, Reloads: h.reloads, Path: c.Path,
 	})
 }
 
@@ -194,6 +193,6 @@ func work(ctx context.Context, c *config.Config, h hooks, log *slog.Logger) (err
 func named(c section.Config, p clients.Provider) worker.Provider {
 	return worker.Provider{
 		Provider: p, Name: c.Name, Kind: c.Kind, Environment: c.Environment, Accounts: c.Accounts,
-		Concurrency: c.Concurrency, Rate: c.Rate, Retry: c.Retry, FreshFor: c.FreshFor,
+		Concurrency: c.Concurrency, Rate: c.Rate, Retry: c.Retry, FreshFor: c.FreshFor, Uses: &settings.Uses{},
 	}
 }

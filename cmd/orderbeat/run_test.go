@@ -56,7 +56,7 @@ func TestStopDuringStartupIsNoFailure(t *testing.T) {
 
 func TestLogIsJSONWithoutATerminal(t *testing.T) {
 	var out bytes.Buffer
-	log := newLog(&out, config.Log{Level: "warn", Format: "auto"}, nil)
+	log, _ := newLog(&out, config.Log{Level: "warn", Format: "auto"}, nil)
 	log.Info("not told")
 	log.Warn("told", "provider", "michelin")
 	var line map[string]any
@@ -64,7 +64,8 @@ func TestLogIsJSONWithoutATerminal(t *testing.T) {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
 	out.Reset()
-	newLog(&out, config.Log{Level: "info", Format: "text"}, nil).Info("told", "provider", "michelin")
+	log, _ = newLog(&out, config.Log{Level: "info", Format: "text"}, nil)
+	log.Info("told", "provider", "michelin")
 	if got := out.String(); !strings.HasSuffix(got, "INF told provider=michelin\n") {
 		t.Errorf("text: got %q", got)
 	}

@@ -7,26 +7,34 @@ import (
 	"syscall"
 )
 
-// ignoredSignals are sent to services to reload a configuration or reopen log files. By
-// default they would end the process.
-var ignoredSignals = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
+// handledSignals are sent to services to reload a configuration or reopen log files. By default they
+// would end the process.
+var handledSignals = []os.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2}
 
-// ignoreSignals keeps signals other than SIGINT and SIGTERM from ending the process, and
-// returns them, to be logged. SIGPIPE is ignored too: Go raises it when standard output or
-// error is closed, and systemd treats it as a clean exit that needs no restart.
-func ignoreSignals() <-chan os.Signal {
+// otherSignals keeps signals other than SIGINT and SIGTERM from ending the process, and returns them.
+// SIGPIPE is ignored: Go raises it when standard output or error is closed, and systemd treats it as a
+// clean exit that needs no restart.
+func otherSignals() <-chan os.Signal {
 	signal.Ignore(syscall.SIGPIPE)
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, ignoredSignals...)
+	signal.Notify(signals, handledSignals...)
 	return signals
 }
 
-// logSignals logs ignored signals until ended is closed.
-func logSignals(signals <-chan os.Signal, ended <-chan struct{}, log *slog.Logger) {
+// handleSignals requests a reload at SIGHUP and logs the other signals, until ended is closed. reloads
+// has a capacity of 1: a reload that has not begun covers further requests.
+func handleSignals(signals <-chan os.Signal, reloads chan<- struct{}, ended <-chan struct{}, log *slog.Logger) {
 	for {
 		select {
 		case s := <-signals:
-			log.Warn("signal ignored: nothing is reloaded; restart orderbeat to apply changes", "signal", s.String())
+			if s != syscall.SIGHUP {
+				log.Warn("signal ignored: SIGHUP reloads the configuration", "signal", s.String())
+				continue
+			}
+			select {
+			case reloads <- struct{}{}:
+			default: // one is requested already
+			}
 		case <-ended:
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
 )
 
 // serviceManager notifies systemd of the state of this process (sd_notify), and of its being
@@ -54,6 +55,18 @@ func (m *serviceManager) close() {
 func (m *serviceManager) started() { m.notify(daemon.SdNotifyReady + "\nSTATUS=waits to lead") }
 
 func (m *serviceManager) leading() { m.notify("STATUS=leads: runs schedules and jobs") }
+
+// reloading reports that the configuration is being read again: systemd waits for reloaded.
+func (m *serviceManager) reloading() {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		m.log.Warn("failed to read the clock", "err", err)
+	}
+	m.notify(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, now.Nano()/int64(time.Microsecond)))
+}
+
+// reloaded reports that the service works, with the new configuration or the previous one.
+func (m *serviceManager) reloaded() { m.notify(daemon.SdNotifyReady) }
 
 // stopping also extends the unit's TimeoutStopSec to what worker.drain allows.
 func (m *serviceManager) stopping() {

@@ -17,13 +17,13 @@ const localDateEvery = time.Minute
 // LocalDates records the date in every account's time zone, which decides when orders are late.
 type LocalDates struct {
 	db        *db.DB
-	providers []settings.Provider
+	providers func() []settings.Provider
 	recorded  map[accountKey]clients.Date
 	log       *slog.Logger
 }
 
 // NewLocalDates returns the recorder of the local dates of the accounts of providers.
-func NewLocalDates(d *db.DB, providers []settings.Provider, log *slog.Logger) *LocalDates {
+func NewLocalDates(d *db.DB, providers func() []settings.Provider, log *slog.Logger) *LocalDates {
 	return &LocalDates{db: d, providers: providers, recorded: map[accountKey]clients.Date{}, log: log}
 }
 
@@ -37,7 +37,7 @@ func (l *LocalDates) Run(ctx context.Context) {
 // record records the dates that have changed. What the database does not store is retried the
 // next time.
 func (l *LocalDates) record(ctx context.Context, now time.Time) {
-	for _, p := range l.providers {
+	for _, p := range l.providers() {
 		for _, a := range p.Accounts {
 			zone := a.Location
 			if zone == nil {

@@ -29,32 +29,37 @@ const (
 // Staleness raises the alert [codeStale].
 type Staleness struct {
 	Alerts
-	providers []settings.Provider
+	providers func() []settings.Provider
 	started   time.Time
 }
 
 // NewStaleness returns the check of the accounts of providers. An account without a success is
 // measured from now.
-func (a Alerts) NewStaleness(providers []settings.Provider) *Staleness {
+func (a Alerts) NewStaleness(providers func() []settings.Provider) *Staleness {
 	return &Staleness{Alerts: a, providers: providers, started: time.Now()}
 }
 
 // Run checks all accounts periodically until ctx ends.
 func (s *Staleness) Run(ctx context.Context) {
-	every := staleCheck
-	for _, p := range s.providers {
-		if p.FreshFor > 0 {
-			every = min(every, p.FreshFor/10)
-		}
-	}
 	for {
 		if err := s.check(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			s.log.Warn("failed to check for stale accounts, will retry", "err", err)
 		}
-		if !wait.For(ctx, every) {
+		if !wait.For(ctx, s.interval()) {
 			return
 		}
 	}
+}
+
+// interval is the time until the next check.
+func (s *Staleness) interval() time.Duration {
+	every := staleCheck
+	for _, p := range s.providers() {
+		if p.FreshFor > 0 {
+			every = min(every, p.FreshFor/10)
+		}
+	}
+	return every
 }
 
 func (s *Staleness) check(ctx context.Context, now time.Time) error {
@@ -71,7 +76,7 @@ func (s *Staleness) check(ctx context.Context, now time.Time) error {
 		fresh[accountKey{f.Provider, f.Account}] = f
 	}
 	var stale []alerts.Alert
-	for _, p := range s.providers {
+	for _, p := range s.providers() {
 		for _, a := range p.Accounts {
 			known := slices.ContainsFunc(raised, func(r alerts.Alert) bool { return r.Provider == p.Name && r.Account == a.Name })
 			if f := fresh[accountKey{p.Name, a.Name}]; s.isStale(p, f, known, now) {

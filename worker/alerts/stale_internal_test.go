@@ -40,7 +40,7 @@ func newStalenessBench(t *testing.T, freshFor time.Duration) *stalenessBench {
 
 // restart starts the check of another process.
 func (b *stalenessBench) restart() {
-	b.Staleness = b.alerts.NewStaleness(b.providers)
+	b.Staleness = b.alerts.NewStaleness(func() []settings.Provider { return b.providers })
 	b.started = b.now
 }
 

@@ -22,14 +22,14 @@ const (
 // long: its breaker is open, or half open. A short outage needs no attention.
 type Availability struct {
 	Alerts
-	providers []settings.Provider
+	providers func() []settings.Provider
 	started   time.Time
 	down      map[string]time.Time // when the breaker of a provider was first seen not closed
 	recovered map[string]bool      // the breaker closed after this process saw it open
 }
 
 // NewAvailability returns the check of the breakers of providers.
-func (a Alerts) NewAvailability(providers []settings.Provider) *Availability {
+func (a Alerts) NewAvailability(providers func() []settings.Provider) *Availability {
 	return &Availability{Alerts: a, providers: providers, started: time.Now(), down: map[string]time.Time{}, recovered: map[string]bool{}}
 }
 
@@ -51,7 +51,7 @@ func (v *Availability) check(ctx context.Context, now time.Time) error {
 		return err
 	}
 	var wanted []alerts.Alert
-	for _, p := range v.providers {
+	for _, p := range v.providers() {
 		stats, ok, _ := p.Stats() // the metrics report a panic
 		if !ok {
 			continue

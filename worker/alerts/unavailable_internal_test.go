@@ -31,7 +31,9 @@ func TestProviderThatDoesNotRespondForLongIsUnavailable(t *testing.T) {
 	var v *Availability
 	start := func() {
 		b.status = clients.BreakerStatus{State: clients.BreakerClosed}
-		v = all.NewAvailability([]settings.Provider{{Name: "michelin", Provider: b}, {Name: "declared"}})
+		v = all.NewAvailability(func() []settings.Provider {
+			return []settings.Provider{{Name: "michelin", Provider: b}, {Name: "declared"}}
+		})
 		v.started = now
 	}
 	// after moves the clock, sets the breaker, and compares the transitions so far.

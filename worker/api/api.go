@@ -492,3 +492,27 @@ type Pruned struct {
 	// Done reports that nothing is left to delete. Otherwise repeat the request.
 	Done bool `json:"done"`
 }
+
+// Reloaded is the reply of config.reload. What is wrong with a configuration that is rejected is in
+// the error; it changes nothing.
+type Reloaded struct {
+	// Applied are the sections and keys that changed, each with what was done.
+	Applied []string `json:"applied"`
+	// Restart are the changed keys that take effect after a restart.
+	Restart []string `json:"restart"`
+}
+
+// Configuration is the reply of config.get.
+type Configuration struct {
+	// Path is the file.
+	Path string `json:"path"`
+	// LoadedAt is when what applies now was read.
+	LoadedAt time.Time `json:"loaded_at"`
+	// RejectedAt is when a reload rejected the file. Absent if the last reload was successful, or
+	// there was none.
+	RejectedAt *time.Time `json:"rejected_at,omitempty"`
+	// Error is why. Absent likewise.
+	Error string `json:"error,omitempty"`
+	// Restart are the changed keys that take effect after a restart.
+	Restart []string `json:"restart"`
+}

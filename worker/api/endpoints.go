@@ -43,4 +43,6 @@ var Endpoints = []Endpoint{
 	{"auth.unlatch", "let rejected credentials be tried again", Credential{}, []string{"provider"}, []any{Credentials{}}},
 	{"auth.rekey", "reseal all tokens with a new key", struct{}{}, nil, []any{Rekeyed{}}},
 	{"db.prune", "delete what is older than its retention", Prune{}, nil, []any{Pruned{}}},
+	{"config.get", "get the state of the configuration, and of its last reload", struct{}{}, nil, []any{Configuration{}}},
+	{"config.reload", "read the configuration again and apply it", struct{}{}, nil, []any{Reloaded{}}},
 }

@@ -43,6 +43,18 @@ func (h *attempts) jobs() []jobs.Job {
 	return list
 }
 
+// has reports whether a job is in flight.
+func (h *attempts) has(job jobs.Job) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for a := range h.running {
+		if a.jobID == job.ID {
+			return true
+		}
+	}
+	return false
+}
+
 // begin adds an attempt. It returns the attempt's context, and a function to call when its
 // outcome is committed.
 func (h *attempts) begin(ctx context.Context, job jobs.Job) (attemptCtx context.Context, end func()) {

@@ -5,5 +5,5 @@
 // It owns the attempts in flight, their slots and cancellation, and the alert about jobs that wait in
 // the queue for too long. It does not plan runs and publishes nothing: outcomes are committed to the
 // database. It imports no other room of the worker and knows no NATS. Start reading at
-// [Runner.Consume]; one attempt is [Runner.perform].
+// [Runner.Run]; one attempt is [Runner.perform].
 package jobrunner

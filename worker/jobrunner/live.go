@@ -38,8 +38,12 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 
 // performOnce performs a job that is not retried.
 func (r *Runner) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
-	p := r.providers[job.Provider]
+	p, release, ok := r.settings.Hold(job.Provider)
+	defer release()
 	account, _ := p.Account(job.Account)
+	if !ok {
+		return unknown(job)
+	}
 	out, err := jobs.Perform(ctx, p.Provider, account, job, clients.Retry{Attempts: 1})
 	if err != nil {
 		now := time.Now()

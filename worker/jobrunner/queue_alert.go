@@ -24,7 +24,7 @@ const codeQueueDelayed clients.Code = "queue_delayed"
 // DelaysConfig has the dependencies of Delays.
 type DelaysConfig struct {
 	DB         *db.DB
-	QueueAlert time.Duration // how long a job may wait in the queue; 0 is no limit
+	QueueAlert func() time.Duration // how long a job may wait in the queue; 0 is no limit
 	Alerts     Alerts
 	Activity   *problems.Activity
 }
@@ -48,15 +48,15 @@ func NewDelays(c DelaysConfig) *Delays { return &Delays{c: c, started: time.Now(
 
 // Run checks at once and then periodically until ctx ends.
 func (d *Delays) Run(ctx context.Context) {
-	every := delaysEvery
-	if d.c.QueueAlert > 0 {
-		every = min(every, d.c.QueueAlert/4)
-	}
 	for {
 		if err := d.check(ctx, time.Now()); err == nil {
 			d.c.Activity.OK()
 		} else if ctx.Err() == nil {
 			d.c.Activity.Failed("failed to check how long jobs wait in the queue", err)
+		}
+		every := delaysEvery
+		if most := d.c.QueueAlert(); most > 0 {
+			every = min(every, most/4)
 		}
 		if !wait.For(ctx, every) {
 			return
@@ -70,8 +70,9 @@ func (d *Delays) check(ctx context.Context, now time.Time) error {
 		return err
 	}
 	var waiting []jobqueue.QueueDelay
-	if d.c.QueueAlert > 0 && now.Sub(d.started) >= d.c.QueueAlert { // earlier, no worker could claim them
-		if waiting, err = d.c.DB.QueueDelays(ctx, now.Add(-d.c.QueueAlert)); err != nil {
+	most := d.c.QueueAlert()
+	if most > 0 && now.Sub(d.started) >= most { // earlier, no worker could claim them
+		if waiting, err = d.c.DB.QueueDelays(ctx, now.Add(-most)); err != nil {
 			return err
 		}
 	}
@@ -80,7 +81,7 @@ func (d *Delays) check(ctx context.Context, now time.Time) error {
 		delayed = append(delayed, alerts.Alert{
 			Provider: q.Provider, Code: codeQueueDelayed,
 			Message: fmt.Sprintf("%d jobs have waited in the queue longer than %s (worker.queue_alert), the first since %s",
-				q.Jobs, jobs.FormatDuration(d.c.QueueAlert), q.Since.UTC().Format(time.RFC3339)),
+				q.Jobs, jobs.FormatDuration(most), q.Since.UTC().Format(time.RFC3339)),
 			Hint: fmt.Sprintf("Check /readyz and the log for why no job starts. If jobs start too slowly, raise concurrency of providers.%s.", q.Provider),
 		})
 	}

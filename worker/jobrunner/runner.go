@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -36,7 +35,7 @@ const (
 // Config has a runner's dependencies.
 type Config struct {
 	DB          *db.DB
-	Providers   []settings.Provider
+	Settings    *settings.Live
 	Concurrency int // concurrent jobs in this process
 	// RunEnded is called with every run that ended with its last job.
 	RunEnded func(context.Context, jobs.Run)
@@ -54,7 +53,7 @@ type Leadership interface {
 // Runner claims the jobs of all providers and performs them. It is safe for concurrent use.
 type Runner struct {
 	db        *db.DB
-	providers map[string]settings.Provider
+	settings  *settings.Live
 	runEnded  func(context.Context, jobs.Run)
 	slots     *slots // one for each concurrent job
 	attempts  *attempts
@@ -65,14 +64,14 @@ type Runner struct {
 	log       *slog.Logger
 
 	working sync.WaitGroup // the jobs in flight
+	changed chan struct{}  // has a value when the settings were replaced
 }
 
 // New returns a runner.
 func New(c Config) *Runner {
-	providers := settings.ByName(c.Providers)
-	names := slices.Sorted(maps.Keys(providers))
+	names := namesOf(c.Settings)
 	return &Runner{
-		db: c.DB, providers: providers, runEnded: c.RunEnded,
+		db: c.DB, settings: c.Settings, runEnded: c.RunEnded, changed: make(chan struct{}, 1),
 		slots: newSlots(c.Concurrency), attempts: newAttempts(),
 		unread:    metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
 		durations: metrics.NewHistogram("job_duration_seconds", "Duration of attempts at jobs, by the state of the job after it.", "provider", "kind", "state"),
@@ -91,6 +90,16 @@ func (r *Runner) Wait() { r.working.Wait() }
 // InFlight lists the jobs in flight.
 func (r *Runner) InFlight() []jobs.Job { return r.attempts.jobs() }
 
+// Changed applies settings that were replaced, and a number of concurrent jobs. Jobs in flight end with
+// the settings that they started with.
+func (r *Runner) Changed(concurrency int) {
+	r.slots.resize(concurrency)
+	select {
+	case r.changed <- struct{}{}:
+	default: // a wake-up is pending
+	}
+}
+
 // Cancel cancels those of the jobs that are in flight. They have ended in the database before, so
 // their outcome is discarded.
 func (r *Runner) Cancel(jobIDs []string) { r.attempts.cancel(jobIDs) }
@@ -98,28 +107,6 @@ func (r *Runner) Cancel(jobIDs []string) { r.attempts.cancel(jobIDs) }
 // Activity is the activity of claiming a provider's jobs.
 func Activity(set *problems.Set, provider string) *problems.Activity {
 	return set.Activity("claim jobs " + outbox.Token(provider))
-}
-
-// Consume performs the jobs of one provider until ctx ends, at most the provider's concurrency at a
-// time, and only while this process leads and has a free slot. work is the context of the jobs: it
-// outlives ctx, so that jobs in flight can finish.
-func (r *Runner) Consume(ctx, work context.Context, p settings.Provider, activity *problems.Activity) {
-	own := newSlots(p.Concurrency)
-	queued := r.db.Runnable(p.Name)
-	for r.lease.WaitLeader(ctx) {
-		started, err := r.start(ctx, work, p, own)
-		if ctx.Err() != nil {
-			return
-		}
-		switch {
-		case err != nil:
-			activity.Failed("failed to claim jobs", err)
-			wait.For(ctx, claimRetry)
-		case started == 0:
-			activity.OK()
-			r.sleep(ctx, p.Name, queued)
-		}
-	}
 }
 
 // sleep waits until jobs of the provider are queued, or the next retry is due.
@@ -135,39 +122,6 @@ func (r *Runner) sleep(ctx context.Context, provider string, queued <-chan struc
 	case <-queued:
 	case <-timer.C:
 	}
-}
-
-// start waits for a free slot, of the provider's own and of the process, claims as many jobs as
-// there are free slots, and starts them. It returns their number.
-func (r *Runner) start(ctx, work context.Context, p settings.Provider, own *slots) (started int, err error) {
-	if !own.acquire(ctx) {
-		return 0, nil
-	}
-	if !r.slots.acquire(ctx) {
-		own.release()
-		return 0, nil
-	}
-	free := 1
-	for free < maxClaimed && own.tryAcquire() {
-		if !r.slots.tryAcquire() {
-			own.release()
-			break
-		}
-		free++
-	}
-	claimed, err := r.db.Claim(ctx, p.Name, time.Now(), free)
-	for range free - len(claimed) {
-		r.slots.release()
-		own.release()
-	}
-	for _, job := range claimed {
-		r.working.Go(func() {
-			defer own.release()
-			defer r.slots.release()
-			r.handle(work, job)
-		})
-	}
-	return len(claimed), err
 }
 
 // handle performs a claimed job. If its outcome could not be committed, it is released as soon as
@@ -254,11 +208,11 @@ func (r *Runner) runSuspect(ctx, work context.Context) bool {
 }
 
 // FailOrphanedJobs fails the jobs of providers that are no longer configured: nothing
-// claims them, and their runs would never end.
+// claims them, and their runs would never end. Those in flight go on.
 func (r *Runner) FailOrphanedJobs(ctx context.Context) error {
-	configured := slices.Collect(maps.Keys(r.providers))
 	for {
-		left, err := r.db.OpenJobsExcept(ctx, configured)
+		left, err := r.db.OpenJobsExcept(ctx, namesOf(r.settings))
+		left = slices.DeleteFunc(left, r.attempts.has)
 		if err != nil || len(left) == 0 {
 			return err
 		}
@@ -294,7 +248,8 @@ func unstorable(o jobs.Outcome, err error) jobs.Outcome {
 
 // call performs the job, or fails it if its account is no longer configured.
 func (r *Runner) call(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
-	p := r.providers[job.Provider]
+	p, release, _ := r.settings.Hold(job.Provider) // of this moment: the job ends with these settings
+	defer release()
 	account, ok := p.Account(job.Account)
 	if !ok {
 		return unknown(job), nil

@@ -35,10 +35,15 @@ func NewTicks(schedules []settings.Schedule) *prometheus.CounterVec {
 	ticks := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "orderbeat_ticks_total", Help: "Due times of a schedule that this process recorded, by outcome.",
 	}, []string{"schedule", "outcome"})
+	StartTicks(ticks, schedules)
+	return ticks
+}
+
+// StartTicks adds the counts of schedules, which start at 0.
+func StartTicks(ticks *prometheus.CounterVec, schedules []settings.Schedule) {
 	for _, s := range schedules {
 		for _, outcome := range []string{"started", "skipped", "missed", "caught_up"} {
 			ticks.WithLabelValues(s.Name, outcome)
 		}
 	}
-	return ticks
 }

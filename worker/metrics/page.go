@@ -61,7 +61,7 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 // Config has the page's data sources.
 type Config struct {
 	DB        *db.DB
-	Providers []settings.Provider
+	Providers func() []settings.Provider
 	// Sources returns the token sources of a provider, of all if "", and of one user only unless
 	// "".
 	Sources func(provider, user string) []*auth.Source
@@ -78,15 +78,11 @@ func New(c Config, counters ...prometheus.Collector) http.Handler {
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collector(func(_ context.Context, m sink) { m.ofProcess(c) }), collector(func(_ context.Context, m sink) { m.ofCredentials(c) }),
-		collector(func(_ context.Context, m sink) { m.ofTraffic(c.Providers) }), collector(func(ctx context.Context, m sink) { m.ofAlerts(ctx, c) }),
+		collector(func(_ context.Context, m sink) { m.ofTraffic(c.Providers()) }), collector(func(ctx context.Context, m sink) { m.ofAlerts(ctx, c) }),
 		collector(func(ctx context.Context, m sink) { m.ofAccounts(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofOutbox(ctx, c) }),
 		collector(func(ctx context.Context, m sink) { m.ofOrders(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofJobs(ctx, c) }),
 	)
-	for _, p := range c.Providers {
-		if t, ok, _ := p.Stats(); ok && t.Calls != nil { // a panic is reported by each scrape
-			registry.MustRegister(t.Calls)
-		}
-	}
+	registry.MustRegister(calls(c.Providers))
 	registry.MustRegister(counters...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
@@ -104,6 +100,21 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	c(ctx, ch)
+}
+
+// calls collects the durations of the calls to the providers of this moment.
+type calls func() []settings.Provider
+
+// Describe implements [prometheus.Collector].
+func (calls) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements [prometheus.Collector].
+func (c calls) Collect(ch chan<- prometheus.Metric) {
+	for _, p := range c() {
+		if t, ok, _ := p.Stats(); ok && t.Calls != nil { // a panic is reported by ofTraffic
+			t.Calls.Collect(ch)
+		}
+	}
 }
 
 // sink receives metrics.
@@ -143,7 +154,7 @@ func (m sink) ofOrders(ctx context.Context, c Config) {
 	for _, n := range late {
 		counts[n.Provider] = n.Orders
 	}
-	for _, p := range c.Providers {
+	for _, p := range c.Providers() {
 		m.gauge(lateOrders, float64(counts[p.Name]), p.Name)
 	}
 }
@@ -215,7 +226,7 @@ func (m sink) ofAccounts(ctx context.Context, c Config) {
 			last[[2]string{f.Provider, f.Account}] = float64(f.LastSuccessAt.UnixMilli()) / 1000
 		}
 	}
-	for _, p := range c.Providers {
+	for _, p := range c.Providers() {
 		for _, a := range p.Accounts {
 			m.gauge(lastSuccess, last[[2]string{p.Name, a.Name}], p.Name, a.Name)
 		}

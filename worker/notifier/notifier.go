@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +58,7 @@ type Store interface {
 
 // Config has the dependencies of a notifier.
 type Config struct {
-	Targets  []Target
+	Targets  []Target // at first, see [Notifier.Replace]
 	Store    Store
 	Problems *problems.Set
 	Window   time.Duration // how long a message waits for further alerts, 0 for 10s
@@ -67,20 +69,43 @@ type Config struct {
 type Notifier struct {
 	Config
 	results *prometheus.CounterVec
+	changed chan struct{} // has a value when the targets were replaced
+
+	mu      sync.Mutex // guards targets
+	targets []Target
 }
 
 // New returns a notifier.
 func New(c Config) *Notifier {
 	c.Window = cmp.Or(c.Window, window)
-	n := &Notifier{Config: c, results: prometheus.NewCounterVec(prometheus.CounterOpts{
+	n := &Notifier{Config: c, changed: make(chan struct{}, 1), results: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "orderbeat_notifications_total", Help: "Messages to targets of notify by result; of dropped ones each alert counts.",
 	}, []string{"target", "result"})}
-	for _, t := range c.Targets {
+	n.Replace(c.Targets)
+	<-n.changed // Run begins with them
+	return n
+}
+
+// Replace replaces the targets. Those that are unchanged go on with what they send.
+func (n *Notifier) Replace(targets []Target) {
+	for _, t := range targets {
 		for _, result := range []string{resultSent, resultFailed, resultDropped} {
 			n.results.WithLabelValues(t.Name, result)
 		}
 	}
-	return n
+	n.mu.Lock()
+	n.targets = targets
+	n.mu.Unlock()
+	select {
+	case n.changed <- struct{}{}:
+	default: // a wake-up is pending
+	}
+}
+
+func (n *Notifier) current() []Target {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.targets
 }
 
 // Counters are the metrics of the notifier.
@@ -88,20 +113,59 @@ func (n *Notifier) Counters() []prometheus.Collector { return []prometheus.Colle
 
 // Run sends notifications until ctx ends. Each target has its own loop: none waits for another.
 func (n *Notifier) Run(ctx context.Context) {
-	if !n.register(ctx) {
-		return
-	}
+	loops := map[string]running{}
 	var queues sync.WaitGroup
 	defer queues.Wait()
-	for _, t := range n.Targets {
-		sender, err := Open(t.URL)
-		if err != nil { // the configuration was checked
-			n.Log.Error("target of notifications not usable", "target", t.Name, "err", err)
-			continue
+	for {
+		targets := n.current()
+		for name, r := range loops {
+			if !slices.ContainsFunc(targets, func(t Target) bool { return t.Name == name && reflect.DeepEqual(t, r.target) }) {
+				r.stop()
+				delete(loops, name)
+			}
 		}
-		q := &queue{n: n, target: t.Name, sender: sender, activity: n.Problems.Activity("notify " + t.Name)}
-		queues.Go(func() { q.run(ctx) })
+		if !n.register(ctx, targets) {
+			return
+		}
+		for _, t := range targets {
+			if _, ok := loops[t.Name]; !ok {
+				loops[t.Name] = n.start(ctx, t, &queues)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.changed:
+		}
 	}
+}
+
+// running is the loop of a target.
+type running struct {
+	target Target
+	stop   func() // ends it and waits
+}
+
+// start starts the loop of a target.
+func (n *Notifier) start(ctx context.Context, t Target, queues *sync.WaitGroup) running {
+	sender, err := Open(t.URL)
+	if err != nil { // the configuration was checked
+		n.Log.Error("target of notifications not usable", "target", t.Name, "err", err)
+		return running{t, func() {}}
+	}
+	q := &queue{n: n, target: t.Name, sender: sender, activity: n.Problems.Activity("notify " + t.Name)}
+	own, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	queues.Go(func() {
+		defer close(ended)
+		defer stop()
+		q.run(own)
+	})
+	return running{t, func() {
+		stop()
+		<-ended
+		q.activity.OK()
+	}}
 }
 
 // Test sends a message to a target, which says that it is a test.
@@ -114,9 +178,9 @@ func Test(ctx context.Context, t Target) error {
 }
 
 // register stores the targets, so that alerts are queued for them. It returns false if ctx ended.
-func (n *Notifier) register(ctx context.Context) bool {
-	targets := make([]notifications.Target, len(n.Targets))
-	for i, t := range n.Targets {
+func (n *Notifier) register(ctx context.Context, list []Target) bool {
+	targets := make([]notifications.Target, len(list))
+	for i, t := range list {
 		targets[i] = notifications.Target{Name: t.Name, Codes: t.Codes, Providers: t.Providers}
 	}
 	for {

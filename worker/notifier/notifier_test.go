@@ -334,3 +334,27 @@ func TestFilters(t *testing.T) {
 	}
 	b.eventually("nothing else", func() bool { return b.pending() == "0" })
 }
+
+func TestTargetsAreReplaced(t *testing.T) {
+	t.Parallel()
+	b := open(t)
+	removed, removedURL := notifiertest.Webhook(t, "removed")
+	kept, keptURL := notifiertest.Webhook(t, "kept")
+	moved, movedURL := notifiertest.Webhook(t, "moved")
+	n := b.start(target("removed", removedURL), target("kept", keptURL), target("moved", removedURL))
+	b.raise("ann")
+	removed.Wait(t, 2) // to two targets
+	kept.Wait(t, 1)
+	b.eventually("recorded", func() bool { return b.pending() == "0" })
+	n.Replace([]notifier.Target{target("kept", keptURL), target("moved", movedURL)})
+	b.eventually("one is removed", func() bool {
+		targets, err := b.db.Inspect().Value(b.t.Context(), "SELECT group_concat(target) FROM notification_targets")
+		return err == nil && targets == "kept,moved"
+	})
+	b.raise("bob")
+	kept.Wait(t, 2)
+	moved.Wait(t, 1)
+	if got := removed.Messages(); len(got) != 2 {
+		t.Errorf("got %q by the removed target, want nothing further", got)
+	}
+}

@@ -21,7 +21,7 @@ type exchangesBody struct {
 // exchanges lists recorded exchanges, the latest first.
 func (p *Page) exchanges(rw http.ResponseWriter, r *http.Request) error {
 	get := r.URL.Query().Get
-	b := exchangesBody{Provider: get("provider"), Account: get("account"), RunID: get("run"), JobID: get("job"), Failed: get("failed") != "", Choices: choicesOf(p.Providers)}
+	b := exchangesBody{Provider: get("provider"), Account: get("account"), RunID: get("run"), JobID: get("job"), Failed: get("failed") != "", Choices: choicesOf(p.Providers())}
 	before, _ := strconv.ParseInt(get("before"), 10, 64) // 0 for none, and for what is no number
 	var err error
 	b.Exchanges, before, b.Searched, err = p.Store.Reports().Exchanges(r.Context(), reports.ExchangeFilter{

@@ -102,7 +102,7 @@ func (p *Page) orders(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := ordersBody{Query: q, Choices: choicesOf(p.Providers), Statuses: clients.Statuses, Sorts: reports.Sorts, Page: page, CSV: q.address("/ui/orders.csv", "")}
+	b := ordersBody{Query: q, Choices: choicesOf(p.Providers()), Statuses: clients.Statuses, Sorts: reports.Sorts, Page: page, CSV: q.address("/ui/orders.csv", "")}
 	if page.Cursor != "" {
 		b.Next = q.address("/ui/orders", page.Cursor)
 	}

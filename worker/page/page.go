@@ -36,7 +36,7 @@ type Config struct {
 	// Call carries out an operation of the request/reply service, such as "jobs.retry". Its errors
 	// are [*api.Error].
 	Call      func(ctx context.Context, endpoint string, request, reply any) error
-	Providers []settings.Provider
+	Providers func() []settings.Provider
 	// Caller returns who sends a request, "" without a login, and whether they may act.
 	Caller    func(*http.Request) (name string, operator bool)
 	NotLeader func() error // why this process is not the leader, nil if it is

@@ -39,7 +39,7 @@ func (p *Page) suppliers(rw http.ResponseWriter, r *http.Request) error {
 	ctx, get := r.Context(), r.URL.Query().Get
 	b := suppliersBody{
 		By: get("by"), Provider: get("provider"), Account: get("account"), Months: defaultMonths, Groups: reports.Groups, Periods: supplierPeriods,
-		Choices: choicesOf(p.Providers),
+		Choices: choicesOf(p.Providers()),
 	}
 	if b.By == "" {
 		b.By = reports.Groups[0]

@@ -48,7 +48,7 @@ func (p *Page) runs(rw http.ResponseWriter, r *http.Request) error {
 	if err := p.Call(r.Context(), "runs.list", request, &list); err != nil {
 		return err
 	}
-	b := runsBody{Query: q, Choices: choicesOf(p.Providers), Kinds: kinds(), States: jobs.ListedRunStates, Runs: list.Runs}
+	b := runsBody{Query: q, Choices: choicesOf(p.Providers()), Kinds: kinds(), States: jobs.ListedRunStates, Runs: list.Runs}
 	if list.Cursor != "" {
 		b.Next = q.address("/ui/runs", list.Cursor)
 	}
@@ -101,7 +101,7 @@ func (p *Page) jobs(rw http.ResponseWriter, r *http.Request) error {
 	if err := p.Call(r.Context(), "jobs.list", request, &list); err != nil {
 		return err
 	}
-	b := jobsBody{Query: q, Choices: choicesOf(p.Providers), Kinds: kinds(), States: jobs.JobStates, Jobs: list.Jobs}
+	b := jobsBody{Query: q, Choices: choicesOf(p.Providers()), Kinds: kinds(), States: jobs.JobStates, Jobs: list.Jobs}
 	if list.Cursor != "" {
 		b.Next = q.address("/ui/jobs", list.Cursor)
 	}

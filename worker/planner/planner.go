@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -22,9 +23,8 @@ import (
 
 // Config has a planner's dependencies.
 type Config struct {
-	DB        *db.DB
-	Providers []settings.Provider
-	Schedules []settings.Schedule
+	DB       *db.DB
+	Settings *settings.Live
 	// RunEnded is called with every run that has ended by the time it is stored.
 	RunEnded func(context.Context, jobs.Run)
 	Alerts   Alerts
@@ -42,8 +42,8 @@ type Alerts interface {
 // Planner turns requests into runs. It is safe for concurrent use.
 type Planner struct {
 	db       *db.DB
-	targets  map[string]jobs.Target
-	overlap  map[string]string // by schedule
+	settings *settings.Live
+	made     atomic.Pointer[tables] // of the last configuration
 	runEnded func(context.Context, jobs.Run)
 	alerts   Alerts
 	log      *slog.Logger
@@ -51,18 +51,35 @@ type Planner struct {
 
 // New returns a planner.
 func New(c Config) *Planner {
-	p := &Planner{db: c.DB, targets: map[string]jobs.Target{}, overlap: map[string]string{}, runEnded: c.RunEnded, alerts: c.Alerts, log: c.Log}
-	for _, provider := range c.Providers {
+	return &Planner{db: c.DB, settings: c.Settings, runEnded: c.RunEnded, alerts: c.Alerts, log: c.Log}
+}
+
+// tables are what planning needs of one configuration.
+type tables struct {
+	of      *settings.Set
+	targets map[string]jobs.Target
+	overlap map[string]string // by schedule
+}
+
+// tables returns the tables of the configuration of this moment.
+func (p *Planner) tables() *tables {
+	now := p.settings.Now()
+	if t := p.made.Load(); t != nil && t.of == now {
+		return t
+	}
+	t := &tables{of: now, targets: map[string]jobs.Target{}, overlap: map[string]string{}}
+	for _, provider := range now.Providers {
 		traits, err := clients.TraitsOf(provider.Provider)
 		if err != nil {
-			c.Log.Error("the provider panicked: no run of it is started", "provider", provider.Name, "err", err)
+			p.log.Error("the provider panicked: no run of it is started", "provider", provider.Name, "err", err)
 		}
-		p.targets[provider.Name] = jobs.Target{Traits: traits, Err: err, Accounts: provider.Accounts, LowPrioritySlots: provider.Concurrency / 2}
+		t.targets[provider.Name] = jobs.Target{Traits: traits, Err: err, Accounts: provider.Accounts, LowPrioritySlots: provider.Concurrency / 2}
 	}
-	for _, schedule := range c.Schedules {
-		p.overlap[schedule.Name] = schedule.Overlap
+	for _, schedule := range now.Schedules {
+		t.overlap[schedule.Name] = schedule.Overlap
 	}
-	return p
+	p.made.Store(t)
+	return t
 }
 
 // Start plans a request and stores the run with its jobs. If the request cannot be planned, a
@@ -116,14 +133,15 @@ type Plan struct {
 
 // Plan turns a request into a run and its jobs, or into a failed run.
 func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
-	targets, err := p.lookUp(ctx, r)
+	t := p.tables()
+	targets, err := p.lookUp(ctx, t.targets, r)
 	if err != nil {
 		return Plan{}, err
 	}
 	var made Plan
 	made.Run, made.Jobs, made.Invalid = jobs.Plan(r, targets, time.Now())
 	if schedule, ok := jobs.ScheduleOf(r.Trigger); ok {
-		made.Run.Overlap = p.overlap[schedule]
+		made.Run.Overlap = t.overlap[schedule]
 	}
 	made.request, made.target = r, targets[r.Provider]
 	return made, nil

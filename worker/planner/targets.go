@@ -12,13 +12,13 @@ import (
 	"orderbeat/jobs"
 )
 
-// lookUp returns the targets for planning a request: for a kind that follows open orders with
+// lookUp returns the targets, which are those of the configuration, for planning a request: for a kind that follows open orders with
 // these orders, for remap with the jobs that have recorded responses.
-func (p *Planner) lookUp(ctx context.Context, r jobs.Request) (map[string]jobs.Target, error) {
-	target, known := p.targets[r.Provider]
+func (p *Planner) lookUp(ctx context.Context, targets map[string]jobs.Target, r jobs.Request) (map[string]jobs.Target, error) {
+	target, known := targets[r.Provider]
 	kind := jobs.Kinds[r.Kind]
 	if !known || !kind.Follows && !kind.Remaps {
-		return p.targets, nil
+		return targets, nil
 	}
 	target.Open, target.Kept = map[string][]jobs.OpenOrder{}, map[string][]jobs.KeptJob{}
 	for _, a := range target.Accounts {

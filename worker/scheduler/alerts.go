@@ -43,6 +43,13 @@ func (a *alerter) add(provider, schedule string) {
 	a.late[provider][schedule] = true
 }
 
+// expect notes a schedule whose loop has not started.
+func (a *alerter) expect(s *settings.Schedule) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.add(s.Provider, s.Name)
+}
+
 // missedAlert is the alert about missed due times.
 func missedAlert(s *settings.Schedule, due []time.Time) alerts.Alert {
 	n := len(due)

@@ -37,6 +37,8 @@ type loop struct {
 	schedule *settings.Schedule
 	alerts   *alerter
 	wake     chan struct{} // the clock was changed; capacity 1
+	stop     func()        // ends the loop; set when it starts
+	ended    chan struct{} // closed when it has ended
 
 	mu      sync.Mutex // guards the rest
 	known   bool       // until is set
@@ -46,12 +48,12 @@ type loop struct {
 }
 
 func newLoop(c *Config, s *settings.Schedule, a *alerter) *loop {
-	return &loop{Config: c, schedule: s, alerts: a, wake: make(chan struct{}, 1)}
+	return &loop{Config: c, schedule: s, alerts: a, wake: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // run records due times until ctx ends, starting with those that passed before.
-func (l *loop) run(ctx context.Context, started, elsewhere time.Time) {
-	if !l.begin(ctx, started, elsewhere) {
+func (l *loop) run(ctx context.Context, started, elsewhere time.Time, atStart bool) {
+	if !l.begin(ctx, started, elsewhere, atStart) {
 		return
 	}
 	for l.wait(ctx) {
@@ -65,7 +67,7 @@ func (l *loop) run(ctx context.Context, started, elsewhere time.Time) {
 
 // begin reads the watermark, handles the due times since, and starts the run at start. It is
 // false if ctx ended first.
-func (l *loop) begin(ctx context.Context, started, elsewhere time.Time) bool {
+func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart bool) bool {
 	var w schedules.Watermark
 	found := l.insist(ctx, "", func(ctx context.Context, _ string) (err error) {
 		w, err = l.DB.SeeSchedule(ctx, l.schedule.Name, started, elsewhere)
@@ -85,10 +87,10 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time) bool {
 	if w.Last == nil || w.Last.Outcome != "missed" && w.Last.Outcome != "skipped" {
 		l.alerts.well(ctx, l.schedule)
 	}
-	if !l.insist(ctx, notRunning, func(ctx context.Context, why string) error { return l.catchUp(ctx, started, why) }) {
+	if !l.insist(ctx, notRunning, func(ctx context.Context, why string) error { return l.catchUp(ctx, started, atStart, why) }) {
 		return false
 	}
-	if !l.schedule.AtStart {
+	if !atStart {
 		return true
 	}
 	return l.insist(ctx, "at start", func(ctx context.Context, why string) error {
@@ -250,18 +252,18 @@ func (l *loop) recordDue(ctx context.Context, why string) error {
 }
 
 // catchUp handles the due times until started that no worker recorded.
-func (l *loop) catchUp(ctx context.Context, started time.Time, why string) error {
+func (l *loop) catchUp(ctx context.Context, started time.Time, atStart bool, why string) error {
 	until, _ := l.watermark()
 	due := passed(l.schedule.Cron, until, started)
 	run := 0
 	switch {
-	case l.schedule.AtStart: // the run at start covers what was missed
+	case atStart: // the run at start covers what was missed
 	case l.schedule.CatchUp == "last":
 		run = min(1, len(due))
 	case l.schedule.CatchUp == "all":
 		run = min(maxCaughtUp, len(due))
 	}
-	if err := l.makeUp(ctx, due, run, why); err != nil || len(due) == 0 || run > 0 || l.schedule.AtStart {
+	if err := l.makeUp(ctx, due, run, why); err != nil || len(due) == 0 || run > 0 || atStart {
 		return err
 	}
 	_, paused, err := l.DB.Paused(ctx, l.schedule.Name)

@@ -36,8 +36,14 @@ var ErrNotLeader = errors.New("another worker leads")
 // Scheduler runs the schedules of a configuration. It is safe for concurrent use.
 type Scheduler struct {
 	config Config
-	loops  []*loop
 	alerts *alerter
+
+	replacing sync.Mutex // held while loops are started or replaced
+	// start starts a loop; nil while [Scheduler.Run] does not run.
+	start func(l *loop, started, after time.Time, atStart bool)
+
+	mu    sync.Mutex // guards loops
+	loops []*loop
 }
 
 // New returns a scheduler, which does nothing before [Scheduler.Run].
@@ -53,19 +59,40 @@ func New(c Config) *Scheduler {
 // until when a worker with another database recorded the due times of each schedule, or nil.
 func (s *Scheduler) Run(ctx context.Context, elsewhere map[string]time.Time) {
 	started := time.Now()
+	var running sync.WaitGroup
+	s.replacing.Lock()
 	s.forget(ctx)
-	var loops sync.WaitGroup
-	for _, l := range s.loops {
-		loops.Go(func() { l.run(ctx, started, elsewhere[l.schedule.Name]) })
+	s.start = func(l *loop, started, after time.Time, atStart bool) {
+		own, stop := context.WithCancel(ctx)
+		l.stop = stop
+		running.Go(func() {
+			defer close(l.ended)
+			defer stop()
+			l.run(own, started, after, atStart)
+		})
 	}
+	for _, l := range s.all() {
+		s.start(l, started, elsewhere[l.schedule.Name], l.schedule.AtStart)
+	}
+	s.replacing.Unlock()
 	watchClock(ctx, func(by time.Duration) { s.clockSet(ctx, by) })
-	loops.Wait()
+	s.replacing.Lock()
+	s.start = nil
+	s.replacing.Unlock()
+	running.Wait()
+}
+
+func (s *Scheduler) all() []*loop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loops
 }
 
 // forget deletes what is stored about schedules that are no longer configured.
 func (s *Scheduler) forget(ctx context.Context) {
-	names := make([]string, 0, len(s.loops))
-	for _, l := range s.loops {
+	loops := s.all()
+	names := make([]string, 0, len(loops))
+	for _, l := range loops {
 		names = append(names, l.schedule.Name)
 	}
 	if err := s.config.DB.ForgetSchedules(ctx, names); err != nil && ctx.Err() == nil {
@@ -82,7 +109,7 @@ func (s *Scheduler) clockSet(ctx context.Context, by time.Duration) {
 			s.config.Log.Error("failed to reschedule waiting jobs after a backward clock change", "by", (-by).String(), "err", err)
 		}
 	}
-	for _, l := range s.loops {
+	for _, l := range s.all() {
 		l.clockSet(by)
 	}
 }
@@ -91,7 +118,7 @@ func (s *Scheduler) clockSet(ctx context.Context, by time.Duration) {
 // while that is unknown.
 func (s *Scheduler) Watermarks() (map[string]time.Time, bool) {
 	until := map[string]time.Time{}
-	for _, l := range s.loops {
+	for _, l := range s.all() {
 		t, known := l.accounted()
 		if !known {
 			return nil, false
@@ -104,7 +131,7 @@ func (s *Scheduler) Watermarks() (map[string]time.Time, bool) {
 // NextDue is the due time that the running loop of a schedule waits for, in UTC; false if it is
 // not running, or never due.
 func (s *Scheduler) NextDue(name string) (time.Time, bool) {
-	for _, l := range s.loops {
+	for _, l := range s.all() {
 		if t, known := l.watermark(); known && l.schedule.Name == name {
 			next := l.schedule.Cron.Next(t)
 			return next.UTC(), !next.IsZero()

@@ -14,7 +14,7 @@ const pruneTimeout = 5 * time.Second
 // pruneDatabase deletes what is older than the request's retention, or the configured one if the
 // request has none. It replies after a while, done or not.
 func (s *Service) pruneDatabase(ctx context.Context, _ *request, q api.Prune) (any, error) {
-	keep := s.Retention
+	keep := s.Retention()
 	if err := keep.Override(q.Exchanges, q.Jobs, q.Events); err != nil {
 		return nil, invalid(err.Error(), `Write it like "90d".`)
 	}

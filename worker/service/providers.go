@@ -11,11 +11,12 @@ import (
 
 // checkNames rejects a provider or an account that is not configured; "" is any.
 func (s *Service) checkNames(provider, account string) error {
-	if _, ok := s.providers[provider]; provider != "" && !ok {
+	now := s.Settings.Now()
+	if _, ok := now.Provider(provider); provider != "" && !ok {
 		return invalid(fmt.Sprintf("unknown provider %.80q", provider), "providers.list lists the names.")
 	}
-	for name, p := range s.providers {
-		if _, ok := p.Account(account); ok && (provider == "" || provider == name) {
+	for _, p := range now.Providers {
+		if _, ok := p.Account(account); ok && (provider == "" || provider == p.Name) {
 			return nil
 		}
 	}
@@ -28,8 +29,9 @@ func (s *Service) checkNames(provider, account string) error {
 // listProviders lists for each provider its limits, the state of its tokens and the last result
 // of each account.
 func (s *Service) listProviders(ctx context.Context, _ *request, _ struct{}) (any, error) {
-	replies := make([]api.Provider, len(s.Providers))
-	for i, p := range s.Providers {
+	providers := s.Settings.Providers()
+	replies := make([]api.Provider, len(providers))
+	for i, p := range providers {
 		var err error
 		if replies[i], err = s.provider(ctx, p); err != nil {
 			return nil, err

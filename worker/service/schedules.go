@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +11,9 @@ import (
 )
 
 func (s *Service) listSchedules(ctx context.Context, _ *request, _ struct{}) (any, error) {
-	list := make([]api.Schedule, len(s.Schedules))
-	for i, schedule := range s.Schedules {
+	schedules := s.Settings.Now().Schedules
+	list := make([]api.Schedule, len(schedules))
+	for i, schedule := range schedules {
 		var err error
 		if list[i], err = s.schedule(ctx, schedule); err != nil {
 			return nil, err
@@ -86,13 +86,14 @@ func (s *Service) triggerSchedule(ctx context.Context, r *request, q api.Schedul
 
 // named returns the schedule that a request names.
 func (s *Service) named(q api.ScheduleName) (settings.Schedule, error) {
-	names := make([]string, len(s.Schedules))
-	for i := range s.Schedules {
-		names[i] = s.Schedules[i].Name
+	now := s.Settings.Now()
+	schedule, ok := now.Schedule(q.Name)
+	if !ok {
+		names := make([]string, len(now.Schedules))
+		for i := range now.Schedules {
+			names[i] = now.Schedules[i].Name
+		}
+		return schedule, notFound(fmt.Sprintf("no schedule %.80q", q.Name), "configured: "+strings.Join(names, ", "))
 	}
-	i := slices.Index(names, q.Name)
-	if i < 0 {
-		return settings.Schedule{}, notFound(fmt.Sprintf("no schedule %.80q", q.Name), "configured: "+strings.Join(names, ", "))
-	}
-	return s.Schedules[i], checkNote(q.Note)
+	return schedule, checkNote(q.Note)
 }

@@ -40,11 +40,10 @@ const (
 
 // Config has a service's dependencies.
 type Config struct {
-	DB        *db.DB
-	Conn      *bus.Conn
-	Subjects  bus.Subjects
-	Providers []settings.Provider // in the order of the configuration
-	Schedules []settings.Schedule
+	DB       *db.DB
+	Conn     *bus.Conn
+	Subjects bus.Subjects
+	Settings *settings.Live
 	// Start plans a request and stores the run with its jobs; an invalid request is stored as a
 	// failed run.
 	Start func(context.Context, jobs.Request) (jobs.Run, error)
@@ -66,18 +65,21 @@ type Config struct {
 	ConsentLink func(provider, user string) (link string, until time.Time)
 	// Prune deletes what is older than its retention from the database.
 	Prune     func(context.Context, db.Retention) (db.Pruned, error)
-	Retention db.Retention
-	Version   string
-	Place     string    // where the database is, for display
-	Mask      *mask.Set // secrets that are masked in replies
-	Log       *slog.Logger
+	Retention func() db.Retention
+	// Reload reads the configuration again and applies it.
+	Reload func(context.Context) (api.Reloaded, error)
+	// Loaded is the state of the configuration.
+	Loaded  func() api.Configuration
+	Version string
+	Place   string    // where the database is, for display
+	Mask    *mask.Set // secrets that are masked in replies
+	Log     *slog.Logger
 }
 
 // Service responds to requests over NATS request/reply, as the micro service "orderbeat". Each
 // request has a goroutine, up to the endpoint's limit; one more is rejected at once.
 type Service struct {
 	Config
-	providers map[string]settings.Provider
 	conn      *nats.Conn
 	maxReply  func() int64
 	memory    *semaphore.Weighted // for replies that may be large
@@ -91,7 +93,7 @@ type Service struct {
 // New returns a service, which receives nothing before [Service.Open].
 func New(c Config) *Service {
 	return &Service{
-		Config: c, providers: settings.ByName(c.Providers), conn: c.Conn.NATS, maxReply: c.Conn.MaxBody,
+		Config: c, conn: c.Conn.NATS, maxReply: c.Conn.MaxBody,
 		memory: semaphore.NewWeighted(replyMemory), stopping: make(chan struct{}),
 		durations: metrics.NewHistogram("api_request_duration_seconds", "Duration of requests to the API, by endpoint and result.", "endpoint", "result"),
 	}
@@ -161,6 +163,8 @@ func (s *Service) handlers() map[string]handler {
 		"auth.unlatch":      with(4, s.authUnlatch),
 		"auth.rekey":        with(1, s.authRekey),
 		"db.prune":          with(1, s.pruneDatabase),
+		"config.get":        with(16, s.configuration),
+		"config.reload":     with(4, s.reloadConfiguration),
 	}
 }
 

@@ -19,6 +19,7 @@ type Provider struct {
 	Rate        clients.Rate
 	Retry       clients.Retry
 	FreshFor    time.Duration // how long an account may go without a success, 0 for any time
+	Uses        *Uses         // the jobs that use it; nil if it is never replaced
 }
 
 // ByName maps the names of providers to them.

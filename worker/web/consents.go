@@ -176,7 +176,7 @@ func (c *consents) find(provider, user string) *auth.Source {
 // unknown is the page about an unknown provider or user. It repeats nothing of the request.
 func (c *consents) unknown(provider string) page {
 	p := page{Status: http.StatusNotFound, Title: "Unknown provider or user"}
-	switch _, configured := c.Redirects[provider]; {
+	switch _, configured := c.Redirects()[provider]; {
 	case !configured:
 		return p.say("No provider with this name is configured.", "\"orderbeat check\" lists the providers, \"orderbeat auth status\" their users.")
 	case c.decoy(provider) == nil:
@@ -229,19 +229,16 @@ func (c *consents) redirectURI(provider string) string {
 }
 
 // own is the redirect URI that the provider configures, "" if none.
-func (c *consents) own(provider string) string { return c.Redirects[provider] }
+func (c *consents) own(provider string) string { return c.Redirects()[provider] }
 
-// paths maps the paths of the providers' own redirect URIs, as patterns of a [http.ServeMux], to
-// their providers. [CheckRedirects] has validated them.
+// paths maps the paths of the providers' own redirect URIs to their providers. [CheckRedirects] has
+// validated them.
 func (c *consents) paths() map[string]string {
 	paths := map[string]string{}
-	for provider := range c.Redirects {
+	for provider := range c.Redirects() {
 		u, err := url.Parse(c.own(provider))
 		if err != nil || u.Path == "" {
 			continue
-		}
-		if strings.HasSuffix(u.Path, "/") {
-			u.Path += "{$}" // this path only, and none below it
 		}
 		paths[u.Path] = provider
 	}

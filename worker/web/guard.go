@@ -18,7 +18,7 @@ var probes = []string{"/livez", "/healthz", "/readyz"}
 // guarded requires the password, if there is one, and sets security headers on every response. It
 // serves its own hosts and the given ones only, so that no other site's name can be resolved to
 // it (DNS rebinding).
-func guarded(c Config, hosts []string, log *slog.Logger, pages http.Handler) http.Handler {
+func guarded(c Config, hosts func() []string, log *slog.Logger, pages http.Handler) http.Handler {
 	guesses := newGuesses(log)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
@@ -31,7 +31,7 @@ func guarded(c Config, hosts []string, log *slog.Logger, pages http.Handler) htt
 			pages.ServeHTTP(rw, r)
 			return
 		}
-		if !c.serves(r.Host, hosts) {
+		if !c.serves(r.Host, nil) && !c.serves(r.Host, hosts()) {
 			http.Error(rw, "unknown Host header: use the address of web.listen, or set web.external_url", http.StatusMisdirectedRequest)
 			return
 		}

@@ -47,7 +47,7 @@ func (w *Listener) Public() string { return w.config.Public(w.listener.Addr().St
 func (w *Listener) close() { _ = w.listener.Close() } // the port is free again, or the process ends
 
 // Serve serves pages until ctx ends, for the listener's own hosts and the given ones.
-func (w *Listener) Serve(ctx context.Context, hosts []string, pages http.Handler) error {
+func (w *Listener) Serve(ctx context.Context, hosts func() []string, pages http.Handler) error {
 	server := &http.Server{
 		Handler: guarded(w.config, hosts, w.log, pages), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: 2 * time.Minute, // a consent waits for the provider

@@ -21,7 +21,7 @@ type SiteConfig struct {
 	Sources func(provider, user string) []*auth.Source
 	// Redirects maps each provider to the redirect URI that it configures, "" if it uses the
 	// listener's.
-	Redirects map[string]string
+	Redirects func() map[string]string
 	Again     *Words // single-use permissions to request access again
 	Log       *slog.Logger
 }
@@ -39,7 +39,7 @@ func NewSite(c SiteConfig) *Site {
 
 // Hosts are the hosts of the providers' own redirect URIs.
 func (s *Site) Hosts() (hosts []string) {
-	for provider := range s.Redirects {
+	for provider := range s.Redirects() {
 		if host := hostOf(s.consents.own(provider)); host != "" {
 			hosts = append(hosts, host)
 		}
@@ -58,14 +58,23 @@ func (s *Site) Pages() http.Handler {
 	mux.HandleFunc("GET /readyz", s.Ready)
 	mux.Handle("GET /metrics", s.Metrics)
 	mux.Handle(startPath+"{provider}", s.onlyLeader(s.consents.start))
-	mux.Handle(callbackPath+"{provider}", s.onlyLeader(s.consents.callback))
-	for path, provider := range s.consents.paths() {
-		mux.Handle(path, s.onlyLeader(func(rw http.ResponseWriter, r *http.Request) {
-			r.SetPathValue("provider", provider)
-			s.consents.callback(rw, r)
-		}))
-	}
+	mux.Handle(callbackPath+"{provider}", s.onlyLeader(s.callback))
+	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+		if _, ok := s.consents.paths()[r.URL.Path]; !ok {
+			http.NotFound(rw, r)
+			return
+		}
+		s.onlyLeader(s.callback).ServeHTTP(rw, r)
+	})
 	return mux
+}
+
+// callback is the provider's callback, at its own path or at the listener's.
+func (s *Site) callback(rw http.ResponseWriter, r *http.Request) {
+	if provider, ok := s.consents.paths()[r.URL.Path]; ok {
+		r.SetPathValue("provider", provider)
+	}
+	s.consents.callback(rw, r)
 }
 
 // onlyLeader rejects requests unless this process is the leader, which has the tokens.

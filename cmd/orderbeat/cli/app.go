@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderbeat/auth/mask"
 	"orderbeat/clients/section"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
@@ -33,6 +34,18 @@ type App struct {
 
 // Load reads the whole configuration.
 func (a *App) Load() (*config.Config, error) { return a.loadWith(config.Load) }
+
+// Reload reads the whole configuration again. Its secrets are added to known, and its samples are tried.
+func (a *App) Reload(ctx context.Context, known *mask.Set) (*config.Config, error) {
+	c, err := a.loadWith(config.Masking(known))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.CheckSamples(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
 
 // LoadWithoutSecrets reads the whole configuration without resolving secrets.
 func (a *App) LoadWithoutSecrets() (*config.Config, error) {

@@ -56,6 +56,7 @@ type Config struct {
 	WithoutProviders bool
 
 	asSecret map[string]bool // variables that the file uses as secrets
+	keys     map[string]any  // of the fixed sections, with their values
 }
 
 // MaskFiles masks keys and credentials in files: the key that seals tokens, and those of NATS
@@ -120,17 +121,24 @@ func Find(named string, getenv func(string) string) (string, error) {
 // Load reads and checks the file at path. kinds are the kinds of providers; each provider is
 // opened once as a test. The error joins one [*tomlfile.Error] per mistake.
 func Load(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
-	return load(path, kinds, getenv, false)
+	return load(path, kinds, getenv, false, mask.New())
+}
+
+// Masking returns [Load] with the secrets that the process masks already: new ones are added to them.
+func Masking(known *mask.Set) func(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
+	return func(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
+		return load(path, kinds, getenv, false, known)
+	}
 }
 
 // LoadWithoutSecrets is [Load] without resolving secrets: the result has placeholders, and its
 // providers must not be opened.
 func LoadWithoutSecrets(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
-	return load(path, kinds, getenv, true)
+	return load(path, kinds, getenv, true, mask.New())
 }
 
-func load(path string, kinds map[string]section.Kind, getenv func(string) string, blind bool) (*Config, error) {
-	l, err := read(path, getenv)
+func load(path string, kinds map[string]section.Kind, getenv func(string) string, blind bool, known *mask.Set) (*Config, error) {
+	l, err := read(path, getenv, known)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +158,7 @@ func load(path string, kinds map[string]section.Kind, getenv func(string) string
 	if err := l.err(); err != nil {
 		return nil, err
 	}
+	l.config.keys = keysOf(&l.file)
 	return &l.config, nil
 }
 
@@ -157,7 +166,7 @@ func load(path string, kinds map[string]section.Kind, getenv func(string) string
 // includes "worker", which has the path of the embedded server's password. Secrets and errors
 // of other sections are ignored, so that orders can be shown whatever state the rest is in.
 func LoadPart(path string, getenv func(string) string, sections ...string) (*Config, error) {
-	l, err := read(path, getenv)
+	l, err := read(path, getenv, mask.New())
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +200,7 @@ type loader struct {
 	config   Config
 }
 
-func read(path string, getenv func(string) string) (*loader, error) {
+func read(path string, getenv func(string) string, known *mask.Set) (*loader, error) {
 	text, err := os.ReadFile(path)
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
@@ -203,7 +212,6 @@ func read(path string, getenv func(string) string) (*loader, error) {
 	if err != nil {
 		return nil, &tomlfile.Error{File: path, Message: err.Error()}
 	}
-	known := mask.New()
 	doc, mistake := tomlfile.Parse(path, text)
 	if mistake != nil {
 		return nil, mistake

@@ -197,7 +197,7 @@ kind = "sync"
 config.toml:3:1: worker.role: "store" is not supported yet: only "all", one process that does everything
 config.toml:7:1: providers.michelin.rate: "fast" is not a rate: write calls per second, minute or hour, like "10/s", "600/m" or "1000/h"
 config.toml:8:1: providers.michelin.scheme: only "oauth2"
-config.toml:9:1: providers.michelin.pasword: unknown key; did you mean "password"? known: kind, environment, base_url, token_url, allow_insecure_http, client_id, client_secret, concurrency, rate, token_rate, retry, timeout, max_conn_age, tls, proxy, max_body, fresh_for, accounts, scheme, password, token_ttl
+config.toml:9:1: providers.michelin.pasword: unknown key; did you mean "password"? known: kind, environment, base_url, token_url, allow_insecure_http, client_id, client_secret, client_secret_next, concurrency, rate, token_rate, retry, timeout, max_conn_age, tls, proxy, max_body, fresh_for, accounts, scheme, password, token_ttl
 config.toml:11:22: providers.michelin.accounts[0].bill_to: is missing
 config.toml:16:1: schedules[0].cron: "* * *" is not a cron spec: want 5 fields, got 3: write minute, hour, day, month and weekday, like "*/15 * * * *", or "@every 10m", "@hourly", "@daily"`
 	got := strings.ReplaceAll(err.Error(), filepath.Dir(path)+"/", "")

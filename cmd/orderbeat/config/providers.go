@@ -40,6 +40,7 @@ type Provider struct {
 	lacks func(clients.Account) error
 	// samplesPath and samplesTable are where new samples are added.
 	samplesPath, samplesTable string
+	keys                      map[string]string // fingerprints of the values of its keys
 }
 
 // ProviderDeps is what a provider needs from the program.
@@ -106,7 +107,9 @@ func (l *loader) provider(path, name string, table map[string]any, kinds map[str
 	stacked := l.overlay(path, table, kind, known)
 	frame := tagged(reflect.TypeFor[section.Config]())
 	shared, own := map[string]any{}, map[string]any{}
+	p := Provider{keys: map[string]string{}}
 	for key, value := range l.values(path, stacked) {
+		p.keys[key] = l.fingerprint(value)
 		if slices.ContainsFunc(frame, func(f field) bool { return f.key == key }) {
 			shared[key] = value
 		} else {
@@ -121,7 +124,8 @@ func (l *loader) provider(path, name string, table map[string]any, kinds map[str
 	c.TLS.CA, c.TLS.Cert = l.existing(path+".tls.ca", c.TLS.CA), l.existing(path+".tls.cert", c.TLS.Cert)
 	c.TLS.Key = l.private(path+".tls.key", c.TLS.Key)
 	l.accounts(path+".accounts", c.Accounts)
-	p := Provider{Config: c, Traits: anyTraits}
+	p.Config, p.Traits = c, anyTraits
+	p.keys["tls"] += contents(c.TLS.CA, c.TLS.Cert, c.TLS.Key)
 	p.samplesPath, p.samplesTable = stacked.samplesAt(l.doc.Name, path)
 	switch {
 	case !known:

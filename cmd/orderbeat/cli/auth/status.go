@@ -82,6 +82,9 @@ func printStatuses(a *cli.App, list []auth.Status, now time.Time) error {
 			fmt.Fprintf(w, "\n%s rejected the credentials. When they are correct:\n  orderbeat auth unlatch %s\n", st.Provider, st.Provider)
 		default:
 		}
+		if st.NextSecret {
+			fmt.Fprintf(w, "\n%s uses client_secret_next: make it client_secret, then run orderbeat reload\n", st.Provider)
+		}
 		if st.Unreadable {
 			fmt.Fprintf(w, "\nthe stored token of %s cannot be read: was the file of worker.key replaced?\n", strings.TrimSpace(st.Provider+" "+cli.Plain(st.User)))
 		}

@@ -2,7 +2,9 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,7 @@ import (
 // report is the state of the whole.
 type report struct {
 	Worker    string             `json:"worker"` // "running", or why none responds
+	Config    *api.Configuration `json:"config"` // null without a worker
 	Database  string             `json:"database"`
 	Alerts    []alerts.Alert     `json:"alerts"` // raised
 	Providers []api.Provider     `json:"providers"`
@@ -56,8 +59,13 @@ the database, and asks the running worker for breakers and credentials.`,
 
 func read(ctx context.Context, a *cli.App) (r report, err error) {
 	conf, err := a.LoadWithoutSecrets()
-	if err != nil {
-		return r, err
+	if err != nil { // a running worker has the previous one
+		part, unreadable := a.LoadPart("db", "nats")
+		if unreadable != nil {
+			return r, err
+		}
+		conf = part
+		fmt.Fprintf(a.Stderr, "the configuration is invalid:\n%v\n\n", unwrapped(err))
 	}
 	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
 	if err != nil {
@@ -71,6 +79,8 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 	}
 	if r.Providers = list; absent != nil {
 		r.Worker = absent.Error()
+	} else if c, err := loaded(ctx, a); err == nil {
+		r.Config = &c
 	}
 	raised, err := database.Alerts(ctx, true)
 	if err != nil {
@@ -85,9 +95,26 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 	return r, nil
 }
 
+// loaded is the state of the configuration of the running worker.
+func loaded(ctx context.Context, a *cli.App) (api.Configuration, error) {
+	const patience = 3 * time.Second
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return cli.Call[api.Configuration](ctx, a, "config.get", struct{}{})
+}
+
+// unwrapped is an error without its exit status.
+func unwrapped(err error) error {
+	if e, ok := errors.AsType[*cli.ExitError](err); ok && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
 func (r report) print(a *cli.App) error {
 	w := a.Stdout
 	fmt.Fprintf(w, "worker    %s\n", cli.Plain(r.Worker))
+	r.printConfig(a)
 	fmt.Fprintf(w, "orders    %s open, %s late%s\n", count(r.Open), count(r.Late), when(r.Late > 0, "  orderbeat orders --late"))
 	fmt.Fprintf(w, "jobs      %s queued, %s running, %s waiting\n", count(r.Jobs[jobs.Queued]), count(r.Jobs[jobs.Running]), count(r.Jobs[jobs.Waiting]))
 	for _, state := range []jobs.State{jobs.Dead, jobs.Failed, jobs.Partial} {
@@ -107,6 +134,21 @@ func (r report) print(a *cli.App) error {
 	}
 	r.printAlerts(a)
 	return nil
+}
+
+// printConfig says whether the configuration that applies differs from the file.
+func (r report) printConfig(a *cli.App) {
+	w := a.Stdout
+	if r.Config == nil {
+		return
+	}
+	if at := r.Config.RejectedAt; at != nil {
+		first, _, _ := strings.Cut(r.Config.Error, "\n")
+		fmt.Fprintf(w, "config    rejected at %s, nothing was changed: %s\n          orderbeat check\n", a.Second(*at), cli.Plain(first))
+	}
+	if keys := r.Config.Restart; len(keys) > 0 {
+		fmt.Fprintf(w, "config    changed, takes effect after a restart: %s\n", cli.Plain(strings.Join(keys, ", ")))
+	}
 }
 
 // waiting says how long the oldest message has waited.

@@ -1,0 +1,176 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"orderbeat/auth"
+	"orderbeat/db"
+	"orderbeat/worker/api"
+	"orderbeat/worker/credentials"
+	"orderbeat/worker/notifier"
+)
+
+// Settings are the part of a configuration that a reload replaces.
+type Settings struct {
+	Providers   []Provider
+	Schedules   []Schedule
+	Concurrency int
+	QueueAlert  time.Duration
+	Retention   db.Retention
+	Notify      []notifier.Target
+}
+
+// reloader reads the configuration again on request, one request at a time, and remembers how the last
+// one ended.
+type reloader struct {
+	read     func(ctx context.Context, apply func(Settings)) (api.Reloaded, error)
+	requests <-chan struct{}
+	apply    func(Settings)
+	log      *slog.Logger
+	turn     chan struct{} // capacity 1: held by the reload in progress
+
+	mu    sync.Mutex // guards state
+	state api.Configuration
+}
+
+func newReloader(c Config, apply func(Settings)) *reloader {
+	if c.Reload == nil {
+		c.Reload = func(context.Context, func(Settings)) (api.Reloaded, error) {
+			return api.Reloaded{}, errors.New("this worker has no configuration file")
+		}
+	}
+	return &reloader{
+		read: c.Reload, requests: c.Reloads, apply: apply, log: c.Log, turn: make(chan struct{}, 1),
+		state: api.Configuration{Path: c.Path, LoadedAt: time.Now().UTC(), Restart: []string{}},
+	}
+}
+
+// run reloads when it is requested, until ctx ends.
+func (r *reloader) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-r.requests:
+			_, _ = r.reload(ctx) // logged
+		}
+	}
+}
+
+// reload reads the configuration and applies it. An invalid one changes nothing.
+func (r *reloader) reload(ctx context.Context) (api.Reloaded, error) {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return api.Reloaded{}, ctx.Err()
+	}
+	reloaded, err := r.read(ctx, r.apply)
+	now := time.Now().UTC()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		text := err.Error()
+		if e, ok := errors.AsType[*api.Error](err); ok {
+			text = e.Message
+		}
+		r.state.RejectedAt, r.state.Error = &now, text
+		r.log.Error("configuration rejected, nothing was changed", "config", r.state.Path, "err", text)
+		return reloaded, err
+	}
+	r.state.LoadedAt, r.state.RejectedAt, r.state.Error, r.state.Restart = now, nil, "", reloaded.Restart
+	r.log.Info("configuration reloaded", "config", r.state.Path, "applied", reloaded.Applied)
+	if len(reloaded.Restart) > 0 {
+		r.log.Warn("changes take effect after a restart", "keys", reloaded.Restart)
+	}
+	return reloaded, nil
+}
+
+// configuration is the current state.
+func (r *reloader) configuration() api.Configuration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+var (
+	reloadSuccessful = prometheus.NewDesc("orderbeat_config_last_reload_successful", "1 if the last reload of the configuration was successful, or there was none; 0 if the file was rejected.", nil, nil)
+	configLoaded     = prometheus.NewDesc("orderbeat_config_loaded_timestamp_seconds", "Time when the configuration that applies was read.", nil, nil)
+)
+
+// Describe implements [prometheus.Collector].
+func (r *reloader) Describe(ch chan<- *prometheus.Desc) {
+	ch <- reloadSuccessful
+	ch <- configLoaded
+}
+
+// Collect implements [prometheus.Collector].
+func (r *reloader) Collect(ch chan<- prometheus.Metric) {
+	state, successful := r.configuration(), 1.0
+	if state.RejectedAt != nil {
+		successful = 0
+	}
+	ch <- prometheus.MustNewConstMetric(reloadSuccessful, prometheus.GaugeValue, successful)
+	ch <- prometheus.MustNewConstMetric(configLoaded, prometheus.GaugeValue, float64(state.LoadedAt.UnixMilli())/1000)
+}
+
+// custody has the credentials of the configured providers, and maintains them from start on.
+type custody struct {
+	open func([]Provider) *credentials.Credentials
+	now  atomic.Pointer[credentials.Credentials]
+
+	mu    sync.Mutex // guards the rest; held while credentials are replaced
+	start func(*credentials.Credentials) (stop func())
+	stop  func()
+}
+
+func newCustody(providers []Provider, open func([]Provider) *credentials.Credentials) *custody {
+	c := &custody{open: open, stop: func() {}}
+	c.now.Store(open(providers))
+	return c
+}
+
+// run maintains the credentials until ctx ends.
+func (c *custody) run(ctx context.Context) {
+	c.mu.Lock()
+	c.start = func(creds *credentials.Credentials) func() {
+		own, stop := context.WithCancel(ctx)
+		var running sync.WaitGroup
+		running.Go(func() { creds.Watch(own) })
+		running.Go(func() { creds.Tend(own) })
+		return func() { stop(); running.Wait() }
+	}
+	c.stop = c.start(c.now.Load())
+	c.mu.Unlock()
+	<-ctx.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stop()
+	c.start, c.stop = nil, func() {}
+}
+
+// replace replaces the providers. No change of a credential's state is missed: the states of all are
+// processed again.
+func (c *custody) replace(ctx context.Context, providers []Provider) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stop()
+	creds := c.open(providers)
+	c.now.Store(creds)
+	if c.start != nil {
+		creds.Prepare(ctx)
+		c.stop = c.start(creds)
+	}
+}
+
+// sources are the token sources of a provider, of all if "", and of one user only unless "".
+func (c *custody) sources(provider, user string) []*auth.Source {
+	return c.now.Load().Sources(provider, user)
+}

@@ -1,0 +1,66 @@
+package settings
+
+import (
+	"slices"
+	"sync/atomic"
+)
+
+// Live are the providers and schedules that are configured now. A reload replaces them as a whole. It
+// is safe for concurrent use.
+type Live struct{ now atomic.Pointer[Set] }
+
+// Set are the providers and schedules of one configuration. It does not change.
+type Set struct {
+	// Providers and Schedules are in the order of the configuration.
+	Providers []Provider
+	Schedules []Schedule
+	byName    map[string]Provider
+}
+
+// NewLive returns the settings of a configuration.
+func NewLive(providers []Provider, schedules []Schedule) *Live {
+	l := &Live{}
+	l.Replace(providers, schedules)
+	return l
+}
+
+// Replace replaces all settings.
+func (l *Live) Replace(providers []Provider, schedules []Schedule) {
+	l.now.Store(&Set{Providers: providers, Schedules: schedules, byName: ByName(providers)})
+}
+
+// Now returns the settings of this moment.
+func (l *Live) Now() *Set { return l.now.Load() }
+
+// Providers are the providers of this moment.
+func (l *Live) Providers() []Provider { return l.Now().Providers }
+
+// Provider finds a provider by name.
+func (s *Set) Provider(name string) (Provider, bool) {
+	p, ok := s.byName[name]
+	return p, ok
+}
+
+// Schedule finds a schedule by name.
+func (s *Set) Schedule(name string) (Schedule, bool) {
+	i := slices.IndexFunc(s.Schedules, func(s Schedule) bool { return s.Name == name })
+	if i < 0 {
+		return Schedule{}, false
+	}
+	return s.Schedules[i], true
+}
+
+// Hold finds a provider and keeps it open until release is called; ok is false if it is not
+// configured. Jobs hold their provider, so that it is closed after a reload when the last one ends.
+func (l *Live) Hold(name string) (p Provider, release func(), ok bool) {
+	for {
+		p, ok = l.Now().Provider(name)
+		if !ok || p.Uses == nil {
+			return p, func() {}, ok
+		}
+		if p.Uses.begin() {
+			return p, p.Uses.end, true
+		}
+		// It was replaced since.
+	}
+}
