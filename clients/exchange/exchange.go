@@ -2,13 +2,14 @@ package exchange
 
 import (
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"net/http"
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // WholeBytes is the limit for recorded bodies of successful responses, uncompressed: they are

@@ -38,7 +38,7 @@ func costs(t *testing.T, r Redactor, contentType string, body []byte) {
 		t.Errorf("%.100q became %.100q, which is not JSON", body, shown)
 	}
 	for _, content := range [][]byte{body, unquote(body)} {
-		s := &scan{r: r, known: map[string]bool{}}
+		s := &scan{r: r}
 		if json.Valid(content) {
 			s.json(content, r.paths, 0)
 		} else {

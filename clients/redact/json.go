@@ -95,15 +95,16 @@ func (w *walk) object(i int, at []paths) int {
 		i = w.blank(w.blank(nameEnd+1) + 1) // after the colon
 		below, hidden := under(at, name)
 		from := i
-		if secret := w.secret(name); secret || hidden {
+		kind := w.name(name)
+		if kind.secret || hidden {
 			i = w.skip(i)
 			w.scanned += i - from
 			w.hide(from, i, hidden)
 		} else if i = w.value(i, below); w.at(from) == '"' {
-			switch folded := fold(string(name)); {
-			case slices.Contains(partNames, folded):
-				sensitive = sensitive || w.secret(unquote(w.doc[from+1:i-1]))
-			case slices.Contains(partValues, folded):
+			switch {
+			case kind.isName:
+				sensitive = sensitive || w.secretNamed(unquote(w.doc[from+1:i-1]))
+			case kind.isValue:
 				value = cut{from + 1, i - 1, mask.Redacted}
 			}
 		}
@@ -116,6 +117,10 @@ func (w *walk) object(i int, at []paths) int {
 	}
 	return i + 1
 }
+
+// secretNamed is secret for a name that is a value: such names are not cached, for they may be order
+// numbers.
+func (w *walk) secretNamed(name []byte) bool { return w.r.secret(fold(string(name))) }
 
 // hide cuts a value, except null, "" and, unless a path demands it, true and false.
 func (w *walk) hide(from, to int, path bool) {

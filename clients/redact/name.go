@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // The names are folded. They are those of RFC 6749 and OpenID Connect with secrets, those of card
@@ -23,6 +24,44 @@ var (
 	partNames  = []string{"name", "key", "id"}
 	partValues = []string{"value", "content"}
 )
+
+// nameKind is what matters about a name.
+type nameKind struct {
+	secret  bool // its value is redacted
+	isName  bool // its value may be the name of another member's value
+	isValue bool // its value may be that other member's
+}
+
+// knownNames is a cache of names, which are few and repeat from document to document. It is safe for
+// concurrent use.
+type knownNames struct {
+	mu    sync.RWMutex
+	kinds map[string]nameKind
+}
+
+func newKnownNames() *knownNames { return &knownNames{kinds: map[string]nameKind{}} }
+
+// of describes a name. Long names, and all after the first thousand, are not cached: documents may
+// have any number.
+func (k *knownNames) of(name []byte, r Redactor) nameKind {
+	const most = 1000
+	k.mu.RLock()
+	kind, ok := k.kinds[string(name)]
+	k.mu.RUnlock()
+	if ok {
+		return kind
+	}
+	folded := fold(string(name))
+	kind = nameKind{secret: r.secret(folded), isName: slices.Contains(partNames, folded), isValue: slices.Contains(partValues, folded)}
+	if len(name) <= longestName {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if len(k.kinds) < most {
+			k.kinds[string(name)] = kind
+		}
+	}
+	return kind
+}
 
 // secret reports whether the value of a folded name is redacted.
 func (r Redactor) secret(name string) bool {

@@ -21,12 +21,13 @@ type Redactor struct {
 	names map[string]bool
 	paths paths
 	mask  *mask.Set
+	known *knownNames // nil for none
 }
 
 // New returns a redactor that also removes values with one of the names, and at one of the paths of
 // JSON documents (see [ValidPath]).
 func New(names, paths []string) Redactor {
-	r := Redactor{names: map[string]bool{}, paths: newPaths(paths)}
+	r := Redactor{names: map[string]bool{}, paths: newPaths(paths), known: newKnownNames()}
 	for _, name := range names {
 		r.names[fold(name)] = true
 	}
@@ -118,7 +119,7 @@ func (r Redactor) Body(ctx context.Context, contentType string, body []byte) []b
 
 // document is Body without the first layer.
 func (r Redactor) document(cancelled func() bool, contentType string, body []byte) []byte {
-	s := &scan{r: r, known: map[string]bool{}, cancelled: cancelled}
+	s := &scan{r: r, cancelled: cancelled}
 	trimmed := bytes.TrimSpace(body)
 	var shown []byte
 	switch {
@@ -140,7 +141,6 @@ func (r Redactor) document(cancelled func() bool, contentType string, body []byt
 // scan is one reading of a document, with the documents inside it.
 type scan struct {
 	r       Redactor
-	known   map[string]bool // cache of names, which are few and repeat
 	work    int             // steps so far; about one for each name, value or piece of text
 	scanned int             // bytes that were read to find the ends of values
 	stopped bool
@@ -170,21 +170,19 @@ func (s *scan) nameLast() {
 	for _, name := range last {
 		names[name] = true
 	}
-	s.r.names, s.r.paths = names, nil
+	s.r.names, s.r.paths, s.r.known = names, nil, nil
+}
+
+// name describes a name, from the cache if it can.
+func (s *scan) name(name []byte) nameKind {
+	if s.r.known == nil {
+		s.r.known = newKnownNames() // of this document
+	}
+	return s.r.known.of(name, s.r)
 }
 
 // secret reports whether the value of a name is redacted.
-func (s *scan) secret(name []byte) bool {
-	const most = 1000
-	known, ok := s.known[string(name)]
-	if !ok {
-		known = s.r.secret(fold(string(name)))
-		if len(s.known) < most {
-			s.known[string(name)] = known
-		}
-	}
-	return known
-}
+func (s *scan) secret(name []byte) bool { return s.name(name).secret }
 
 // maxDepth is how many levels of documents in strings are parsed; deeper ones are text.
 const maxDepth = 3
@@ -209,7 +207,7 @@ func (r Redactor) param(name, value string, oauth bool) (string, bool) {
 	if r.secret(folded) || r.paths.hides(name) || slices.Contains(addressNames, folded) || oauth && isOAuthSecret(folded) && !isStatus(value) {
 		return mask.Redacted, true
 	}
-	s := &scan{r: Redactor{names: r.names}, known: map[string]bool{}}
+	s := &scan{r: Redactor{names: r.names, known: r.known}}
 	shown := string(s.content([]byte(value), 0))
 	return shown, shown != value
 }
