@@ -93,7 +93,8 @@ type tx struct {
 }
 
 func (d *DB) in(t *sqlite.Tx) tx {
-	return tx{t, d.runStore.In(t), orders.In(t), documents.In(t)}
+	inOrders := d.orderStore.In(t)
+	return tx{t, d.runStore.In(t), inOrders, documents.In(t, inOrders)}
 }
 
 // applyOutcome is the transaction of [DB.Commit].

@@ -109,13 +109,13 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		outboxStore:    outbox.New(data),
 		alertStore:     alerts.New(data),
 		queueStore:     jobqueue.New(data),
-		orderStore:     orders.New(data),
 		documentStore:  documents.New(data),
 		exchangeStore:  exchanges.New(data),
 		retentionStore: newRetentionStore(data),
 		notifications:  notifications.New(data),
 		tokens:         tokens.New(file),
 	}
+	d.orderStore = orders.New(data, d.outboxStore)
 	d.unpublishableStore = unpublishable.New(data, d.alertStore)
 	d.runStore = runs.New(data, d.queueStore, d.alertStore)
 	d.scheduleStore = schedules.New(data, d.runStore)

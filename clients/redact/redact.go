@@ -141,8 +141,8 @@ func (r Redactor) document(cancelled func() bool, contentType string, body []byt
 // scan is one reading of a document, with the documents inside it.
 type scan struct {
 	r       Redactor
-	work    int             // steps so far; about one for each name, value or piece of text
-	scanned int             // bytes that were read to find the ends of values
+	work    int // steps so far; about one for each name, value or piece of text
+	scanned int // bytes that were read to find the ends of values
 	stopped bool
 	// cancelled reports whether the result is no longer needed; nil is never.
 	cancelled func() bool

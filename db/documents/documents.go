@@ -27,8 +27,8 @@ type Tx struct {
 	orders orders.Tx
 }
 
-// In returns a transaction on documents.
-func In(t *sqlite.Tx) Tx { return Tx{t, orders.In(t)} }
+// In returns a transaction on documents, and on the orders they belong to.
+func In(t *sqlite.Tx, o orders.Tx) Tx { return Tx{t, o} }
 
 // Document is a reported despatch advice or invoice, encoded before the write transaction.
 type Document struct {

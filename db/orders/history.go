@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"iter"
 	"strconv"
 
@@ -41,20 +42,38 @@ type NewEvent struct {
 }
 
 // AddEvent appends an event to an order's history and puts it into the outbox.
-func (t Tx) AddEvent(o *jobs.Outcome, order *Reported, e NewEvent) error {
-	key := outbox.Token(order.Provider) + "." + outbox.Token(order.Account) + "." + outbox.Token(order.OrderID)
-	id := key + "." + strconv.Itoa(e.Revision)
-	row, err := t.Insert(addEventSQL,
-		id, order.Provider, order.Account, order.OrderID, e.Revision, e.Kind, order.Reference,
+func (t Tx) AddEvent(o *jobs.Outcome, order *Reported, e NewEvent) (err error) {
+	m := message(order.Provider, order.Account, order.OrderID, strconv.Itoa(e.Revision))
+	order.event, err = t.Insert(addEventSQL,
+		m.MsgID, order.Provider, order.Account, order.OrderID, e.Revision, e.Kind, order.Reference,
 		string(order.Status), sqlite.OrNull(string(e.Previous)), o.RunID, o.ID, sqlite.Stamp(o.AskedAt), e.Changes, order.Document)
 	if err != nil {
 		return err
 	}
-	return outbox.Enqueue(t.Tx, &outbox.Entry{
-		Topic: "orders", Subject: "orders." + key, MsgID: id, Type: e.Kind,
-		CESubject: outbox.Token(order.Account) + "/" + outbox.Token(order.OrderID), Provider: order.Provider,
-		Time: o.AskedAt, Traceparent: e.Traceparent, Event: row, RunID: o.RunID,
-	})
+	m.Type, m.Time, m.Traceparent, m.Event, m.RunID = e.Kind, o.AskedAt, e.Traceparent, order.event, o.RunID
+	body := ""
+	if e.Kind == outbox.TypeOrderCreated || e.Kind == outbox.TypeOrderChanged { // the others have a document, too
+		event := outbox.EventBody{
+			Provider: order.Provider, Account: order.Account, OrderID: order.OrderID, Reference: order.Reference,
+			Revision: e.Revision, Status: order.Status, PreviousStatus: clients.Text(e.Previous),
+			Changes: json.RawMessage(e.Changes), Order: json.RawMessage(order.Document),
+			ObservedAt: sqlite.Stored(o.AskedAt), RunID: o.RunID, JobID: o.ID,
+		}
+		if body, err = event.Text(); err != nil {
+			return err
+		}
+	}
+	return t.outbox.EnqueueOrder(t.Tx, &m, body)
+}
+
+// message is a message about an order, to be completed. id distinguishes it from other messages about
+// the order.
+func message(provider, account, orderID, id string) outbox.Entry {
+	account, orderID = outbox.Token(account), outbox.Token(orderID)
+	key := outbox.Token(provider) + "." + account + "." + orderID
+	return outbox.Entry{
+		Topic: "orders", Subject: "orders." + key, MsgID: key + "." + id, CESubject: account + "/" + orderID, Provider: provider,
+	}
 }
 
 const addEventSQL = `

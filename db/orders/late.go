@@ -16,6 +16,13 @@ import (
 
 // LateBody is the published body for an order that became late.
 type LateBody struct {
+	lateNotice
+	// Order is the whole order as of its revision.
+	Order json.RawMessage `json:"order"` // a [clients.Order]
+}
+
+// lateNotice is a [LateBody] without the order.
+type lateNotice struct {
 	Notice
 	// PromisedOn is the promise that was missed: the order's next_promised_on.
 	PromisedOn clients.Date `json:"promised_on"`
@@ -25,8 +32,6 @@ type LateBody struct {
 	LocalDate clients.Date `json:"local_date"`
 	// LateLines are the lines that are late.
 	LateLines []clients.LateLine `json:"late_lines"`
-	// Order is the whole order as of its revision.
-	Order json.RawMessage `json:"order"` // a [clients.Order]
 }
 
 // lateBatch is the number of late orders in one transaction.
@@ -120,7 +125,7 @@ func (t Tx) noticeLateOf(provider, account string, ids []string, today clients.D
 			return 0, err
 		}
 		o.Normalize() // documents of earlier versions lack derived fields
-		published, err := t.enqueueLate(&o, r.revision, r.document, today, "")
+		published, err := t.enqueueLate(&o, r.revision, r.document, 0, today, "")
 		if err != nil {
 			return 0, fmt.Errorf("order %s: %w", o.OrderID, err)
 		}
@@ -154,7 +159,7 @@ func (t Tx) noticeLate(o *jobs.Outcome, list []Reported, traceparent string) err
 		if order.NextPromisedOn >= today {
 			continue
 		}
-		if _, err := t.enqueueLate(order.Order, order.revision, order.Document, today, traceparent); err != nil {
+		if _, err := t.enqueueLate(order.Order, order.revision, order.Document, order.event, today, traceparent); err != nil {
 			return fmt.Errorf("order %s: %w", order.OrderID, err)
 		}
 	}
@@ -164,19 +169,29 @@ func (t Tx) noticeLate(o *jobs.Outcome, list []Reported, traceparent string) err
 const todaySQL = `SELECT (SELECT local_date FROM accounts WHERE provider = ? AND account = ?)`
 
 // enqueueLate puts the event of a late order into the outbox. It returns false if that was already
-// done for the same promised date.
-func (t Tx) enqueueLate(o *clients.Order, revision int, document string, today clients.Date, traceparent string) (bool, error) {
+// done for the same promised date. event is the row id of an event of the same revision, with the same
+// document, or 0.
+func (t Tx) enqueueLate(o *clients.Order, revision int, document string, event int64, today clients.Date, traceparent string) (bool, error) {
 	now := time.Now()
 	n, err := t.Exec(lateNoticeSQL, o.Provider, o.Account, o.OrderID, o.NextPromisedOn, sqlite.Stamp(now))
 	if err != nil || n == 0 {
 		return false, err
 	}
-	body := LateBody{
+	notice, err := sqlite.EncodeJSON(lateNotice{
 		Notice:     Notice{o.Provider, o.Account, o.OrderID, o.Reference, revision, o.Status},
 		PromisedOn: o.NextPromisedOn, DaysLate: o.NextPromisedOn.DaysUntil(today), LocalDate: today,
-		LateLines: o.LateLines(today), Order: json.RawMessage(document),
+		LateLines: o.LateLines(today),
+	})
+	if err != nil {
+		return false, err
 	}
-	return true, t.enqueueNotice(outbox.TypeOrderLate, "late."+string(o.NextPromisedOn), now, "", traceparent, body.Notice, body)
+	whole := outbox.WithOrder(notice, document)
+	m := message(o.Provider, o.Account, o.OrderID, "late."+string(o.NextPromisedOn))
+	m.Type, m.Time, m.Traceparent, m.Event, m.Body = outbox.TypeOrderLate, now, traceparent, event, whole
+	if event != 0 {
+		m.Body = notice
+	}
+	return true, t.outbox.EnqueueOrder(t.Tx, &m, whole)
 }
 
 const lateNoticeSQL = `

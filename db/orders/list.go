@@ -12,30 +12,35 @@ import (
 	"time"
 
 	"orderbeat/clients"
+	"orderbeat/db/outbox"
 	"orderbeat/db/sqlite"
 )
 
 // Store reads orders and publishes those that are late.
 type Store struct {
-	file *sqlite.DB
+	file   *sqlite.DB
+	outbox *outbox.Store
 	// text reads one order ([Store.OrderText]).
 	text *sqlite.Statement
 }
 
 // New returns the orders of a file.
-func New(file *sqlite.DB) *Store {
-	return &Store{file: file, text: sqlite.NewStatement(file.Bulk(), orderTextSQL)}
+func New(file *sqlite.DB, messages *outbox.Store) *Store {
+	return &Store{file: file, outbox: messages, text: sqlite.NewStatement(file.Bulk(), orderTextSQL)}
 }
 
 // Tx is a transaction on orders.
-type Tx struct{ *sqlite.Tx }
+type Tx struct {
+	*sqlite.Tx
+	outbox *outbox.Store
+}
 
 // In returns a transaction on orders.
-func In(t *sqlite.Tx) Tx { return Tx{t} }
+func (s *Store) In(t *sqlite.Tx) Tx { return Tx{t, s.outbox} }
 
 // do runs an operation in a transaction.
 func (s *Store) do(ctx context.Context, rows int, wait sqlite.Durability, run func(Tx) error) error {
-	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(Tx{t}) })
+	return s.file.Write(ctx, rows, wait, func(t *sqlite.Tx) error { return run(s.In(t)) })
 }
 
 // StoredOrder is the current version of an order.

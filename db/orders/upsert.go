@@ -23,8 +23,9 @@ type Reported struct {
 	*clients.Order
 	fingerprint [16]byte
 	Document    string
-	Touched     bool // new or changed
-	revision    int  // stored revision, if touched
+	Touched     bool  // new or changed
+	revision    int   // stored revision, if touched
+	event       int64 // row id of its latest event, if touched
 }
 
 // Encode encodes the orders of an outcome, sorted by key for locality in the file. If an order

@@ -28,21 +28,6 @@ type Notice struct {
 	Status clients.Status `json:"status"`
 }
 
-// enqueueNotice puts a notice into the outbox, after the pending events of its order. id
-// distinguishes it from other messages about the order.
-func (t Tx) enqueueNotice(kind, id string, at time.Time, runID, traceparent string, n Notice, body any) error {
-	text, err := sqlite.EncodeJSON(body)
-	if err != nil {
-		return err
-	}
-	key := outbox.Token(n.Provider) + "." + outbox.Token(n.Account) + "." + outbox.Token(n.OrderID)
-	return outbox.Enqueue(t.Tx, &outbox.Entry{
-		Topic: "orders", Subject: "orders." + key, MsgID: key + "." + id, Type: kind,
-		CESubject: outbox.Token(n.Account) + "/" + outbox.Token(n.OrderID), Provider: n.Provider,
-		Time: at, Traceparent: traceparent, RunID: runID, Body: text,
-	})
-}
-
 // VanishedBody is the published body for an open order that the provider no longer returns.
 type VanishedBody struct {
 	Notice
@@ -88,7 +73,12 @@ func (t Tx) NoteNotFound(o *jobs.Outcome, list []Reported, traceparent string) e
 		return err
 	}
 	for _, v := range vanished {
-		if err := t.enqueueNotice(outbox.TypeOrderVanished, "vanished."+sqlite.Stamp(o.AskedAt), o.AskedAt, o.RunID, traceparent, v.Notice, v); err != nil {
+		m := message(v.Provider, v.Account, v.OrderID, "vanished."+sqlite.Stamp(o.AskedAt))
+		m.Type, m.Time, m.Traceparent, m.RunID = outbox.TypeOrderVanished, o.AskedAt, traceparent, o.RunID
+		if m.Body, err = sqlite.EncodeJSON(v); err != nil {
+			return err
+		}
+		if err := t.outbox.EnqueueOrder(t.Tx, &m, m.Body); err != nil {
 			return err
 		}
 	}

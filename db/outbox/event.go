@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"orderbeat/clients"
@@ -47,6 +48,60 @@ type EventBody struct {
 	RunID string `json:"run_id"`
 	// JobID is the id of the job.
 	JobID string `json:"job_id"`
+}
+
+// Text is the body as JSON: what encoding/json returns, but without checking and copying the
+// members that are stored as JSON.
+func (e *EventBody) Text() (string, error) {
+	before, err := sqlite.EncodeJSON(struct {
+		Provider       string         `json:"provider"`
+		Account        string         `json:"account"`
+		OrderID        string         `json:"order_id"`
+		Reference      clients.Text   `json:"reference"`
+		Revision       int            `json:"revision"`
+		Status         clients.Status `json:"status"`
+		PreviousStatus clients.Text   `json:"previous_status"`
+	}{e.Provider, e.Account, e.OrderID, e.Reference, e.Revision, e.Status, e.PreviousStatus})
+	if err != nil {
+		return "", err
+	}
+	after, err := sqlite.EncodeJSON(struct {
+		ObservedAt time.Time `json:"observed_at"`
+		RunID      string    `json:"run_id"`
+		JobID      string    `json:"job_id"`
+	}{e.ObservedAt, e.RunID, e.JobID})
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.Grow(len(before) + len(e.Changes) + len(e.Order) + len(e.DespatchAdvice) + len(e.Invoice) + len(after) + 64)
+	b.WriteString(strings.TrimSuffix(before, "}"))
+	member(&b, "changes", e.Changes)
+	member(&b, "order", e.Order)
+	if e.DespatchAdvice != nil {
+		member(&b, "despatch_advice", e.DespatchAdvice)
+	}
+	if e.Invoice != nil {
+		member(&b, "invoice", e.Invoice)
+	}
+	b.WriteByte(',')
+	b.WriteString(strings.TrimPrefix(after, "{"))
+	return b.String(), nil
+}
+
+// WithOrder adds the order as the last member to a body.
+func WithOrder(body, order string) string {
+	var b strings.Builder
+	b.Grow(len(body) + len(order) + 16)
+	b.WriteString(strings.TrimSuffix(body, "}"))
+	member(&b, "order", []byte(order))
+	b.WriteByte('}')
+	return b.String()
+}
+
+func member(b *strings.Builder, name string, value []byte) {
+	b.WriteString(`,"` + name + `":`)
+	b.Write(value)
 }
 
 // EventColumns may be NULL, on the right side of a LEFT JOIN.

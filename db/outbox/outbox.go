@@ -26,10 +26,13 @@ const (
 )
 
 // Store stores the outbox.
-type Store struct{ file *sqlite.DB }
+type Store struct {
+	file   *sqlite.DB
+	recent recent
+}
 
 // New returns the outbox of a file.
-func New(file *sqlite.DB) *Store { return &Store{file} }
+func New(file *sqlite.DB) *Store { return &Store{file: file} }
 
 // Message is a message to publish.
 type Message struct {
@@ -130,8 +133,11 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 	if err := rows.Scan(append(dest, event.Dest()...)...); err != nil {
 		return m, err
 	}
-	if eventRow.Valid {
-		body.String, err = sqlite.EncodeJSON(event.EventBody)
+	switch {
+	case eventRow.Valid && body.Valid:
+		body.String = WithOrder(body.String, string(event.Order))
+	case eventRow.Valid:
+		body.String, err = event.Text()
 	}
 	m.Body = []byte(body.String)
 	return m, err
@@ -188,36 +194,55 @@ type Entry struct {
 	CESubject      string
 	Provider       string
 	Time           time.Time
-	Due            time.Time // zero for immediately
 	Traceparent    string
 	Headers        map[string]string
-	Event          int64  // row id of the order event that is the body, or 0
-	RunID          string // run whose result waits for this message, or ""
-	Body           string
+	// Event is the row id of an order event, or 0. The message has its order; without Body, the event is
+	// the whole message.
+	Event int64
+	RunID string // run whose result waits for this message, or ""
+	Body  string
 }
 
-// Enqueue puts a message into the outbox.
+// Enqueue puts a message into the outbox. See [Store.EnqueueOrder] for the topic orders.
 func Enqueue(t *sqlite.Tx, e *Entry) error {
+	_, err := enqueue(t, e)
+	return err
+}
+
+// EnqueueOrder puts a message of the topic orders into the outbox. body is the body to publish if it
+// is known, which saves reading it back.
+func (s *Store) EnqueueOrder(t *sqlite.Tx, e *Entry, body string) error {
+	id, err := enqueue(t, e)
+	if err != nil {
+		return err
+	}
+	m := Message{
+		ID: id, Topic: e.Topic, Subject: e.Subject, MsgID: e.MsgID, Type: e.Type, CESubject: e.CESubject, Source: Source(e.Provider),
+		Time: sqlite.Stored(e.Time), Traceparent: e.Traceparent, Headers: e.Headers, Body: []byte(body),
+	}
+	t.AfterCommit(func() { s.recent.add(m) })
+	return nil
+}
+
+func enqueue(t *sqlite.Tx, e *Entry) (id int64, err error) {
 	var headers, event any
 	if len(e.Headers) > 0 {
-		text, err := sqlite.EncodeJSON(e.Headers)
-		if err != nil {
-			return err
+		if headers, err = sqlite.EncodeJSON(e.Headers); err != nil {
+			return 0, err
 		}
-		headers = text
 	}
 	if e.Event != 0 {
 		event = e.Event
 	}
-	_, err := t.Exec(enqueueSQL, sqlite.StampOrNull(e.Due), e.Topic, e.Subject, e.MsgID, e.Type, e.CESubject,
+	id, err = t.Insert(enqueueSQL, e.Topic, e.Subject, e.MsgID, e.Type, e.CESubject,
 		Source(e.Provider), sqlite.Stamp(e.Time), sqlite.OrNull(e.Traceparent), headers, event, sqlite.OrNull(e.Body), sqlite.OrNull(e.RunID))
 	t.Wake()
-	return err
+	return id, err
 }
 
 const enqueueSQL = `
-INSERT INTO outbox (due_at, topic, subject, msg_id, type, ce_subject, source, time, traceparent, headers, event, body, run_id)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+INSERT INTO outbox (topic, subject, msg_id, type, ce_subject, source, time, traceparent, headers, event, body, run_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 const sourcePrefix = "/orderbeat/"
 

@@ -90,7 +90,7 @@ func New(c Config) *Relay {
 	}
 	for _, topic := range Topics {
 		r.topics = append(r.topics, &topicRelay{
-			Relay: r, topic: topic, activity: c.Problems.Activity("publish " + topic), wake: make(chan struct{}, 1),
+			Relay: r, topic: topic, activity: c.Problems.Activity("publish " + topic), wake: make(chan struct{}, 1), source: source{db: c.DB, topic: topic},
 		})
 	}
 	return r
@@ -102,6 +102,7 @@ type topicRelay struct {
 	topic    string
 	activity *problems.Activity
 	wake     chan struct{}
+	source   source
 
 	failing  time.Duration         // the next pause; 0 while publishing succeeds
 	home     *bus.Home             // the topic's stream, nil until it is looked up
@@ -243,7 +244,7 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if t.failing > 0 {
 		limit = probeBatch
 	}
-	page, err := t.db.Publishable(ctx, t.topic, time.Now(), limit)
+	page, err := t.source.next(ctx, limit)
 	if err != nil || len(page) == 0 {
 		return 0, err
 	}
@@ -255,7 +256,10 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	}
 	out, err := t.publisher.publish(ctx, t, page)
 	// Published messages are removed from the outbox even during a shutdown.
-	if stored := t.settle(context.WithoutCancel(ctx), &out); stored != nil {
+	stored := t.settle(context.WithoutCancel(ctx), &out)
+	clean := err == nil && stored == nil && len(out.refused)+out.again == 0
+	t.source.published(ctx, page, out.done, clean)
+	if stored != nil {
 		return 0, stored
 	}
 	return len(out.done) + len(out.refused) + out.again, err
