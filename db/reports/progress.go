@@ -3,10 +3,12 @@ package reports
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"orderbeat/clients"
 	"orderbeat/db/sqlite"
@@ -83,7 +85,24 @@ type orderEvent struct {
 	id                         int64
 	provider, account, orderID string
 	observedAt                 time.Time
-	lines                      []clients.Line
+	order                      countedOrder
+}
+
+// countedOrder is what is counted of a [clients.Order].
+type countedOrder struct {
+	Lines []countedLine `json:"lines"`
+}
+
+type countedLine struct {
+	LineID     string           `json:"line_id"`
+	ArticleID  string           `json:"article_id"`
+	PromisedOn clients.Date     `json:"promised_on"`
+	Status     clients.Status   `json:"status"`
+	Ordered    clients.Quantity `json:"ordered"`
+	Shipped    clients.Quantity `json:"shipped"`
+	Despatches []struct {
+		DespatchedOn clients.Date `json:"despatched_on"`
+	} `json:"despatches"`
 }
 
 func (r *Reports) countEvents(ctx context.Context) (int, error) {
@@ -92,8 +111,11 @@ func (r *Reports) countEvents(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	list, err := sqlite.Fetch(ctx, r.bulk, func(rows *sql.Rows) (e orderEvent, err error) {
-		err = rows.Scan(&e.id, &e.provider, &e.account, &e.orderID, sqlite.Time(&e.observedAt), sqlite.JSON(&e.lines))
-		return e, err
+		var document sql.RawBytes
+		if err := rows.Scan(&e.id, &e.provider, &e.account, &e.orderID, sqlite.Time(&e.observedAt), &document); err != nil {
+			return e, err
+		}
+		return e, json.Unmarshal(document, &e.order, jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 	}, newEventsSQL, from, eventsAtOnce)
 	if err != nil || len(list) == 0 {
 		return 0, err
@@ -103,8 +125,8 @@ func (r *Reports) countEvents(ctx context.Context) (int, error) {
 		for i := range list {
 			e := &list[i]
 			c.activity.at(e.observedAt, e.provider).changes++
-			for j := range e.lines {
-				if err := c.line(e, &e.lines[j]); err != nil {
+			for j := range e.order.Lines {
+				if err := c.line(e, &e.order.Lines[j]); err != nil {
 					return err
 				}
 			}
@@ -121,7 +143,7 @@ func (r *Reports) countEvents(ctx context.Context) (int, error) {
 
 // Documents of earlier versions may lack lines.
 const newEventsSQL = `
-SELECT id, provider, account, order_id, observed_at, document -> '$.lines' FROM order_events WHERE id > ? ORDER BY id LIMIT ?`
+SELECT id, provider, account, order_id, observed_at, document FROM order_events WHERE id > ? ORDER BY id LIMIT ?`
 
 // counting adds events to the tables of reports, in one transaction.
 type counting struct {
@@ -142,7 +164,7 @@ type promised struct {
 }
 
 // line counts a line as of an event.
-func (c *counting) line(e *orderEvent, l *clients.Line) error {
+func (c *counting) line(e *orderEvent, l *countedLine) error {
 	var p promised
 	key := []any{e.provider, e.account, e.orderID, l.LineID}
 	err := c.Row(promisedSQL, key, &p.article, &p.first, &p.last, &p.moves, &p.status, &p.ordered, &p.shipped, &p.despatched)
@@ -171,13 +193,13 @@ func ignoreNoRows(err error) error {
 
 // next is the line after another report of it. A promise that changes when the last part is shipped
 // did not move.
-func (p promised) next(l *clients.Line) promised {
+func (p promised) next(l *countedLine) promised {
 	if p.first == "" {
 		p.first, p.last = l.PromisedOn, l.PromisedOn
 	} else if l.PromisedOn != "" && l.PromisedOn != p.last && !l.Status.Ended() {
 		p.last, p.moves = l.PromisedOn, p.moves+1
 	}
-	p.article, p.status, p.ordered, p.shipped = string(l.ArticleID), l.Status, l.Ordered.N, l.Shipped.N
+	p.article, p.status, p.ordered, p.shipped = l.ArticleID, l.Status, l.Ordered.N, l.Shipped.N
 	for _, d := range l.Despatches {
 		p.despatched = max(p.despatched, d.DespatchedOn)
 	}
