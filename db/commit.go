@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,6 +107,7 @@ func (t tx) applyOutcome(o *jobs.Outcome, list []orders.Reported, docs []documen
 	if job.State.Ended() || o.Attempt <= job.Attempts {
 		return Committed{Tally: job.Tally, Repeated: true}, nil
 	}
+	job.Traceparent = cmp.Or(o.Traceparent, job.Traceparent)
 	if err := t.runs.RetryAfterConsent(o); err != nil {
 		return c, err
 	}

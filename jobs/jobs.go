@@ -262,6 +262,8 @@ type Outcome struct {
 	// when the recorded request was sent.
 	AskedAt    time.Time
 	FinishedAt time.Time
+	// Traceparent is the W3C trace context of the messages about the outcome; "" is the run's.
+	Traceparent string
 }
 
 // storedTime returns t as it is stored: in UTC, truncated to milliseconds.

@@ -13,6 +13,7 @@ import (
 	"orderbeat/worker/bus"
 	"orderbeat/worker/notifier"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/telemetry"
 	"orderbeat/worker/web"
 )
 
@@ -35,6 +36,7 @@ type Config struct {
 	OnlyChanges bool        // order messages have only what changed
 	Retention   db.Retention
 	Notify      []notifier.Target // targets of alerts besides NATS
+	Telemetry   telemetry.Config  // where traces go
 	// Reload reads the configuration again, and calls apply with what applies from then on, once and
 	// only if it is valid. It is called once at a time.
 	Reload    func(ctx context.Context, apply func(Settings)) (api.Reloaded, error)

@@ -38,6 +38,7 @@ import (
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/service"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/telemetry"
 	"orderbeat/worker/web"
 )
 
@@ -82,6 +83,10 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer conn.Close()
+	tracer := telemetry.Open(ctx, c.Telemetry, telemetry.Worker{
+		Version: c.Version, ID: c.ID, Prefix: c.NATS.Prefix, Traceparent: c.DB.Traceparent, Activity: troubles.Activity("export traces"), Mask: c.Mask, Log: c.Log,
+	})
+	defer tracer.Close(ctx)
 	names := bus.Subjects{Prefix: c.NATS.Prefix}
 	var listener *web.Listener
 	webURL, public := "", ""
@@ -108,7 +113,7 @@ func Run(ctx context.Context, c Config) error {
 	notify := notifier.New(notifier.Config{Targets: c.Notify, Store: c.DB.Notifications(), Problems: troubles, Window: c.Intervals.Notify, Log: c.Log})
 	dates := alerts.NewLocalDates(c.DB, live.Providers, c.Log)
 	plans := planner.New(planner.Config{
-		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Alerts: alert, Log: c.Log,
+		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Alerts: alert, Trace: tracer, Log: c.Log,
 	})
 	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
@@ -125,10 +130,10 @@ func Run(ctx context.Context, c Config) error {
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers,
 	}
 	outbox := relay.New(relay.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, OnlyChanges: c.OnlyChanges, Problems: troubles, Log: c.Log,
+		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
-		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Log: c.Log,
+		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
 	})
 	delays := jobrunner.NewDelays(jobrunner.DelaysConfig{
 		DB: c.DB, QueueAlert: func() time.Duration { return rest.Load().QueueAlert }, Alerts: alert, Activity: troubles.Activity("check the queue"),
@@ -148,7 +153,7 @@ func Run(ctx context.Context, c Config) error {
 		notify.Replace(s.Notify)
 	})
 	endpoints := service.New(service.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Log: c.Log,
+		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
 		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters,
 		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
@@ -185,7 +190,7 @@ func Run(ctx context.Context, c Config) error {
 			Metrics: metrics.New(metrics.Config{
 				DB: c.DB, Providers: live.Providers, Sources: creds.sources, Topics: relay.Topics, Version: c.Version, Log: c.Log,
 				Leading: func() bool { return lease.NotLeaderReason() == nil },
-			}, slices.Concat(outbox.Counters(), runner.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads})...),
+			}, slices.Concat(outbox.Counters(), runner.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), tracer.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads})...),
 			Sources: creds.sources, Redirects: func() map[string]string { return settings.RedirectURIs(live.Providers()) }, Again: again, Log: c.Log,
 		})
 		backing.Go(func() error { pages.Run(serving); return nil })
@@ -291,6 +296,7 @@ func Run(ctx context.Context, c Config) error {
 	if err := conn.NATS.FlushWithContext(last); err != nil {
 		c.Log.Warn("failed to close the NATS connection cleanly: unacknowledged messages are redelivered after the next start", "err", err)
 	}
+	tracer.Close(last)
 	return err
 }
 
@@ -311,10 +317,11 @@ func openServer(ctx context.Context, c *bus.Config, log *slog.Logger) (bus.Serve
 func liveRequests(p *planner.Planner, r *jobrunner.Runner) func(context.Context, jobs.Request) error {
 	return func(ctx context.Context, request jobs.Request) error {
 		plan, err := p.Plan(ctx, request)
-		if err := errors.Join(err, plan.Invalid); err != nil {
-			return err
+		if err = errors.Join(err, plan.Invalid); err == nil {
+			err = r.Live(ctx, plan.Run, plan.Jobs[0])
 		}
-		return r.Live(ctx, plan.Run, plan.Jobs[0])
+		plan.End(err)
+		return err
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"
+	"orderbeat/clients/httpapi/httpspan"
 	"orderbeat/clients/memory"
 	"orderbeat/clients/redact"
 	"orderbeat/clients/section"
@@ -215,7 +216,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	}
 	into := h.recording(ctx)
 	var again *notes
-	sending := withOperation(ctx, c.Op)
+	sending := httpspan.Call(withOperation(ctx, c.Op), c.Op, func() string { return h.shownURL(&c) })
 	if into != nil {
 		sending, again = noting(sending)
 	}

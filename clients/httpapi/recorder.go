@@ -191,16 +191,24 @@ func (c *Call) header() http.Header {
 // asked is the request part of an exchange.
 func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *exchange.Exchange {
 	e := &exchange.Exchange{
-		Op: call.Op, Method: call.Method, URL: h.hide.URL(call.URL), StartedAt: began, Duration: took,
+		Op: call.Op, Method: call.Method, URL: h.shownURL(call), StartedAt: began, Duration: took,
 		RequestHeader: h.hide.Header(header), Detail: exchange.Full,
 	}
 	if !h.bodies() {
-		e.URL, e.Detail = h.hide.Names(call.URL), exchange.Metadata
+		e.Detail = exchange.Metadata
 		return e
 	}
 	e.Truncated = len(call.Body) > keptBytes
 	e.RequestBody = h.shown(ctx, header, call.Body[:min(len(call.Body), keptBytes)], e.Truncated)
 	return e
+}
+
+// shownURL is the URL of a call as it may be recorded.
+func (h *HTTP) shownURL(call *Call) string {
+	if !h.bodies() {
+		return h.hide.Names(call.URL)
+	}
+	return h.hide.URL(call.URL)
 }
 
 // shown is the part of a body that may be recorded. If the cut may be within a card number, the

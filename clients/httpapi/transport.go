@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"orderbeat/clients"
+	"orderbeat/clients/httpapi/httpspan"
 	"orderbeat/clients/section"
 )
 
@@ -67,11 +68,11 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
-	began := time.Now()
+	began, span := time.Now(), httpspan.Start(req)
 	resp, err := l.base.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		err = l.timeUp(ctx, began, err)
-		l.observe(req.Context(), began, 0, err)
+		l.observe(req.Context(), began, span, 0, err)
 		cancel()
 		return nil, err
 	}
@@ -82,7 +83,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp.Body = &timedBody{
 		ReadCloser: resp.Body, timeUp: func(err error) error { return l.timeUp(ctx, began, err) },
 		end: func(err error) { //nolint:contextcheck // the request has it
-			l.observe(req.Context(), began, resp.StatusCode, err)
+			l.observe(req.Context(), began, span, resp.StatusCode, err)
 			cancel()
 		},
 	}
@@ -183,12 +184,13 @@ func withOperation(ctx context.Context, op string) context.Context {
 	return context.WithValue(ctx, operationKey{}, op)
 }
 
-// observe counts an exchange with its status, or its error. Cancelled ones say nothing about the
-// provider and are not counted.
-func (l *limited) observe(ctx context.Context, began time.Time, status int, err error) {
+// observe counts an exchange with its status, or its error, and ends its span. Cancelled ones say
+// nothing about the provider and are not counted.
+func (l *limited) observe(ctx context.Context, began time.Time, span *httpspan.Span, status int, err error) {
 	class := strconv.Itoa(status/100) + "xx"
 	switch {
 	case ctx.Err() == context.Canceled:
+		span.End(status, "cancelled")
 		return
 	case isTimeout(err):
 		class = "timeout"
@@ -197,6 +199,11 @@ func (l *limited) observe(ctx context.Context, began time.Time, status int, err 
 	case status == 401 || status == 429:
 		class = strconv.Itoa(status)
 	}
+	failure := ""
+	if err != nil {
+		failure = class
+	}
+	span.End(status, failure)
 	op, _ := ctx.Value(operationKey{}).(string)
 	l.calls.WithLabelValues(op, class).Observe(time.Since(began).Seconds())
 }

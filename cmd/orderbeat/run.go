@@ -22,6 +22,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/telemetry"
 )
 
 func runCommand(a *cli.App) *cobra.Command {
@@ -50,6 +51,9 @@ let your service manager restart it, as a standby.`,
 				return err
 			}
 			log, level := newLog(a.RawStderr, conf.Log, conf.Mask)
+			if conf.Telemetry.Endpoint != "" {
+				log = telemetry.Logger(log)
+			}
 			manager := newServiceManager(conf.Worker.Drain+overtime, log)
 			defer manager.close()
 			var logging sync.WaitGroup
@@ -184,7 +188,7 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: current.schedules(),
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,
-		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Version: version, Mask: c.Mask, Log: log,
+		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Telemetry: c.Telemetry, Version: version, Mask: c.Mask, Log: log,
 		Reload: current.reload, Reloads: h.reloads, Path: c.Path,
 	})
 }

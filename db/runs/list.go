@@ -40,6 +40,17 @@ func (s *Store) Run(ctx context.Context, id string) (jobs.Run, bool, error) {
 	return run, err == nil, err
 }
 
+// Traceparent returns the trace context of a run, "" if it does not exist.
+func (s *Store) Traceparent(ctx context.Context, runID string) (traceparent string, err error) {
+	err = s.file.Readers().QueryRowContext(ctx, traceparentSQL, runID).Scan(sqlite.Text(&traceparent))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return traceparent, err
+}
+
+const traceparentSQL = `SELECT traceparent FROM runs WHERE run_id = ?`
+
 // Runs returns runs, newest first.
 func (s *Store) Runs(ctx context.Context, f RunFilter) ([]jobs.Run, error) {
 	return sqlite.Collect(s.EachRun(ctx, f))

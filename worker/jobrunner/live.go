@@ -15,10 +15,12 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	if err := r.db.StartInline(ctx, run, job); err != nil {
 		return err
 	}
+	ctx, span := r.trace.Job(ctx, job)
+	defer span.End(nil)
 	attemptCtx, release := r.memory.Budget(ctx, job.Provider)
 	defer release() // the orders are in memory until they are committed
 	out := r.performOnce(attemptCtx, job)
-	committed, err := r.db.Commit(context.WithoutCancel(ctx), out) // even if the caller has left
+	committed, err := r.commit(context.WithoutCancel(ctx), out) // even if the caller has left
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"orderbeat/worker/metrics"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/telemetry"
 	"orderbeat/worker/wait"
 )
 
@@ -41,6 +42,7 @@ type Config struct {
 	RunEnded func(context.Context, jobs.Run)
 	Memory   *memory.Pool // shared by all attempts
 	Lease    Leadership
+	Trace    *telemetry.Tracer
 	Log      *slog.Logger
 }
 
@@ -61,6 +63,7 @@ type Runner struct {
 	durations *prometheus.HistogramVec
 	memory    *memory.Pool
 	lease     Leadership
+	trace     *telemetry.Tracer
 	log       *slog.Logger
 
 	working sync.WaitGroup // the jobs in flight
@@ -75,7 +78,7 @@ func New(c Config) *Runner {
 		slots: newSlots(c.Concurrency), attempts: newAttempts(),
 		unread:    metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
 		durations: metrics.NewHistogram("job_duration_seconds", "Duration of attempts at jobs, by the state of the job after it.", "provider", "kind", "state"),
-		memory:    c.Memory, lease: c.Lease, log: c.Log,
+		memory:    c.Memory, lease: c.Lease, trace: c.Trace, log: c.Log,
 	}
 }
 
@@ -127,11 +130,13 @@ func (r *Runner) sleep(ctx context.Context, provider string, queued <-chan struc
 // handle performs a claimed job. If its outcome could not be committed, it is released as soon as
 // the database is writable again.
 func (r *Runner) handle(ctx context.Context, job jobs.Job) {
+	ctx, span := r.trace.Job(ctx, job)
 	err := r.perform(ctx, job)
+	span.End(err)
 	if err == nil || errors.Is(err, context.Canceled) {
 		return // cancelled: the job has ended in the database, or the next start queues it again
 	}
-	r.log.Error("failed to store a job's outcome, the job is retried", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
+	r.log.ErrorContext(ctx, "failed to store a job's outcome, the job is retried", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
 	for wait.For(ctx, storeRetry) {
 		if r.db.Release(ctx, job, time.Now()) == nil {
 			return
@@ -150,10 +155,10 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 		return err
 	}
 	// The outcome is committed even during a shutdown.
-	committed, err := r.db.Commit(context.WithoutCancel(ctx), out)
+	committed, err := r.commit(context.WithoutCancel(ctx), out)
 	if errors.Is(err, db.ErrOutcome) {
 		out = unstorable(out, err)
-		committed, err = r.db.Commit(context.WithoutCancel(ctx), out)
+		committed, err = r.commit(context.WithoutCancel(ctx), out)
 	}
 	if err != nil {
 		return err
@@ -161,12 +166,20 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 	if !committed.Repeated {
 		r.count(out)
 	}
-	r.log.Debug("job", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt,
+	r.log.DebugContext(ctx, "job", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt,
 		"state", out.State, "orders", committed.Tally.Seen, "changed", committed.Tally.Changed, "err", out.Err)
 	if committed.Run != nil {
 		r.runEnded(ctx, *committed.Run)
 	}
 	return nil
+}
+
+// commit commits an outcome.
+func (r *Runner) commit(ctx context.Context, out jobs.Outcome) (db.Committed, error) {
+	ctx, span := r.trace.Commit(ctx, &out)
+	committed, err := r.db.Commit(ctx, out)
+	span.Committed(committed.Tally, err)
+	return committed, err
 }
 
 // count counts an attempt.

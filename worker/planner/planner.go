@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/telemetry"
 )
 
 // Config has a planner's dependencies.
@@ -28,6 +30,7 @@ type Config struct {
 	// RunEnded is called with every run that has ended by the time it is stored.
 	RunEnded func(context.Context, jobs.Run)
 	Alerts   Alerts
+	Trace    *telemetry.Tracer
 	Log      *slog.Logger
 }
 
@@ -46,12 +49,13 @@ type Planner struct {
 	made     atomic.Pointer[tables] // of the last configuration
 	runEnded func(context.Context, jobs.Run)
 	alerts   Alerts
+	trace    *telemetry.Tracer
 	log      *slog.Logger
 }
 
 // New returns a planner.
 func New(c Config) *Planner {
-	return &Planner{db: c.DB, settings: c.Settings, runEnded: c.RunEnded, alerts: c.Alerts, log: c.Log}
+	return &Planner{db: c.DB, settings: c.Settings, runEnded: c.RunEnded, alerts: c.Alerts, trace: c.Trace, log: c.Log}
 }
 
 // tables are what planning needs of one configuration.
@@ -100,10 +104,11 @@ func (p *Planner) Start(ctx context.Context, r jobs.Request) (jobs.Run, error) {
 // accept, which is called with the planned run, returns an error.
 func (p *Planner) StartIf(ctx context.Context, r jobs.Request, accept func(jobs.Run, []jobs.Job) error) (jobs.Run, error) {
 	plan, err := p.Plan(ctx, r)
-	if err := errors.Join(err, plan.Invalid); err != nil {
-		return jobs.Run{}, err
+	if err = errors.Join(err, plan.Invalid); err == nil {
+		err = accept(plan.Run, plan.Jobs)
 	}
-	if err := accept(plan.Run, plan.Jobs); err != nil {
+	if err != nil {
+		plan.End(err)
 		return jobs.Run{}, err
 	}
 	return p.store(ctx, plan)
@@ -115,7 +120,9 @@ func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Req
 	if err != nil {
 		return schedules.Started{}, err
 	}
+	ctx = plan.span.In(ctx)
 	started, err := p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
+	defer func() { plan.span.End(err) }()
 	if err == nil && started.Run != nil {
 		p.started(ctx, plan, *started.Run)
 	}
@@ -129,11 +136,15 @@ type Plan struct {
 	Invalid error // why the run has failed
 	request jobs.Request
 	target  jobs.Target
+	span    *telemetry.Span // of the tick or message, until it is stored
 }
+
+// End ends the traced step of a request whose plan is not stored by the planner.
+func (p *Plan) End(err error) { p.span.End(err) }
 
 // Plan turns a request into a run and its jobs, or into a failed run.
 func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
-	t := p.tables()
+	began, t := time.Now(), p.tables()
 	targets, err := p.lookUp(ctx, t.targets, r)
 	if err != nil {
 		return Plan{}, err
@@ -144,17 +155,22 @@ func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
 		made.Run.Overlap = t.overlap[schedule]
 	}
 	made.request, made.target = r, targets[r.Provider]
+	made.span = p.trace.Planned(ctx, began, r.Traceparent, &made.Run, made.Invalid)
 	return made, nil
 }
 
 // store stores a planned run.
 func (p *Planner) store(ctx context.Context, made Plan) (jobs.Run, error) {
+	ctx = made.span.In(ctx)
 	run, started, err := p.db.StartRun(ctx, made.Run, made.Jobs)
+	defer func() { made.span.End(cmp.Or(err, made.Invalid)) }()
 	if err != nil {
 		return jobs.Run{}, err
 	}
 	if started {
 		p.started(ctx, made, run)
+	} else {
+		made.span.Joined(&run)
 	}
 	return run, nil
 }
@@ -166,7 +182,7 @@ func (p *Planner) started(ctx context.Context, made Plan, run jobs.Run) {
 	}
 	if made.Invalid == nil && jobs.Kinds[run.Kind].Follows {
 		if err := p.stopTracking(ctx, made.request, made.target); err != nil {
-			p.log.Warn("failed to update an alert, the next run retries", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
+			p.log.WarnContext(ctx, "failed to update an alert, the next run retries", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
 		}
 	}
 }
@@ -228,8 +244,9 @@ func (p *Planner) handle(ctx context.Context, msg jetstream.Msg, s bus.Subjects)
 	request, err := decodeRequest(msg, s)
 	var run jobs.Run
 	if err != nil {
-		run = jobs.NewFailed(request, err, time.Now())
-		run, err = p.store(ctx, Plan{Run: run})
+		now := time.Now()
+		run = jobs.NewFailed(request, err, now)
+		run, err = p.store(ctx, Plan{span: p.trace.Planned(ctx, now, request.Traceparent, &run, err), Run: run, Invalid: err})
 	} else {
 		run, err = p.Start(ctx, request)
 	}

@@ -17,6 +17,7 @@ import (
 	"orderbeat/worker/bus"
 	"orderbeat/worker/metrics"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/telemetry"
 	"orderbeat/worker/wait"
 )
 
@@ -64,6 +65,7 @@ type Relay struct {
 	refused    *prometheus.CounterVec
 	conflicts  *prometheus.CounterVec
 	published  *prometheus.CounterVec
+	trace      *telemetry.Tracer
 	log        *slog.Logger
 }
 
@@ -76,6 +78,7 @@ type Config struct {
 	CanPublish func() bool // not while another worker may lead
 	// OnlyChanges publishes order messages without the order and without what stays the same.
 	OnlyChanges bool
+	Trace       *telemetry.Tracer
 	Problems    *problems.Set
 	Log         *slog.Logger
 }
@@ -83,7 +86,7 @@ type Config struct {
 // New returns a relay, which publishes nothing before [Relay.Run].
 func New(c Config) *Relay {
 	r := &Relay{
-		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, log: c.Log,
+		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, trace: c.Trace, log: c.Log,
 		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS rejected and that were set aside or postponed.", "topic", Topics),
 		published: metrics.NewCounter("published_total", "Messages of the outbox that NATS has accepted.", "topic", Topics),
 		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used.", "topic", Topics),
@@ -254,7 +257,9 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if err := t.record(ctx, page[len(page)-1].ID); err != nil {
 		return 0, err
 	}
+	began := time.Now()
 	out, err := t.publisher.publish(ctx, t, page)
+	t.trace.Published(ctx, began, page, out.done)
 	// Published messages are removed from the outbox even during a shutdown.
 	stored := t.settle(context.WithoutCancel(ctx), &out)
 	clean := err == nil && stored == nil && len(out.refused)+out.again == 0

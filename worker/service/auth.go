@@ -77,7 +77,7 @@ func introspect(ctx context.Context, c *auth.Source) (tokenendpoint.Introspectio
 
 // authAuthorize creates a link through which a user grants access, even if access was granted
 // before: only callers on NATS may replace a grant.
-func (s *Service) authAuthorize(_ context.Context, _ *request, q api.Credential) (any, error) {
+func (s *Service) authAuthorize(ctx context.Context, _ *request, q api.Credential) (any, error) {
 	if q.Provider == "" || q.User == "" {
 		return nil, invalid("provider and user are required", "auth.status lists the names.")
 	}
@@ -88,7 +88,7 @@ func (s *Service) authAuthorize(_ context.Context, _ *request, q api.Credential)
 		return nil, invalid("granting access requires the web listener", "Set web.listen.")
 	}
 	link, until := s.ConsentLink(q.Provider, q.User)
-	s.Log.Info("consent link created", "provider", q.Provider, "user", q.User)
+	s.Log.InfoContext(ctx, "consent link created", "provider", q.Provider, "user", q.User)
 	return api.Authorize{Link: link, ExpiresAt: until.UTC()}, nil
 }
 
@@ -105,7 +105,7 @@ func (s *Service) authLogout(ctx context.Context, _ *request, q api.Credential) 
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("logged out", "provider", found[0].Provider(), "user", found[0].User(), "revoked", revoked)
+	s.Log.InfoContext(ctx, "logged out", "provider", found[0].Provider(), "user", found[0].User(), "revoked", revoked)
 	return api.LoggedOut{Revoked: revoked, Credentials: statuses(found)}, nil
 }
 
@@ -119,7 +119,7 @@ func (s *Service) authUnlatch(ctx context.Context, _ *request, q api.Credential)
 		if err := c.Unlatch(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", nameOf(c), err)
 		}
-		s.Log.Info("credentials unlatched", "provider", c.Provider(), "user", c.User())
+		s.Log.InfoContext(ctx, "credentials unlatched", "provider", c.Provider(), "user", c.User())
 	}
 	return api.Credentials{Credentials: statuses(found)}, nil
 }
@@ -138,6 +138,6 @@ func (s *Service) authRekey(ctx context.Context, _ *request, _ struct{}) (any, e
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("tokens resealed with a new key", "resealed", resealed, "unreadable", unreadable)
+	s.Log.InfoContext(ctx, "tokens resealed with a new key", "resealed", resealed, "unreadable", unreadable)
 	return api.Rekeyed{Resealed: resealed, Unreadable: unreadable}, nil
 }

@@ -72,7 +72,7 @@ func (s *Service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (a
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("jobs retried", "jobs", retried, "run_id", q.RunID, "provider", q.Provider, "state", q.State, "since", q.Since)
+	s.Log.InfoContext(ctx, "jobs retried", "jobs", retried, "run_id", q.RunID, "provider", q.Provider, "state", q.State, "since", q.Since)
 	return api.Retried{Retried: retried, Cursor: cursor}, nil
 }
 

@@ -33,6 +33,6 @@ func (s *Service) remapExchanges(ctx context.Context, r *request, q api.Remap) (
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("remap started", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", planned)
+	s.Log.InfoContext(ctx, "remap started", "run_id", run.ID, "provider", q.Provider, "account", q.Account, "jobs", planned)
 	return api.Run{Run: run}, nil
 }

@@ -41,7 +41,7 @@ func (s *Service) replayEvents(ctx context.Context, _ *request, q api.ReplayEven
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("events republished", "replay_id", id, "events", n, "provider", q.Provider, "account", q.Account, "subject", q.Subject)
+	s.Log.InfoContext(ctx, "events republished", "replay_id", id, "events", n, "provider", q.Provider, "account", q.Account, "subject", q.Subject)
 	return api.Replayed{ReplayID: id, Events: n}, nil
 }
 
@@ -54,6 +54,6 @@ func (s *Service) republish(ctx context.Context, q api.ReplayEvents, id string) 
 	if err != nil {
 		return nil, err
 	}
-	s.Log.Info("unpublishable messages republished", "replay_id", id, "events", n, "provider", q.Provider)
+	s.Log.InfoContext(ctx, "unpublishable messages republished", "replay_id", id, "events", n, "provider", q.Provider)
 	return api.Replayed{ReplayID: id, Events: n}, nil
 }

@@ -95,7 +95,7 @@ func (s *Service) pauseRun(ctx context.Context, _ *request, q api.RunNote) (any,
 	if err != nil {
 		return nil, conflict(err, "run", q.RunID, "runs.list")
 	}
-	s.Log.Info("run paused", "run_id", q.RunID, "note", q.Note)
+	s.Log.InfoContext(ctx, "run paused", "run_id", q.RunID, "note", q.Note)
 	return api.Run{Run: run}, nil
 }
 
@@ -108,7 +108,7 @@ func (s *Service) resumeRun(ctx context.Context, _ *request, q api.RunNote) (any
 	if err != nil {
 		return nil, conflict(err, "run", q.RunID, "runs.list")
 	}
-	s.Log.Info("run resumed", "run_id", q.RunID)
+	s.Log.InfoContext(ctx, "run resumed", "run_id", q.RunID)
 	return api.Run{Run: run}, nil
 }
 

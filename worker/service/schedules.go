@@ -52,7 +52,7 @@ func (s *Service) pauseSchedule(ctx context.Context, _ *request, q api.ScheduleN
 	if err := s.DB.PauseSchedule(ctx, schedule.Name, q.Note, time.Now()); err != nil {
 		return nil, err
 	}
-	s.Log.Info("schedule paused", "schedule", schedule.Name, "note", q.Note)
+	s.Log.InfoContext(ctx, "schedule paused", "schedule", schedule.Name, "note", q.Note)
 	reply, err := s.schedule(ctx, schedule)
 	return api.OneSchedule{Schedule: reply}, err
 }
@@ -65,7 +65,7 @@ func (s *Service) resumeSchedule(ctx context.Context, _ *request, q api.Schedule
 	if was, err := s.DB.ResumeSchedule(ctx, schedule.Name); err != nil {
 		return nil, err
 	} else if was {
-		s.Log.Info("schedule resumed", "schedule", schedule.Name)
+		s.Log.InfoContext(ctx, "schedule resumed", "schedule", schedule.Name)
 	}
 	reply, err := s.schedule(ctx, schedule)
 	return api.OneSchedule{Schedule: reply}, err

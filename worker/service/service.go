@@ -30,6 +30,7 @@ import (
 	"orderbeat/worker/bus"
 	"orderbeat/worker/metrics"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/telemetry"
 )
 
 const (
@@ -73,6 +74,7 @@ type Config struct {
 	Version string
 	Place   string    // where the database is, for display
 	Mask    *mask.Set // secrets that are masked in replies
+	Trace   *telemetry.Tracer
 	Log     *slog.Logger
 }
 
@@ -289,6 +291,7 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count c
 	start := time.Now()
 	r := &request{Msg: msg}
 	defer r.free()
+	ctx, span := s.Trace.Call(ctx, e.Name, msg.Header.Get("traceparent"))
 	reply, err := s.call(ctx, e, r)
 	var body []byte
 	if err == nil {
@@ -297,13 +300,15 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count c
 	done()
 	if err != nil {
 		failed := asAPIError(err)
+		span.Replied(failed.Status, failed.Code, failed.Message)
 		if failed.Message == internalError {
-			s.Log.Error("request failed", "endpoint", e.Name, "err", err)
+			s.Log.ErrorContext(ctx, "request failed", "endpoint", e.Name, "err", err)
 		}
 		count(time.Since(start), s.Mask.Text(failed.Message))
 		s.sendError(msg, failed)
 		return
 	}
+	span.Replied(0, "", "")
 	count(time.Since(start), "")
 	_ = s.reply(msg, nil, body) // as in sendError
 }
@@ -353,7 +358,7 @@ func (s *Service) reply(msg *nats.Msg, header nats.Header, body []byte) error {
 func (s *Service) call(ctx context.Context, e endpoint, r *request) (reply any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.Error("panic in a request", "endpoint", e.Name, "panic", p)
+			s.Log.ErrorContext(ctx, "panic in a request", "endpoint", e.Name, "panic", p)
 			err = fmt.Errorf("panic in %s", e.Name)
 		}
 	}()

@@ -23,6 +23,7 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/notifier"
+	"orderbeat/worker/telemetry"
 	"orderbeat/worker/web"
 )
 
@@ -40,6 +41,8 @@ type Config struct {
 	Key Key
 	Web web.Config
 	Log Log
+	// Telemetry says where traces go.
+	Telemetry telemetry.Config
 	// Sandbox is nil if the sandbox does not run.
 	Sandbox *Sandbox
 	// Providers are sorted by name, Schedules are in the order of the file.
@@ -80,14 +83,15 @@ func (c *Config) MaskFiles() {
 
 // file is the shape of config.toml.
 type file struct {
-	NATS      natsSection    `toml:"nats"`
-	Events    Events         `toml:"events"`
-	DB        DB             `toml:"db"`
-	Worker    Worker         `toml:"worker"`
-	Web       webSection     `toml:"web"`
-	Log       Log            `toml:"log"`
-	Sandbox   Sandbox        `toml:"sandbox"`
-	Providers map[string]any `toml:"providers"`
+	NATS      natsSection      `toml:"nats"`
+	Events    Events           `toml:"events"`
+	DB        DB               `toml:"db"`
+	Worker    Worker           `toml:"worker"`
+	Web       webSection       `toml:"web"`
+	Log       Log              `toml:"log"`
+	Telemetry telemetrySection `toml:"telemetry"`
+	Sandbox   Sandbox          `toml:"sandbox"`
+	Providers map[string]any   `toml:"providers"`
 	// Schedules start runs, one block for each schedule.
 	Schedules []scheduleSection `toml:"schedules"`
 	// Notify has targets that alerts are sent to, one block for each: e-mail, chats, webhooks.
@@ -252,5 +256,6 @@ func (l *loader) sections(values map[string]any) {
 	l.oneOf("log.level", l.file.Log.Level, "debug", "info", "warn", "error")
 	l.oneOf("log.format", l.file.Log.Format, "auto", "text", "json")
 	l.config.Log = l.file.Log
+	l.config.Telemetry = l.telemetry(l.file.Telemetry)
 	l.sandbox(l.file.Sandbox)
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"orderbeat/auth"
+	"orderbeat/auth/secret"
 	"orderbeat/db"
+	"orderbeat/worker/telemetry"
 )
 
 // Events is the section [events].
@@ -49,6 +52,42 @@ type Log struct {
 	Format string `toml:"format"` // auto | text | json
 }
 
+// telemetrySection is the section [telemetry].
+type telemetrySection struct {
+	// Endpoint of an OpenTelemetry collector: a URL, to which /v1/traces is added.
+	Endpoint string `toml:"endpoint"`
+	Protocol string `toml:"protocol"`
+	// Sample is the share of new traces that are recorded.
+	Sample share `toml:"sample"`
+	// Headers are sent with each request: "name=value,name2=value2".
+	Headers secret.Secret `toml:"headers"`
+}
+
+// share is a number from 0 to 1; nil if it is not set.
+type share struct{ value *float64 }
+
+func (s *share) readTOML(value any) error {
+	var n float64
+	switch v := value.(type) {
+	case float64:
+		n = v
+	case int64:
+		n = float64(v)
+	case string: // of an environment variable
+		var err error
+		if n, err = strconv.ParseFloat(v, 64); err != nil {
+			return errors.New("want a number from 0 to 1, like 0.1")
+		}
+	default:
+		return fmt.Errorf("want a number from 0 to 1, got %s", describe(value))
+	}
+	if !(n >= 0 && n <= 1) { // NaN is not
+		return fmt.Errorf("want a number from 0 to 1, got %v", n)
+	}
+	s.value = &n
+	return nil
+}
+
 // Sandbox is the section [sandbox].
 type Sandbox struct {
 	// Listen is a loopback address.
@@ -71,12 +110,13 @@ func defaults() file {
 			Listen: "127.0.0.1:4222", Store: "data/nats", Sync: syncMode{always: true},
 			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
 		},
-		Events:  Events{Body: EventsOrder},
-		DB:      DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: db.Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
-		Worker:  Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, Key: defaultKey},
-		Web:     webSection{Listen: "127.0.0.1:8321"},
-		Log:     Log{Level: "info", Format: "auto"},
-		Sandbox: Sandbox{Listen: "127.0.0.1:8322", Day: 20 * time.Second},
+		Events:    Events{Body: EventsOrder},
+		DB:        DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: db.Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
+		Worker:    Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, Key: defaultKey},
+		Web:       webSection{Listen: "127.0.0.1:8321"},
+		Log:       Log{Level: "info", Format: "auto"},
+		Telemetry: telemetrySection{Protocol: telemetry.Protocol},
+		Sandbox:   Sandbox{Listen: "127.0.0.1:8322", Day: 20 * time.Second},
 	}
 }
 
@@ -120,6 +160,32 @@ func (l *loader) sandbox(s Sandbox) {
 	if s.Day < time.Second {
 		l.add("sandbox.day", "want 1s or more, got %s", s.Day)
 	}
+}
+
+// telemetry returns where traces go. A mistake in the section is an error. One in a variable of
+// OpenTelemetry, which may be set for all programs of a machine, is a notice, and turns traces off.
+func (l *loader) telemetry(s telemetrySection) telemetry.Config {
+	l.oneOf("telemetry.protocol", s.Protocol, telemetry.Protocol)
+	c := telemetry.Config{Sample: s.Sample.value}
+	var err error
+	if s.Endpoint != "" {
+		if c.Endpoint, err = telemetry.Endpoint(s.Endpoint, true); err != nil {
+			l.add("telemetry.endpoint", "%v", err)
+		}
+	}
+	if !s.Headers.Empty() && !l.secrets.blind {
+		if c.Headers, err = telemetry.Headers(s.Headers.Reveal()); err != nil {
+			l.add("telemetry.headers", "%v", err)
+		}
+	}
+	if c, err = c.WithEnvironment(l.secrets.getenv); err != nil {
+		l.notice("traces are off: " + err.Error())
+	}
+	l.secrets.mask.Add(c.Secrets()...)
+	if c.Exposed() {
+		l.notice("telemetry: headers with secrets are sent over plain http: use an https endpoint")
+	}
+	return c
 }
 
 // address checks that s is host:port, and returns the host.

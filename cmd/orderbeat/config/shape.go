@@ -13,11 +13,11 @@ type Shape struct {
 	Schedule any
 	// Notify is one of the targets of notifications.
 	Notify any
-	// URLs and Sync are texts with forms of their own.
-	URLs, Sync any
+	// URLs and Sync are texts with forms of their own, Share is a number from 0 to 1.
+	URLs, Sync, Share any
 }
 
 // ShapeOf returns the shape of config.toml.
 func ShapeOf() Shape {
-	return Shape{File: defaults(), Provider: providerDefaults(""), Schedule: scheduleSection{}, Notify: notifySection{}, URLs: urls(""), Sync: syncMode{}}
+	return Shape{File: defaults(), Provider: providerDefaults(""), Schedule: scheduleSection{}, Notify: notifySection{}, URLs: urls(""), Sync: syncMode{}, Share: share{}}
 }

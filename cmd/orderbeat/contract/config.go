@@ -85,6 +85,8 @@ func (s *schemas) configType(shape config.Shape) func(reflect.Type) *jsonschema.
 			return &jsonschema.Schema{Type: "string", Enum: []any{"normal", "low"}}
 		case reflect.TypeOf(shape.URLs):
 			return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "array", Items: &jsonschema.Schema{Type: "string"}}}}
+		case reflect.TypeOf(shape.Share):
+			return &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"}
 		case reflect.TypeOf(shape.Sync):
 			return &jsonschema.Schema{Type: "string"}
 		case reflect.TypeFor[map[string]any]():
@@ -158,12 +160,13 @@ func (s *schemas) configValues() {
 	restrict(s.defs["Worker"], "role", "all")
 	restrict(s.defs["Log"], "level", "debug", "info", "warn", "error")
 	restrict(s.defs["Log"], "format", "auto", "text", "json")
+	restrict(s.defs["TelemetrySection"], "protocol", "http/protobuf")
 	restrict(s.defs["Events"], "body", config.EventsOrder, config.EventsChanges)
 }
 
 // sections are the definitions of the sections of config.toml.
 var sections = map[string]string{
-	"nats": "NatsSection", "events": "Events", "db": "DB", "worker": "Worker", "web": "WebSection", "log": "Log", "sandbox": "Sandbox",
+	"nats": "NatsSection", "events": "Events", "db": "DB", "worker": "Worker", "web": "WebSection", "log": "Log", "telemetry": "TelemetrySection", "sandbox": "Sandbox",
 	"providers.michelin": "MichelinProvider", "providers.michelin.accounts": "Account", "schedules": "Schedule",
 }
 

@@ -15,9 +15,16 @@ import (
 type checkReport struct {
 	Config    string            `json:"config"`
 	Database  string            `json:"database"`
+	Traces    *checkedTraces    `json:"traces"`
 	Providers []checkedProvider `json:"providers"`
 	Schedules []checkedSchedule `json:"schedules"`
 	Notices   []string          `json:"notices"`
+}
+
+// checkedTraces is where traces go; nil if nothing is traced.
+type checkedTraces struct {
+	Endpoint string   `json:"endpoint"`
+	Sample   *float64 `json:"sample,omitempty"` // absent: as OTEL_TRACES_SAMPLER says, else all
 }
 
 type checkedProvider struct {
@@ -53,6 +60,9 @@ type checkedSchedule struct {
 
 func checked(c *config.Config, samples map[string]clients.SampleReport, now time.Time) checkReport {
 	r := checkReport{Config: c.Path, Database: c.DB.Path, Providers: []checkedProvider{}, Schedules: []checkedSchedule{}, Notices: append([]string{}, c.Notices...)}
+	if to := c.Telemetry; to.Endpoint != "" {
+		r.Traces = &checkedTraces{to.Endpoint, to.Sample}
+	}
 	for _, p := range c.Providers {
 		shown := checkedProvider{
 			Name: p.Name, Kind: p.Kind, Environment: p.Environment, BaseURL: p.Origin, Concurrency: p.Concurrency,
@@ -78,6 +88,14 @@ func checked(c *config.Config, samples map[string]clients.SampleReport, now time
 
 func (r checkReport) print(w io.Writer) error {
 	fmt.Fprintf(w, "%s: OK. Database: %s\n", r.Config, r.Database)
+	switch t := r.Traces; {
+	case t == nil:
+		fmt.Fprintln(w, "traces: off")
+	case t.Sample == nil:
+		fmt.Fprintf(w, "traces: to %s\n", t.Endpoint)
+	default:
+		fmt.Fprintf(w, "traces: to %s, sample %v\n", t.Endpoint, *t.Sample)
+	}
 	for _, notice := range r.Notices {
 		fmt.Fprintf(w, "note: %s\n", cli.Plain(notice))
 	}

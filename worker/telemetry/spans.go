@@ -1,0 +1,260 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"orderbeat/clients"
+	"orderbeat/db/outbox"
+	"orderbeat/jobs"
+)
+
+// system is the messaging and RPC system.
+const system = "nats"
+
+// Span is one step in progress. The nil Span does nothing.
+type Span struct {
+	span   trace.Span
+	worker *Worker
+}
+
+func (t *Tracer) start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, *Span) {
+	ctx, span := t.tracer.Start(ctx, name, options...)
+	return ctx, &Span{span, &t.worker}
+}
+
+// In returns ctx with the span: steps that begin with it are its children, and log lines have its id.
+func (s *Span) In(ctx context.Context) context.Context {
+	if s == nil {
+		return ctx
+	}
+	return trace.ContextWithSpan(ctx, s.span)
+}
+
+// End ends the step, with its failure unless err is nil.
+func (s *Span) End(err error) {
+	if s == nil {
+		return
+	}
+	if err != nil {
+		s.failed(errorType(err), err.Error())
+	}
+	s.span.End()
+}
+
+func (s *Span) failed(kind, message string) {
+	s.span.SetAttributes(semconv.ErrorTypeKey.String(kind))
+	s.span.SetStatus(codes.Error, shortened(errors.New(s.worker.Mask.Text(message))).Error())
+}
+
+// errorType is the class of an error: its code if it has one.
+func errorType(err error) string {
+	if e, ok := errors.AsType[*clients.Error](err); ok {
+		return string(e.Code)
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "cancelled"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	}
+	return "_OTHER"
+}
+
+// Call starts the step of a request to the API; traceparent is its header of that name. The caller
+// ends it with [Span.Replied].
+func (t *Tracer) Call(ctx context.Context, endpoint, traceparent string) (context.Context, *Span) {
+	if t == nil {
+		return ctx, nil
+	}
+	method := "orderbeat/" + endpoint
+	return t.start(trace.ContextWithRemoteSpanContext(ctx, parse(traceparent)), method, trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithAttributes(semconv.RPCSystemNameKey.String(system), semconv.RPCMethod(method)))
+}
+
+// Replied ends the step of a request whose reply has a status, 0 without an error.
+func (s *Span) Replied(status int, code clients.Code, message string) {
+	if s == nil {
+		return
+	}
+	if status != 0 {
+		s.span.SetAttributes(semconv.RPCResponseStatusCode(strconv.Itoa(status)))
+		if status >= 500 {
+			s.failed(string(code), message)
+		} else {
+			s.span.SetAttributes(semconv.ErrorTypeKey.String(string(code)))
+		}
+	}
+	s.span.End()
+}
+
+// Planned records that a request was planned since began, and sets the run's trace context: jobs and
+// messages of the run are children of the request. traceparent is the caller's. If ctx has no span,
+// the request is a tick or a message, whose step is returned; the caller ends it when the run is
+// stored.
+func (t *Tracer) Planned(ctx context.Context, began time.Time, traceparent string, run *jobs.Run, invalid error) (request *Span) {
+	if t == nil {
+		return nil
+	}
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		ctx, request = t.request(ctx, began, traceparent, run, invalid)
+	}
+	run.Traceparent = format(ctx)
+	name := "plan"
+	if _, known := jobs.Kinds[run.Kind]; known {
+		name += " " + run.Kind
+	}
+	_, plan := t.start(ctx, name, trace.WithTimestamp(began), trace.WithAttributes(ofRun(run)...))
+	plan.End(invalid)
+	return request
+}
+
+// request starts the step of a tick or a message. If the caller has no trace, the trace id is the run
+// id, so that one can be looked up by the other.
+func (t *Tracer) request(ctx context.Context, began time.Time, traceparent string, run *jobs.Run, invalid error) (context.Context, *Span) {
+	name, options := t.origin(run, invalid == nil)
+	options = append(options, trace.WithTimestamp(began), trace.WithAttributes(ofRun(run)...))
+	asked := trace.ContextWithRemoteSpanContext(ctx, parse(traceparent))
+	if run.Traceparent != traceparent {
+		asked = known(ctx, parse(run.Traceparent))
+	}
+	_, span := t.start(asked, name, options...)
+	return span.In(ctx), span
+}
+
+// origin describes what started a run.
+func (t *Tracer) origin(run *jobs.Run, valid bool) (name string, options []trace.SpanStartOption) {
+	if schedule, ok := jobs.ScheduleOf(run.Trigger); ok {
+		return "tick " + schedule, nil
+	}
+	if run.Trigger != "nats" {
+		return "request", nil
+	}
+	destination := t.worker.Prefix + ".runs.{provider}.{kind}"
+	attributes := []attribute.KeyValue{
+		semconv.MessagingSystemKey.String(system), semconv.MessagingOperationTypeProcess, semconv.MessagingOperationName("process"),
+		semconv.MessagingDestinationTemplate(destination), semconv.MessagingConsumerGroupName("planner"),
+	}
+	if valid { // else the subject may be any
+		destination = t.worker.Prefix + ".runs." + outbox.Token(run.Provider) + "." + outbox.Token(run.Kind)
+		attributes = append(attributes, semconv.MessagingDestinationName(destination))
+	}
+	if run.Key != "" {
+		attributes = append(attributes, semconv.MessagingMessageID(run.Key))
+	}
+	return "process " + destination, []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attributes...)}
+}
+
+// Joined links the step to the run that the request joined instead of starting one.
+func (s *Span) Joined(run *jobs.Run) {
+	if s == nil {
+		return
+	}
+	s.span.AddLink(trace.Link{SpanContext: parse(run.Traceparent)})
+	s.span.SetAttributes(attribute.String("orderbeat.run_id", run.ID), attribute.Bool("orderbeat.joined", true))
+}
+
+func ofRun(run *jobs.Run) []attribute.KeyValue {
+	return []attribute.KeyValue{
+		attribute.String("orderbeat.run_id", run.ID), attribute.String("orderbeat.provider", run.Provider),
+		attribute.String("orderbeat.kind", run.Kind),
+	}
+}
+
+// Job starts the step of an attempt at a job: a child of the request in ctx, else of the stored run.
+func (t *Tracer) Job(ctx context.Context, job jobs.Job) (context.Context, *Span) {
+	if t == nil {
+		return ctx, nil
+	}
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		traceparent, err := t.worker.Traceparent(ctx, job.RunID)
+		if err != nil {
+			t.worker.Activity.Noticed("failed to read the trace context of a run, its job is in a trace of its own", err)
+		}
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parse(traceparent))
+	}
+	return t.start(ctx, "job "+job.Kind, trace.WithAttributes(
+		attribute.String("orderbeat.run_id", job.RunID), attribute.String("orderbeat.job_id", job.ID),
+		attribute.String("orderbeat.provider", job.Provider), attribute.String("orderbeat.account", job.Account),
+		attribute.String("orderbeat.kind", job.Kind), attribute.Int("orderbeat.attempt", job.Attempt),
+	))
+}
+
+// Commit starts the step that commits an outcome, adds the outcome to the step of its job, which ctx
+// has, and sets the trace context of the outcome's messages. The caller ends it with
+// [Span.Committed].
+func (t *Tracer) Commit(ctx context.Context, o *jobs.Outcome) (context.Context, *Span) {
+	if t == nil {
+		return ctx, nil
+	}
+	job := &Span{trace.SpanFromContext(ctx), &t.worker}
+	job.span.SetAttributes(attribute.String("orderbeat.state", string(o.State)))
+	if o.Err != nil {
+		job.failed(string(o.Err.Code), o.Err.Reason())
+	}
+	ctx, span := t.start(ctx, "commit", trace.WithAttributes(semconv.DBSystemNameSQLite))
+	o.Traceparent = format(ctx)
+	return ctx, span
+}
+
+// Committed ends the step of a commit.
+func (s *Span) Committed(n jobs.Tally, err error) {
+	if s == nil {
+		return
+	}
+	s.span.SetAttributes(
+		attribute.Int("orderbeat.orders.seen", n.Seen), attribute.Int("orderbeat.orders.created", n.Created), attribute.Int("orderbeat.orders.changed", n.Changed),
+	)
+	s.End(err)
+}
+
+// templates are the subjects of the topics of the outbox, after the prefix.
+var templates = map[string]string{
+	"alerts":  ".alerts.{provider}.{code}",
+	"orders":  ".orders.{provider}.{account}.{order}",
+	"results": ".results.{provider}.{run}",
+	"runs":    ".runs.{provider}.{kind}",
+}
+
+// Published records the messages that were published since began: those with the ids. Each message
+// names its step in its header traceparent.
+func (t *Tracer) Published(ctx context.Context, began time.Time, messages []outbox.Message, ids []int64) {
+	if t == nil || len(ids) == 0 {
+		return
+	}
+	done := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		done[id] = true
+	}
+	for i := range messages {
+		if m := &messages[i]; done[m.ID] && m.Traceparent != "" {
+			t.published(ctx, began, m)
+		}
+	}
+}
+
+func (t *Tracer) published(ctx context.Context, began time.Time, m *outbox.Message) {
+	destination, subject := "(temporary)", m.Subject
+	attributes := make([]attribute.KeyValue, 0, 8)
+	if template, ok := templates[m.Topic]; ok {
+		destination, subject = t.worker.Prefix+template, t.worker.Prefix+"."+m.Subject
+		attributes = append(attributes, semconv.MessagingDestinationTemplate(destination))
+	} else {
+		attributes = append(attributes, semconv.MessagingDestinationTemporary(true))
+	}
+	attributes = append(attributes,
+		semconv.MessagingSystemKey.String(system), semconv.MessagingOperationTypeSend, semconv.MessagingOperationName("publish"),
+		semconv.MessagingDestinationName(strings.ToValidUTF8(subject, "")), semconv.MessagingMessageID(m.MsgID), semconv.MessagingMessageBodySize(len(m.Body)),
+	)
+	ctx = trace.ContextWithRemoteSpanContext(known(ctx, parse(jobs.ChildTraceparent(m.Traceparent, m.MsgID))), parse(m.Traceparent))
+	_, span := t.tracer.Start(ctx, "publish "+destination, trace.WithSpanKind(trace.SpanKindProducer), trace.WithTimestamp(began), trace.WithAttributes(attributes...))
+	span.End()
+}
