@@ -347,6 +347,9 @@ CREATE TABLE orders (
 
 CREATE INDEX orders_changed ON orders (last_changed_at, provider, account, order_id);
 
+CREATE INDEX orders_ended ON orders (status, provider, account, order_id)
+  WHERE status IN ('shipped', 'delivered', 'cancelled');
+
 CREATE INDEX orders_next_promised ON orders (next_promised_on)
   WHERE status NOT IN ('shipped', 'delivered', 'cancelled');
 
@@ -585,9 +588,9 @@ SELECT e.observed_at, e.provider, e.account, e.order_id, e.reference, e.revision
        substr(c.value ->> '$.path', 7, length(c.value ->> '$.path') - 18) AS line_id,
        c.value ->> '$.before' AS promised_before, c.value ->> '$.after' AS promised_after,
        CAST(julianday(c.value ->> '$.after') - julianday(c.value ->> '$.before') AS INTEGER) AS days_moved
-  FROM order_events AS e JOIN json_each(e.changes) AS c
+  FROM order_events AS e CROSS JOIN json_each(e.changes) AS c
  WHERE c.value ->> '$.path' GLOB 'lines/*/promised_on'
- ORDER BY e.id DESC, c.key;
+ ORDER BY e.id DESC;
 
 CREATE VIEW provider_health AS
 WITH subjects AS (
@@ -620,7 +623,7 @@ SELECT e.observed_at, e.provider, e.account, e.order_id, e.reference, e.revision
        e.run_id, e.job_id
   FROM order_events AS e
   LEFT JOIN json_each(e.changes) AS c
- ORDER BY e.id DESC, c.key;
+ ORDER BY e.id DESC;
 
 CREATE VIEW schedule_lines AS
 SELECT o.provider, o.account, o.order_id, l.value ->> 'line_id' AS line_id, s.key + 1 AS seq,

@@ -28,11 +28,14 @@ func Queries() []queryplan.Query {
 		"orders": {}, "orders of a provider": {Provider: "p"}, "orders of an account": {Provider: "p", Account: "a"},
 		"orders by id": {OrderID: "o"}, "orders of a provider by id": {Provider: "p", OrderID: "o"},
 		"orders by prefix": {Prefix: "SO1"}, "orders by reference prefix": {ReferencePrefix: "PO-1"},
-		"orders by reference": {Reference: "r"}, "open orders": {Open: true}, "late orders": {Late: true},
+		"orders by reference": {Reference: "r"}, "orders of a provider by reference": {Provider: "p", Reference: "r"},
+		"orders by reference changed since": {Provider: "p", Account: "a", Reference: "r", ChangedSince: time.Unix(0, 0)},
+		"open orders":                       {Open: true}, "late orders": {Late: true},
 		"open orders of an account": {Provider: "p", Account: "a", Open: true},
 		"orders by open status":     {Status: "backordered"}, "orders by ended status": {Status: "shipped"},
-		"orders changed since":               {ChangedSince: time.Unix(0, 0)},
-		"orders of an account changed since": {Provider: "p", Account: "a", ChangedSince: time.Unix(0, 0)},
+		"orders of an account by ended status": {Provider: "p", Account: "a", Status: "delivered"},
+		"orders changed since":                 {ChangedSince: time.Unix(0, 0)},
+		"orders of an account changed since":   {Provider: "p", Account: "a", ChangedSince: time.Unix(0, 0)},
 	} {
 		query, args, err := f.query()
 		if err != nil {

@@ -188,9 +188,19 @@ func (f OrderFilter) query() (string, []any, error) {
 		w.And("(provider, account) IN (SELECT provider, account FROM freshness)")
 	}
 	from, key, marks := selectOrder, "provider, account, order_id", "?, ?, ?"
-	if f.byChange() {
+	switch {
+	case f.Reference != "":
+		// Otherwise SQLite reads all orders of a provider in the order of the page. Few are sorted instead.
+		from += " INDEXED BY orders_reference"
+	case f.byChange():
 		// Otherwise SQLite reads and sorts all orders of an account.
 		from += " INDEXED BY orders_changed"
+	case f.Status.Ended() && f.OrderID+f.Prefix+f.ReferencePrefix == "":
+		// Otherwise SQLite reads all orders until the page is full.
+		from += " INDEXED BY orders_ended"
+		w.And("status IN ('shipped', 'delivered', 'cancelled')")
+	}
+	if f.byChange() {
 		w.And("last_changed_at >= ?", sqlite.Stamp(f.ChangedSince))
 		key, marks = "last_changed_at, "+key, "?, "+marks
 	}
