@@ -146,7 +146,7 @@ func spoil(t *testing.T, config string, page int64) (mend func()) {
 }
 
 // TestKillRepeatsNoEffects kills a process (SIGKILL) after the first of its jobs, with one
-// account rejected. [TestKillDuringARun] does so with a thousand jobs.
+// account rejected.
 func TestKillRepeatsNoEffects(t *testing.T) {
 	t.Parallel() // waits until the server redelivers the running job
 	const runs = 4

@@ -38,6 +38,14 @@ func enlist(t *testing.T, config string) *member {
 // enlistBinary starts a binary of the program.
 func enlistBinary(t *testing.T, binary, config string) *member {
 	t.Helper()
+	m := launch(t, binary, config)
+	t.Cleanup(m.discharge)
+	return m
+}
+
+// launch starts a binary of the program, which the caller ends with [member.discharge].
+func launch(t *testing.T, binary, config string) *member {
+	t.Helper()
 	m := &member{t: t, config: config, logged: &log{}, ended: make(chan struct{})}
 	m.cmd = exec.CommandContext(context.Background(), binary, "run", "--config", config)
 	m.cmd.Env = append(os.Environ(), asProgram+"=1")
@@ -57,14 +65,15 @@ func enlistBinary(t *testing.T, binary, config string) *member {
 		}
 		_ = m.cmd.Wait() // tests check the status if they need it
 	}()
-	t.Cleanup(func() {
-		m.signal(syscall.SIGKILL)
-		<-m.ended
-		if t.Failed() {
-			t.Logf("%s:\n%s", filepath.Base(filepath.Dir(config)), tail(m.logged.String(), 60))
-		}
-	})
 	return m
+}
+
+// discharge kills the process, and prints the end of its log if the test failed.
+func (m *member) discharge() {
+	m.kill()
+	if m.t.Failed() {
+		m.t.Logf("%s:\n%s", filepath.Base(filepath.Dir(m.config)), tail(m.logged.String(), 60))
+	}
 }
 
 // tail returns the last lines of a text, without those about runs.

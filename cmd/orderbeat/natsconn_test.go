@@ -10,7 +10,7 @@ import (
 
 // connectNATS connects to the NATS of a configuration, at the URL of the running worker, with
 // the credentials of the commands.
-func connectNATS(t *testing.T, path, url string) (*nats.Conn, error) {
+func connectNATS(t *testing.T, path, url string, more ...nats.Option) (*nats.Conn, error) {
 	t.Helper()
 	c, err := config.LoadPart(path, func(string) string { return "" }, "nats")
 	if err != nil {
@@ -20,5 +20,5 @@ func connectNATS(t *testing.T, path, url string) (*nats.Conn, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return nats.Connect(url, access...)
+	return nats.Connect(url, append(access, more...)...)
 }

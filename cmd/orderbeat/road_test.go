@@ -121,55 +121,6 @@ func TestStormOfRejections(t *testing.T) {
 	}
 }
 
-// TestKillDuringARun kills the process (SIGKILL) during a run of a thousand jobs, and restarts
-// it: everything happens once.
-func TestKillDuringARun(t *testing.T) {
-	const many = 1000
-	config := crowd(t, t.TempDir(), many)
-	replace(t, config, "concurrency = 1000", "concurrency = 16")
-	p := startProcess(t, config)
-	from := clients.DateOf(time.Now()).AddDays(-60) // each account has a few orders there, which no longer change
-	p.publish("orderbeat.runs.michelin.sync", fmt.Sprintf(`{"from":%q,"to":%q}`, from, from.AddDays(9)))
-	var run jobs.Run
-	p.eventually("a part of the jobs ended", func() bool {
-		var reply struct{ Runs []jobs.Run }
-		p.decode(p.request("runs.list", `{}`), &reply)
-		if len(reply.Runs) > 0 {
-			run = reply.Runs[0]
-		}
-		return run.Jobs.Ended() > many/10
-	})
-	if run.Jobs.Ended() > many*9/10 {
-		t.Fatalf("the run was too quick to be killed in the middle: %+v", run.Jobs)
-	}
-	p.kill()
-
-	p = startProcess(t, config)
-	results := p.results(1)
-	if results[0].Jobs.Succeeded != many || results[0].State != jobs.Succeeded {
-		t.Fatalf("got %+v, want all %d jobs to have succeeded", results[0], many)
-	}
-	orders := p.count("orders")
-	if created := results[0].Orders.Created; created == 0 || orders != created {
-		t.Errorf("got %d orders, the run created %d", orders, created)
-	}
-	if n := p.count("jobs AS j WHERE NOT EXISTS (SELECT 1 FROM exchanges AS x WHERE x.job_id = j.job_id AND x.attempt = j.attempts AND x.detail = 'full')"); n != 0 {
-		t.Errorf("got %d jobs without what they were answered", n)
-	}
-	if n := p.count("exchanges WHERE status = 200"); n != many {
-		t.Errorf("got %d answers, want one for each job", n)
-	}
-	events := p.events(p.count("order_events"))
-	p.inStep(events)
-	p.eventually("the outbox is empty", func() bool { return p.count("outbox") == 0 })
-	if n := p.messages("ORDERBEAT_ORDERS"); n != len(events)+p.count("late_notices") || len(events) != p.count("order_events") {
-		t.Errorf("got %d events in the stream, %d in the history", n, p.count("order_events"))
-	}
-	if n := p.messages("ORDERBEAT_RESULTS"); n != 1 {
-		t.Errorf("got %d results, want 1", n)
-	}
-}
-
 func TestSecondWorkerOnTheSameDatabaseIsRejected(t *testing.T) {
 	t.Parallel()
 	config := crowd(t, t.TempDir(), 1)

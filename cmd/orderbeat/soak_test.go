@@ -38,20 +38,29 @@ func TestSoakWithAnOperator(t *testing.T) {
 // and its seed, from ORDERBEAT_TEST_SEED.
 func campaign(t *testing.T, name string, short time.Duration) (lasts time.Duration, seed uint64) {
 	t.Helper()
-	lasts, seed = short, uint64(time.Now().UnixNano())
-	var err error
+	lasts = short
 	if text := os.Getenv(name); text != "" {
+		var err error
 		if lasts, err = time.ParseDuration(text); err != nil {
 			t.Fatal(err)
 		}
 	}
+	t.Logf("%s=%s", name, lasts)
+	return lasts, seedOf(t)
+}
+
+// seedOf returns the seed of random choices, from ORDERBEAT_TEST_SEED, and prints it.
+func seedOf(t *testing.T) (seed uint64) {
+	t.Helper()
+	seed = uint64(time.Now().UnixNano())
 	if text := os.Getenv("ORDERBEAT_TEST_SEED"); text != "" {
+		var err error
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%s=%s ORDERBEAT_TEST_SEED=%d", name, lasts, seed)
-	return lasts, seed
+	t.Logf("ORDERBEAT_TEST_SEED=%d", seed)
+	return seed
 }
 
 // soak is a worker, its NATS server and provider, and the operator.
