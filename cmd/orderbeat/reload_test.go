@@ -96,8 +96,8 @@ func TestReload(t *testing.T) {
 	for n := range runs {
 		p.publish("orderbeat.runs.acme.sync", fmt.Sprintf(`{"lookback":"%dd"}`, n+1))
 	}
-	live, stopLive := make(chan struct{}), sync.OnceFunc(func() {})
-	stopLive = sync.OnceFunc(func() { close(live) })
+	live := make(chan struct{})
+	stopLive := sync.OnceFunc(func() { close(live) })
 	defer stopLive()
 	var callers sync.WaitGroup
 	var answered atomic.Int64

@@ -170,7 +170,7 @@ func (p *Planner) store(ctx context.Context, made Plan) (jobs.Run, error) {
 	if started {
 		p.started(ctx, made, run)
 	} else {
-		made.span.Joined(&run)
+		made.span.Joined(ctx, &run)
 	}
 	return run, nil
 }

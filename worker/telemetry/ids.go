@@ -47,10 +47,12 @@ func randomSpanID() (id trace.SpanID) {
 	return id
 }
 
-// parse returns the span context of a W3C traceparent; it is invalid if the text is.
-func parse(traceparent string) trace.SpanContext {
+// parse returns the span context of a W3C traceparent; it is invalid if the text is. Nothing is taken
+// from ctx.
+func parse(ctx context.Context, traceparent string) trace.SpanContext {
 	carrier := propagation.MapCarrier{"traceparent": traceparent}
-	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
+	none := trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(none, carrier))
 }
 
 // format returns the W3C traceparent of the span in ctx, "" without one.

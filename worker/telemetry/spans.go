@@ -76,7 +76,7 @@ func (t *Tracer) Call(ctx context.Context, endpoint, traceparent string) (contex
 		return ctx, nil
 	}
 	method := "orderbeat/" + endpoint
-	return t.start(trace.ContextWithRemoteSpanContext(ctx, parse(traceparent)), method, trace.WithSpanKind(trace.SpanKindServer),
+	return t.start(trace.ContextWithRemoteSpanContext(ctx, parse(ctx, traceparent)), method, trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(semconv.RPCSystemNameKey.String(system), semconv.RPCMethod(method)))
 }
 
@@ -122,9 +122,9 @@ func (t *Tracer) Planned(ctx context.Context, began time.Time, traceparent strin
 func (t *Tracer) request(ctx context.Context, began time.Time, traceparent string, run *jobs.Run, invalid error) (context.Context, *Span) {
 	name, options := t.origin(run, invalid == nil)
 	options = append(options, trace.WithTimestamp(began), trace.WithAttributes(ofRun(run)...))
-	asked := trace.ContextWithRemoteSpanContext(ctx, parse(traceparent))
+	asked := trace.ContextWithRemoteSpanContext(ctx, parse(ctx, traceparent))
 	if run.Traceparent != traceparent {
-		asked = known(ctx, parse(run.Traceparent))
+		asked = known(ctx, parse(ctx, run.Traceparent))
 	}
 	_, span := t.start(asked, name, options...)
 	return span.In(ctx), span
@@ -154,11 +154,11 @@ func (t *Tracer) origin(run *jobs.Run, valid bool) (name string, options []trace
 }
 
 // Joined links the step to the run that the request joined instead of starting one.
-func (s *Span) Joined(run *jobs.Run) {
+func (s *Span) Joined(ctx context.Context, run *jobs.Run) {
 	if s == nil {
 		return
 	}
-	s.span.AddLink(trace.Link{SpanContext: parse(run.Traceparent)})
+	s.span.AddLink(trace.Link{SpanContext: parse(ctx, run.Traceparent)})
 	s.span.SetAttributes(attribute.String("orderbeat.run_id", run.ID), attribute.Bool("orderbeat.joined", true))
 }
 
@@ -179,7 +179,7 @@ func (t *Tracer) Job(ctx context.Context, job jobs.Job) (context.Context, *Span)
 		if err != nil {
 			t.worker.Activity.Noticed("failed to read the trace context of a run, its job is in a trace of its own", err)
 		}
-		ctx = trace.ContextWithRemoteSpanContext(ctx, parse(traceparent))
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parse(ctx, traceparent))
 	}
 	return t.start(ctx, "job "+job.Kind, trace.WithAttributes(
 		attribute.String("orderbeat.run_id", job.RunID), attribute.String("orderbeat.job_id", job.ID),
@@ -254,7 +254,7 @@ func (t *Tracer) published(ctx context.Context, began time.Time, m *outbox.Messa
 		semconv.MessagingSystemKey.String(system), semconv.MessagingOperationTypeSend, semconv.MessagingOperationName("publish"),
 		semconv.MessagingDestinationName(strings.ToValidUTF8(subject, "")), semconv.MessagingMessageID(m.MsgID), semconv.MessagingMessageBodySize(len(m.Body)),
 	)
-	ctx = trace.ContextWithRemoteSpanContext(known(ctx, parse(jobs.ChildTraceparent(m.Traceparent, m.MsgID))), parse(m.Traceparent))
+	ctx = trace.ContextWithRemoteSpanContext(known(ctx, parse(ctx, jobs.ChildTraceparent(m.Traceparent, m.MsgID))), parse(ctx, m.Traceparent))
 	_, span := t.tracer.Start(ctx, "publish "+destination, trace.WithSpanKind(trace.SpanKindProducer), trace.WithTimestamp(began), trace.WithAttributes(attributes...))
 	span.End()
 }

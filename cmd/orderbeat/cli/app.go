@@ -37,7 +37,7 @@ func (a *App) Load() (*config.Config, error) { return a.loadWith(config.Load) }
 
 // Reload reads the whole configuration again. Its secrets are added to known, and its samples are tried.
 func (a *App) Reload(ctx context.Context, known *mask.Set) (*config.Config, error) {
-	c, err := a.loadWith(config.Masking(known))
+	c, err := a.loadWith(config.Masking(known)) //nolint:contextcheck // as at the start, the file is read whatever happens to a caller
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func (l *loader) fingerprint(value any) string {
 func contents(paths ...string) string {
 	h := sha256.New()
 	for _, path := range paths {
-		text, _ := os.ReadFile(path) //nolint:errcheck // reported when the section is checked
+		text, _ := os.ReadFile(path) // an error is reported when the section is checked
 		fmt.Fprintf(h, "%q", text)
 	}
 	return hex.EncodeToString(h.Sum(nil))

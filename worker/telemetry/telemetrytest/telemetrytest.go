@@ -49,6 +49,7 @@ func New(t *testing.T) *Collector {
 }
 
 func (c *Collector) receive(t *testing.T, r *http.Request) {
+	t.Helper()
 	body := io.Reader(r.Body)
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		var err error
