@@ -106,7 +106,7 @@ func TestWithoutEndpointNothingIsTraced(t *testing.T) {
 		if planned.In(inner) != ctx {
 			t.Error("got another context")
 		}
-		planned.Joined(t.Context(), &run)
+		planned.Joined(ctx, &run)
 		planned.End(nil)
 		commit.Committed(jobs.Tally{}, nil)
 		attempt.End(nil)

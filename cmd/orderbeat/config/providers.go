@@ -12,10 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata"
+	_ "time/tzdata" // for machines without a time zone database
 	"unicode/utf8"
-
-	// for machines without a time zone database
 
 	"orderbeat/auth"
 	"orderbeat/auth/mask"
