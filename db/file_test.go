@@ -391,7 +391,7 @@ func TestErrorNamesTheOwnerOfTheDatabase(t *testing.T) {
 		fmt.Println(err)
 		return
 	}
-	if os.Geteuid() != 0 {
+	if os.Geteuid() != 0 { // CI runs as root
 		t.Skip("only root can become another user")
 	}
 	folder := t.TempDir()
