@@ -129,7 +129,7 @@ func TestOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	if err != nil || len(first) != 2 {
 		t.Fatalf("got %v, %v", first, err)
 	}
-	if err := d.Published(t.Context(), []int64{first[0].ID, first[1].ID, 4711}); err != nil {
+	if err := d.Published(t.Context(), []int64{first[0].ID, first[1].ID, 4711}, nil); err != nil {
 		t.Fatal(err)
 	}
 	rest := dbtest.Pending(t, d, dbtest.Noon)
@@ -153,6 +153,31 @@ func TestOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	}
 }
 
+// What the stream has is recorded together with the removal from the outbox, by subject.
+func TestSequencesArePublishedTogether(t *testing.T) {
+	d := dbtest.Open(t)
+	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false), dbtest.Order("SO2", false))
+	list := dbtest.Pending(t, d, dbtest.Noon)
+	one, two := list[0].Subject, list[1].Subject
+	if err := d.Published(t.Context(), []int64{list[0].ID}, map[string]uint64{one: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Published(t.Context(), nil, map[string]uint64{one: 3}); err != nil { // the stream was made again
+		t.Fatal(err)
+	}
+	known, err := d.Sequences(t.Context(), []string{one, two})
+	if diff := cmp.Diff(map[string]uint64{one: 3}, known); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	e, _, err := d.EventOf(t.Context(), "michelin", "detroit", "SO1", 1)
+	if err != nil || e == nil || e.EventID != "michelin.detroit.SO1.1" {
+		t.Errorf("got %+v, %v, want the event", e, err)
+	}
+	if e, pruned, err := d.EventOf(t.Context(), "michelin", "detroit", "SO1", 2); e != nil || pruned || err != nil {
+		t.Errorf("got %+v, %v, %v for a revision that never was", e, pruned, err)
+	}
+}
+
 func TestLargeMessagesAreReadInSmallBatches(t *testing.T) {
 	d := dbtest.Open(t)
 	_, js := dbtest.Start(t, d, 7)
@@ -172,7 +197,7 @@ func TestLargeMessagesAreReadInSmallBatches(t *testing.T) {
 		}
 		got = append(got, len(list))
 		for _, m := range list {
-			if err := d.Published(t.Context(), []int64{m.ID}); err != nil {
+			if err := d.Published(t.Context(), []int64{m.ID}, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

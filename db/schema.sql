@@ -324,6 +324,11 @@ CREATE TABLE order_events (
   UNIQUE (provider, account, order_id, revision)
 ) STRICT;
 
+CREATE TABLE order_sequences (
+  subject  TEXT NOT NULL PRIMARY KEY, -- without the prefix, as in the outbox
+  sequence INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE orders (
   provider         TEXT NOT NULL,
   account          TEXT NOT NULL,

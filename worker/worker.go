@@ -9,6 +9,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -130,7 +131,7 @@ func Run(ctx context.Context, c Config) error {
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers,
 	}
 	outbox := relay.New(relay.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
+		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Fence: fence(server, lease, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
 		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
@@ -256,7 +257,7 @@ func Run(ctx context.Context, c Config) error {
 
 	<-taken.Done()
 	drain := c.Drain
-	if errors.Is(context.Cause(taken), leader.ErrLost) {
+	if cause := context.Cause(taken); errors.Is(cause, leader.ErrLost) || errors.Is(cause, relay.ErrStale) {
 		drain = 0 // the new leader runs the jobs in flight again
 	}
 	c.Log.Info("stopping", "drain", drain.String())
@@ -364,6 +365,21 @@ func confirm(l *leader.Lease) func(ctx context.Context) error {
 		}
 		return err
 	}
+}
+
+// fence refuses what this process publishes when it no longer leads; nil with the embedded server, which
+// no other process can use.
+func fence(embedded bus.Server, l *leader.Lease, fail func(error)) *relay.Fence {
+	if embedded != nil {
+		return nil
+	}
+	return &relay.Fence{Leads: l.IsLeader, Stale: fail, Confirm: func(ctx context.Context) error {
+		err := l.Confirm(ctx)
+		if errors.Is(err, leader.ErrLost) {
+			err = fmt.Errorf("%w: %w", relay.ErrStale, err)
+		}
+		return err
+	}}
 }
 
 func namesOf(schedules []Schedule) []string {

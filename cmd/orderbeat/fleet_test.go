@@ -96,6 +96,7 @@ func TestSuspendedLeaderStops(t *testing.T) {
 	ran(t, a, 3)
 	a.signal(syscall.SIGSTOP)
 	b.says("orderbeat is running", 1)
+	tookOver := ends(t, nats)
 	ran(t, b, 3)
 	a.signal(syscall.SIGCONT)
 	a.eventually("it stops", func() bool {
@@ -110,11 +111,18 @@ func TestSuspendedLeaderStops(t *testing.T) {
 		t.Errorf("got exit status %d, want %d, and told why", status, cli.Failed)
 	}
 	inHand := howMany(t, a, "SELECT count(*) FROM jobs WHERE state = 'running'")
+	for _, runID := range publishedAfter(t, nats, tookOver) {
+		if b.value("SELECT count(*) FROM runs WHERE run_id = ?", runID) != "1" {
+			t.Errorf("run %s was published after the take-over, and is not the new leader's", runID)
+		}
+	}
 
 	// Restarted, it is a standby and shows its data. Its due times are the leader's.
 	a = enlist(t, configs["a"])
 	standsBy(t, a)
-	a.eventually("its outbox is empty", func() bool { return a.value("SELECT count(*) FROM outbox") == "0" })
+	a.eventually("its results are published", func() bool {
+		return a.value("SELECT count(*) FROM outbox WHERE topic <> 'orders' AND ce_subject NOT IN (SELECT run_id FROM outbox WHERE run_id IS NOT NULL)") == "0"
+	})
 	// Messages delivered to the suspended process are redelivered.
 	begun := time.Now().UTC().Format(time.RFC3339)
 	b.eventually("every due time until now was run, by one of them", func() bool {
@@ -128,6 +136,49 @@ func TestSuspendedLeaderStops(t *testing.T) {
 		}
 	}
 	once(t, map[string]*member{"a": a, "b": b}, o, inHand, 1)
+}
+
+// ends are the last sequences of the streams of events and results.
+func ends(t *testing.T, d *depot) map[string]uint64 {
+	t.Helper()
+	last := map[string]uint64{}
+	for _, name := range []string{"ORDERBEAT_ORDERS", "ORDERBEAT_RESULTS"} {
+		stream, err := d.connect(t).Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last[name] = stream.CachedInfo().State.LastSeq
+	}
+	return last
+}
+
+// publishedAfter are the runs of the events and results after these sequences.
+func publishedAfter(t *testing.T, d *depot, after map[string]uint64) (runs []string) {
+	t.Helper()
+	until := ends(t, d)
+	for name, last := range after {
+		stream, err := d.connect(t).Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for seq := last + 1; seq <= until[name]; seq++ {
+			raw, err := stream.GetMsg(t.Context(), seq)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var body struct {
+				RunID string `json:"run_id"`
+			}
+			if err := json.Unmarshal(raw.Data, &body); err != nil {
+				t.Fatal(err)
+			}
+			runs = append(runs, body.RunID)
+		}
+	}
+	if len(runs) == 0 {
+		t.Error("nothing was published")
+	}
+	return runs
 }
 
 func standsBy(t *testing.T, m *member) {

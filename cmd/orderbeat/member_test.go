@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/clients/sandbox"
 )
@@ -178,6 +180,21 @@ func (d *depot) start() {
 func (d *depot) stop() {
 	d.server.Shutdown()
 	d.server.WaitForShutdown()
+}
+
+// connect is a connection of the test's own.
+func (d *depot) connect(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(d.server.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }
 
 // steady configures two accounts at an external sandbox with a schedule that is due every

@@ -17,6 +17,10 @@ func Queries() []queryplan.Query {
 		queryplan.Of("next due", nextDueSQL, "t"),
 		queryplan.Of("shift messages", shiftMessagesSQL, "s", "t"),
 		queryplan.Of("published", publishedSQL, "[]"),
+		queryplan.Of("set sequence", setSequenceSQL, "s", 1),
+		queryplan.Of("sequences", sequencesSQL, "[]"),
+		queryplan.Of("event of a revision", eventOfSQL, "p", "a", "o", 1),
+		queryplan.Of("had a revision", hadRevisionSQL, "p", "a", "o", 1),
 	}
 	for name, f := range map[string]EventFilter{
 		"replay": {}, "replay of an account": {Provider: "p", Account: "a", Since: time.Unix(0, 0)}, "replay of an order": {Provider: "p", Account: "a", OrderID: "o"},

@@ -169,17 +169,23 @@ func (s *Store) Backlog(ctx context.Context, topic string, limit int) (n int, er
 
 const topicBacklogSQL = `SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic = ? LIMIT ?)`
 
-// Published deletes messages from the outbox. Unknown ids are ignored. It does not wait for fsync:
-// messages that reappear after a power failure are published again and deduplicated by id.
-func (s *Store) Published(ctx context.Context, ids []int64) error {
-	if len(ids) == 0 {
+// Published deletes messages from the outbox, and records the sequences of the last messages on their
+// subjects ([SetSequence]). Unknown ids are ignored. It does not wait for fsync: messages that reappear
+// after a power failure are published again and deduplicated by id.
+func (s *Store) Published(ctx context.Context, ids []int64, sequences map[string]uint64) error {
+	if len(ids) == 0 && len(sequences) == 0 {
 		return nil
 	}
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return err
 	}
-	return s.file.Write(ctx, len(ids), sqlite.Relaxed, func(t *sqlite.Tx) error {
+	return s.file.Write(ctx, len(ids)+len(sequences), sqlite.Relaxed, func(t *sqlite.Tx) error {
+		for subject, sequence := range sequences {
+			if err := SetSequence(t, subject, sequence); err != nil {
+				return err
+			}
+		}
 		_, err := t.Exec(publishedSQL, string(list))
 		return err
 	})

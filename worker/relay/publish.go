@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
+	"orderbeat/db"
 	"orderbeat/db/outbox"
 	"orderbeat/db/unpublishable"
 	"orderbeat/worker/bus"
@@ -25,6 +26,8 @@ type publisher struct {
 	bus      *bus.Conn
 	subjects bus.Subjects
 	streams  *bus.Streams
+	db       *db.DB
+	fence    *Fence // nil with the embedded server, which only one process can use
 	// onlyChanges shortens order messages to what changed.
 	onlyChanges bool
 }
@@ -34,7 +37,8 @@ type outcome struct {
 	done      []int64 // the stream has them
 	again     int     // how many the next pass publishes in another form
 	refused   []refusal
-	conflicts []outbox.Message // those of done whose Nats-Msg-Id another publisher had used
+	conflicts []outbox.Message  // those of done whose Nats-Msg-Id another publisher had used
+	sequences map[string]uint64 // of the last message by subject, with a fence
 }
 
 // refusal is a message that its stream rejects as it is. It is set aside or postponed.
@@ -70,6 +74,9 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []outbo
 	if t.home, err = p.streams.Home(ctx, t.topic, t.home, t.failing > 0); err != nil {
 		return out, err
 	}
+	if err := t.know(ctx, messages); err != nil {
+		return out, err
+	}
 	messages = p.accepted(t, messages, &out)
 	messages, err = p.unpublished(ctx, t, messages, &out)
 	if err != nil || len(messages) == 0 {
@@ -85,7 +92,15 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []outbo
 		if err == nil {
 			t.attempt.AfterSeq = last
 			out.done = append(out.done, idsOf(messages)...)
+			for i := range messages { // a batch is stored without gaps
+				t.reached(&out, &messages[i], last-uint64(len(messages)-1-i)) //nolint:gosec // not negative
+			}
 			return out, nil
+		}
+		if wrongSequence(err) { // nothing was stored
+			if err := t.confirm(ctx); err != nil {
+				return out, err
+			}
 		}
 		if !p.fallBack(t, err) {
 			return out, t.home.Explain(err)
@@ -121,8 +136,13 @@ func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []outbox.
 		return 0, err
 	}
 	last := len(messages) - 1
+	begun := make(map[string]bool, len(messages)) // a batch is refused if two messages on a subject expect a sequence
 	for i := range messages {
 		msg := p.message(t.home, &messages[i])
+		if !begun[msg.Subject] {
+			t.expect(msg, &messages[i])
+			begun[msg.Subject] = true
+		}
 		if i == last {
 			ack, err := batch.CommitMsg(ctx, msg)
 			if err != nil {
@@ -166,10 +186,11 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []outbo
 	flying := make(map[string]bool, len(messages))
 	for i := range messages {
 		m := &messages[i]
-		if m.Topic == "orders" && flying[m.Subject] {
+		if (m.Topic == "orders" || t.ends.last != nil) && flying[m.Subject] {
 			continue
 		}
 		msg := p.message(t.home, m)
+		t.expect(msg, m)
 		var ack jetstream.PubAckFuture
 		ack, err = p.bus.JS.PublishMsgAsync(msg, jetstream.WithStallWait(bus.Timeout))
 		if errors.Is(err, nats.ErrMaxPayload) {
@@ -189,13 +210,16 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []outbo
 		select {
 		case ack := <-f.ack.Ok():
 			last = max(last, ack.Sequence)
-			failure = p.acknowledged(ctx, ack, f.Message, f.sent, f.ID <= before, out)
+			failure = p.acknowledged(ctx, t, ack, f.Message, f.sent, f.ID <= before, out)
 		case failure = <-f.ack.Err():
+			if wrongSequence(failure) && t.ends.last != nil {
+				failure = p.mismatch(ctx, t, f.Message, f.sent, f.ID <= before, out)
+			}
 			failure = p.refused(ctx, t, f.Message, f.sent, failure, out)
 		case <-ctx.Done():
 			failure = ctx.Err()
 		}
-		if failure != nil {
+		if failure != nil && !errors.Is(err, ErrStale) {
 			err = failure
 		}
 	}

@@ -56,11 +56,12 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []outbox.M
 	}
 	for i := range messages {
 		m := &messages[i]
-		there, err := p.find(ctx, t.home, from, p.message(t.home, m), m)
+		at, err := p.find(ctx, t.home, from, p.message(t.home, m), m)
 		if err != nil {
 			return nil, err
 		}
-		if there {
+		if at > 0 {
+			t.reached(out, m, at)
 			out.done = append(out.done, m.ID)
 		} else {
 			missing = append(missing, *m)
@@ -69,24 +70,25 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []outbox.M
 	return missing, nil
 }
 
-// find searches a stream for a message on its subject, from a sequence on.
-func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *outbox.Message) (bool, error) {
+// find searches a stream for a message on its subject, from a sequence on. It returns the sequence of the
+// message, 0 if it is not there.
+func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *outbox.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	for range maxLook {
 		raw, err := stream.GetMsg(ctx, max(1, from), jetstream.WithGetMsgSubject(msg.Subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return false, nil
+			return 0, nil
 		}
 		if err != nil {
-			return false, err
+			return 0, err
 		}
 		if sameMessage(raw, msg, m) {
-			return true, nil
+			return raw.Sequence, nil
 		}
 		from = raw.Sequence + 1
 	}
-	return false, nil
+	return 0, nil
 }
 
 // sameMessage reports whether a stored message is this one. An id is not enough: another database
@@ -101,12 +103,15 @@ func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *outbox.Message) 
 			return false
 		}
 	}
-	is := func(body []byte) bool { return string(body) == string(raw.Data) }
-	if is(msg.Data) {
-		return true
-	}
-	for _, body := range [][]byte{m.Body, onlyChanges(m.Type, m.Body)} { // the configuration and the size limit may have been different
-		if is(body) || slices.ContainsFunc(truncations(body), is) {
+	return string(msg.Data) == string(raw.Data) || sameBody(m.Type, m.Body, raw.Data)
+}
+
+// sameBody reports whether a published body is a form of a message's body: the configuration and the size
+// limit may have been different.
+func sameBody(kind string, body, published []byte) bool {
+	is := func(body []byte) bool { return string(body) == string(published) }
+	for _, form := range [][]byte{body, onlyChanges(kind, body)} {
+		if is(form) || slices.ContainsFunc(truncations(form), is) {
 			return true
 		}
 	}
@@ -115,7 +120,8 @@ func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *outbox.Message) 
 
 // acknowledged adds an acknowledged message to out. If the stream reports a duplicate of another
 // message with the same id, the message is published with a new id.
-func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *outbox.Message, msg *nats.Msg, before bool, out *outcome) error {
+func (p *publisher) acknowledged(ctx context.Context, t *topicRelay, ack *jetstream.PubAck, m *outbox.Message, msg *nats.Msg, before bool, out *outcome) error {
+	at := ack.Sequence
 	if ack.Duplicate {
 		mine, err := p.isMine(ctx, ack, msg, m, before)
 		if err != nil {
@@ -125,12 +131,18 @@ func (p *publisher) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *
 			msg.Header.Set(jetstream.MsgIDHeader, m.MsgID+freshSuffix+rand.Text())
 			ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 			defer cancel()
-			if _, err := p.bus.JS.PublishMsg(ctx, msg); err != nil {
+			fresh, err := p.bus.JS.PublishMsg(ctx, msg)
+			if wrongSequence(err) && t.ends.last != nil {
+				return p.mismatch(ctx, t, m, msg, before, out)
+			}
+			if err != nil {
 				return err
 			}
+			at = fresh.Sequence
 			out.conflicts = append(out.conflicts, *m)
 		}
 	}
+	t.reached(out, m, at)
 	out.done = append(out.done, m.ID)
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,6 +68,7 @@ type Relay struct {
 	published  *prometheus.CounterVec
 	trace      *telemetry.Tracer
 	log        *slog.Logger
+	stopped    atomic.Bool // by [Relay.stop]
 }
 
 // Config has a relay's dependencies.
@@ -76,6 +78,7 @@ type Config struct {
 	Subjects   bus.Subjects
 	Streams    *bus.Streams
 	CanPublish func() bool // not while another worker may lead
+	Fence      *Fence      // nil if no other process can publish
 	// OnlyChanges publishes order messages without the order and without what stays the same.
 	OnlyChanges bool
 	Trace       *telemetry.Tracer
@@ -86,7 +89,7 @@ type Config struct {
 // New returns a relay, which publishes nothing before [Relay.Run].
 func New(c Config) *Relay {
 	r := &Relay{
-		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, trace: c.Trace, log: c.Log,
+		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, db: c.DB, fence: c.Fence, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, trace: c.Trace, log: c.Log,
 		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS rejected and that were set aside or postponed.", "topic", Topics),
 		published: metrics.NewCounter("published_total", "Messages of the outbox that NATS has accepted.", "topic", Topics),
 		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used.", "topic", Topics),
@@ -113,6 +116,7 @@ type topicRelay struct {
 	attempt  unpublishable.Attempt // messages up to it may have been sent
 	recorded int64                 // the id up to which the database has the attempt
 	loaded   bool                  // attempt was read from the database
+	ends     ends
 }
 
 // errNotLeader is why nothing may be published now.
@@ -171,6 +175,9 @@ func (r *Relay) Flush(ctx context.Context) error {
 		var failed error
 		for _, t := range r.topics {
 			sent, err := t.pass(ctx)
+			if errors.Is(err, ErrStale) || errors.Is(err, errStandby) {
+				continue
+			}
 			total += sent
 			failed = errors.Join(failed, err)
 		}
@@ -196,6 +203,12 @@ func (t *topicRelay) run(ctx context.Context) {
 			return
 		}
 		switch {
+		case errors.Is(err, ErrStale):
+			t.stop(err)
+			return
+		case errors.Is(err, errStandby):
+			t.activity.OK()
+			wait.For(ctx, relayPause)
 		case errors.Is(err, errNotLeader):
 			t.activity.Pending(err)
 			wait.For(ctx, relayPause/4)
@@ -251,8 +264,14 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if err != nil || len(page) == 0 {
 		return 0, err
 	}
+	if t.stopped.Load() {
+		return 0, ErrStale
+	}
 	if !t.canPublish() {
 		return 0, errNotLeader
+	}
+	if fence := t.publisher.fence; fence != nil && t.topic == "orders" && !fence.Leads() {
+		return 0, errStandby
 	}
 	if err := t.record(ctx, page[len(page)-1].ID); err != nil {
 		return 0, err
@@ -293,7 +312,7 @@ func (t *topicRelay) record(ctx context.Context, last int64) error {
 
 // settle stores the outcome of a pass.
 func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
-	if err := t.db.Published(ctx, out.done); err != nil {
+	if err := t.db.Published(ctx, out.done, out.sequences); err != nil {
 		return err
 	}
 	t.Relay.published.WithLabelValues(t.topic).Add(float64(len(out.done)))

@@ -48,7 +48,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []outbo
 	for i := range list {
 		r := &list[i]
 		if r.stream != nil {
-			sending.Go(func() error { p.toStream(ctx, r); return nil })
+			sending.Go(func() error { p.toStream(ctx, t, r); return nil })
 		} else if r.err == nil {
 			r.err = p.bus.NATS.PublishMsg(r.msg)
 			plain = plain || r.err == nil
@@ -116,7 +116,7 @@ func (p *publisher) findStream(ctx context.Context, r *reply) {
 }
 
 // toStream publishes a reply to a stream that does not have it yet.
-func (p *publisher) toStream(ctx context.Context, r *reply) {
+func (p *publisher) toStream(ctx context.Context, t *topicRelay, r *reply) {
 	config := r.stream.CachedInfo().Config
 	if config.NoAck {
 		r.err = p.bus.NATS.PublishMsg(r.msg)
@@ -133,7 +133,7 @@ func (p *publisher) toStream(ctx context.Context, r *reply) {
 	ack, err := p.bus.JS.PublishMsg(ctx, r.msg)
 	if err == nil {
 		var out outcome
-		r.err = p.acknowledged(ctx, ack, r.Message, r.msg, r.before, &out)
+		r.err = p.acknowledged(ctx, t, ack, r.Message, r.msg, r.before, &out)
 		r.forged = len(out.conflicts) > 0
 		return
 	}
@@ -163,5 +163,6 @@ func (p *publisher) replied(ctx context.Context, r *reply) (bool, error) {
 		return false, nil
 	}
 	const near = 10_000
-	return p.find(ctx, r.stream, last.Sequence-min(last.Sequence, near), r.msg, r.Message)
+	at, err := p.find(ctx, r.stream, last.Sequence-min(last.Sequence, near), r.msg, r.Message)
+	return at > 0, err
 }
