@@ -160,7 +160,7 @@ func (s *Source) load(ctx context.Context) (Row, error) {
 	s.adopt(row)
 	known := s.row.Swap(&row)
 	if row.Unreadable && (known == nil || !known.Unreadable) {
-		s.log.Error("stored token cannot be read, treated as absent")
+		s.log.Error("stored token cannot be read, treated as absent: it is damaged, or sealed with a key that is not in the file of worker.key")
 		s.notify()
 	}
 	return row, nil

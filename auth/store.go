@@ -108,6 +108,28 @@ type Lease struct {
 	Override bool
 }
 
+// Taken returns a stored row with this lease, and whether its conditions hold: see [Store]. A row that
+// is not stored yet is one of generation 0, with exists false.
+func (l Lease) Taken(row Row, exists bool) (Row, bool) {
+	resting := row.State == StateRejected || row.State == StateConsent || row.cooling(l.At)
+	barred := resting && row.Credential == l.Credential && !l.Override
+	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || barred {
+		return row, false
+	}
+	if !exists {
+		row = Row{Key: l.Key, State: StateEmpty, Provider: l.Provider, Environment: l.Environment, User: l.User}
+	}
+	row.LeaseOwner, row.LeaseUntil, row.IntentAt, row.Lost = l.Owner, l.Until, l.At, l.Lost
+	return row, true
+}
+
+// Committed returns a row to store without this lease, and whether it may replace the stored one: see
+// [Store].
+func (l Lease) Committed(stored, row Row) (Row, bool) {
+	row.LeaseOwner, row.LeaseUntil, row.IntentAt = "", time.Time{}, time.Time{}
+	return row, stored.Generation == l.Generation && stored.LeaseOwner == l.Owner
+}
+
 // Store stores the rows of all credentials. Implementations are safe for concurrent use, also by
 // several processes that share the store: the two writes are conditional, and each is atomic with its
 // condition.
@@ -145,29 +167,22 @@ func (m *memory) Load(_ context.Context, key string) (Row, error) {
 func (m *memory) Lease(_ context.Context, l Lease) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	row := m.row(l.Key)
-	resting := row.State == StateRejected || row.State == StateConsent || row.cooling(l.At)
-	barred := resting && row.Credential == l.Credential && !l.Override
-	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || barred {
-		return false, nil
+	_, exists := m.rows[l.Key]
+	row, ok := l.Taken(m.row(l.Key), exists)
+	if ok {
+		m.rows[l.Key] = row
 	}
-	if _, ok := m.rows[l.Key]; !ok {
-		row.Provider, row.Environment, row.User = l.Provider, l.Environment, l.User
-	}
-	row.LeaseOwner, row.LeaseUntil, row.IntentAt, row.Lost = l.Owner, l.Until, l.At, l.Lost
-	m.rows[l.Key] = row
-	return true, nil
+	return ok, nil
 }
 
 func (m *memory) Commit(_ context.Context, l Lease, row Row) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if old := m.row(l.Key); old.Generation != l.Generation || old.LeaseOwner != l.Owner {
-		return false, nil
+	row, ok := l.Committed(m.row(l.Key), row)
+	if ok {
+		m.rows[l.Key] = row
 	}
-	row.LeaseOwner, row.LeaseUntil, row.IntentAt = "", time.Time{}, time.Time{}
-	m.rows[l.Key] = row
-	return true, nil
+	return ok, nil
 }
 
 func (m *memory) row(key string) Row {

@@ -230,6 +230,14 @@ func (d *DB) Notifications() *notifications.Store { return d.notifications }
 // key, for [auth.StatusOf].
 func (d *DB) Credentials(ctx context.Context) ([]auth.Row, error) { return d.tokens.Credentials(ctx) }
 
+// TokenRows returns all rows of the token store, with their sealed tokens, to move them to another one.
+func (d *DB) TokenRows(ctx context.Context) ([]auth.Row, error) { return d.tokens.Rows(ctx) }
+
+// DeleteToken deletes a row of the token store that still has that generation.
+func (d *DB) DeleteToken(ctx context.Context, key string, generation int64) error {
+	return d.tokens.Delete(ctx, key, generation)
+}
+
 // EndLeases ends all leases on credentials. The caller must ensure that no other process renews tokens:
 // the holders of the leases crashed. The recorded intents are not changed.
 func (d *DB) EndLeases(ctx context.Context) error { return d.tokens.EndLeases(ctx) }

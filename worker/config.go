@@ -14,6 +14,7 @@ import (
 	"orderbeat/worker/notifier"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/telemetry"
+	"orderbeat/worker/tokens"
 	"orderbeat/worker/web"
 )
 
@@ -33,6 +34,9 @@ type Config struct {
 	QueueAlert  time.Duration     // how long a job may wait in the queue before an alert is raised; 0 is no limit
 	Web         web.Config
 	Tokens      *seal.Store // stores the providers' tokens
+	// TokenBucket is the store below Tokens on an external NATS, which Run connects; nil if they are in a
+	// database.
+	TokenBucket *tokens.Store
 	OnlyChanges bool        // order messages have only what changed
 	Retention   db.Retention
 	Notify      []notifier.Target // targets of alerts besides NATS

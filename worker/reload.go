@@ -174,3 +174,18 @@ func (c *custody) replace(ctx context.Context, providers []Provider) {
 func (c *custody) sources(provider, user string) []*auth.Source {
 	return c.now.Load().Sources(provider, user)
 }
+
+// close closes all sources, which store the outcome of running renewals first. The channel is closed
+// when that is done.
+func (c *custody) close() <-chan struct{} {
+	done := make(chan struct{})
+	go func() { // ends within the time that [auth.Source.Close] takes
+		defer close(done)
+		var closing sync.WaitGroup
+		for _, source := range c.sources("", "") {
+			closing.Go(source.Close)
+		}
+		closing.Wait()
+	}()
+	return done
+}

@@ -84,6 +84,9 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer conn.Close()
+	if c.TokenBucket != nil {
+		c.TokenBucket.Attach(conn, troubles.Activity("token store"))
+	}
 	tracer := telemetry.Open(ctx, c.Telemetry, telemetry.Worker{
 		Version: c.Version, ID: c.ID, Prefix: c.NATS.Prefix, Traceparent: c.DB.Traceparent, Activity: troubles.Activity("export traces"), Mask: c.Mask, Log: c.Log,
 	})
@@ -204,6 +207,9 @@ func Run(ctx context.Context, c Config) error {
 	}
 
 	taking.Go(func() error { reloads.run(taken); return nil })
+	if c.TokenBucket != nil {
+		taking.Go(func() error { c.TokenBucket.Run(taken); return nil })
+	}
 	if c.Started != nil {
 		c.Started()
 	}
@@ -288,11 +294,21 @@ func Run(ctx context.Context, c Config) error {
 	err = errors.Join(err, backing.Wait())
 	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(flushTimeout)))
 	defer done()
+	var ended <-chan struct{}
+	if c.TokenBucket != nil { // a renewal under way needs the connection for its outcome
+		ended = creds.close()
+	}
 	if flushed := outbox.Flush(last); flushed != nil {
 		c.Log.Warn("outbox not flushed: the rest is published after the next start", "err", flushed)
 	}
 	if released := lease.Release(last); released != nil {
 		c.Log.Warn("failed to release the lease: a standby takes over after its timeout", "err", released)
+	}
+	if ended != nil {
+		select {
+		case <-ended:
+		case <-last.Done():
+		}
 	}
 	if err := conn.NATS.FlushWithContext(last); err != nil {
 		c.Log.Warn("failed to close the NATS connection cleanly: unacknowledged messages are redelivered after the next start", "err", err)

@@ -8,11 +8,11 @@ import (
 	"orderbeat/auth"
 )
 
-// Resealer is a [auth.Store] whose rows can be re-encrypted in one step.
+// Resealer is a [auth.Store] whose rows can be re-encrypted.
 type Resealer interface {
-	// Reseal passes every row to change and writes the result, in one transaction that is durable when
-	// Reseal returns. Only Token, Refresh and Credential differ. After an error no row has changed.
-	// change may be called again with a row.
+	// Reseal passes every row to change and writes the result, each in a step of its own or all in one. It
+	// is durable when Reseal returns. Only Token, Refresh and Credential differ. After an error some rows
+	// may have changed. change may be called again with a row.
 	Reseal(ctx context.Context, change func(auth.Row) auth.Row) error
 }
 
@@ -44,7 +44,7 @@ func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error)
 	}
 	done := make(map[string]bool) // by row, whether it could be decrypted
 	if err := inner.Reseal(ctx, func(row auth.Row) auth.Row { return both.reseal(row, done) }); err != nil {
-		return 0, 0, fmt.Errorf("no token is encrypted with the new key yet, and the old keys stay in %s: %w", s.keys.path, err)
+		return 0, 0, fmt.Errorf("not every token is encrypted with the new key, and the old keys stay in %s: %w", s.keys.path, err)
 	}
 	for _, readable := range done {
 		if readable {

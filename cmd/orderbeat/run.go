@@ -23,6 +23,7 @@ import (
 	"orderbeat/worker"
 	"orderbeat/worker/settings"
 	"orderbeat/worker/telemetry"
+	"orderbeat/worker/tokens"
 )
 
 func runCommand(a *cli.App) *cobra.Command {
@@ -167,9 +168,16 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 	case n > 0:
 		log.Info("removed leftovers of an interrupted rekey", "files", n)
 	}
-	tokens := seal.New(database.Tokens(), keys)
+	// With an external NATS the tokens are on it, where other processes find them.
+	var bucket *tokens.Store
+	store := database.Tokens()
+	if c.NATS.URL != "" {
+		bucket = tokens.New(tokens.Config{NATS: c.NATS, Database: id, Local: database, Log: log})
+		store = bucket
+	}
+	sealed := seal.New(store, keys)
 	version := readBuild().Version
-	deps := config.ProviderDeps{Tokens: tokens, UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
+	deps := config.ProviderDeps{Tokens: sealed, UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
 	if c.Sandbox != nil {
 		server, err := sandbox.Start(ctx, *c.Sandbox)
 		if err != nil {
@@ -187,7 +195,7 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: current.schedules(),
-		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: tokens,
+		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: sealed, TokenBucket: bucket,
 		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Telemetry: c.Telemetry, Version: version, Mask: c.Mask, Log: log,
 		Reload: current.reload, Reloads: h.reloads, Path: c.Path,
 	})

@@ -98,10 +98,7 @@ func (s *Store) write(ctx context.Context, query string, args ...any) (applied b
 // Reseal implements [seal.Resealer].
 func (s *Store) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
 	return s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
-		all, err := sqlite.FetchIn(t, func(rows *sql.Rows) (row auth.Row, err error) {
-			err = rows.Scan(append(statusDest(&row), tokenDest(&row)...)...)
-			return row, err
-		}, allTokensSQL)
+		all, err := sqlite.FetchIn(t, scanRow, allTokensSQL)
 		if err != nil {
 			return err
 		}
@@ -124,6 +121,27 @@ SELECT ` + statusColumns + `, ` + tokenColumns + ` FROM credentials`
 
 	resealSQL = `UPDATE credentials SET sealed = ?, credential = ? WHERE key = ?`
 )
+
+func scanRow(rows *sql.Rows) (row auth.Row, err error) {
+	err = rows.Scan(append(statusDest(&row), tokenDest(&row)...)...)
+	return row, err
+}
+
+// Rows returns all rows with their sealed tokens, to move them to another store.
+func (s *Store) Rows(ctx context.Context) ([]auth.Row, error) {
+	return sqlite.Fetch(ctx, s.file.Readers(), scanRow, allTokensSQL)
+}
+
+// Delete deletes a row that still has that generation.
+func (s *Store) Delete(ctx context.Context, key string, generation int64) error {
+	_, err := s.write(ctx, deleteTokenSQL, key, generation)
+	if err != nil {
+		return fmt.Errorf("credential %s: delete: %w", key, err)
+	}
+	return nil
+}
+
+const deleteTokenSQL = `DELETE FROM credentials WHERE key = ? AND generation = ?`
 
 // EndLeases ends all leases on credentials. The caller must ensure that no other process renews tokens:
 // the holders of the leases crashed. The recorded intents are not changed.

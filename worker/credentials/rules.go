@@ -56,7 +56,7 @@ func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(pr
 		a.Hint = "Contact the provider. Orderbeat retries a few times per hour; forcing retries does not help."
 	case codeUnreadable:
 		a.Message = "the stored tokens of " + c.label() + " cannot be read"
-		a.Hint = "If worker.key was replaced, restore it. Otherwise Orderbeat requests new tokens, and users must grant access again."
+		a.Hint = "If the file of worker.key was replaced, or is another one than that of other workers on this NATS, restore it or copy theirs. Otherwise Orderbeat requests new tokens, and users must grant access again."
 	default:
 		a.Message = failure(st)
 		a.Hint = fmt.Sprintf("Check the credentials and URLs of providers.%s, then run \"orderbeat auth unlatch %s\".", c.Provider(), c.Provider())

@@ -153,8 +153,7 @@ func (l *Lease) take(ctx context.Context, last Term, revision uint64) bool {
 
 // outrun reports whether another process wrote the lease first.
 func outrun(err error) bool {
-	e, ok := errors.AsType[*jetstream.APIError](err)
-	return errors.Is(err, jetstream.ErrKeyExists) || ok && e.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence
+	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
 }
 
 // Keep renews the lease until ctx ends. It returns [ErrLost] if another process holds it.

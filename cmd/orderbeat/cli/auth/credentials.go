@@ -15,16 +15,17 @@ import (
 const (
 	fromWorker   = "worker"
 	fromDatabase = "database"
+	fromBucket   = "bucket" // on an external NATS
 )
 
-// credentialReader reads credential states from a running worker, or else from the database.
+// credentialReader reads credential states from a running worker, or else from its token store.
 type credentialReader struct {
 	worker *cli.Client // nil if NATS cannot be reached
-	path   string
+	conf   *config.Config
 }
 
 func newCredentialReader(conf *config.Config) *credentialReader {
-	t := &credentialReader{path: conf.DB.Path}
+	t := &credentialReader{conf: conf}
 	if w, err := cli.Dial(conf.NATS); err == nil {
 		t.worker = w
 	}
@@ -47,12 +48,7 @@ func (t *credentialReader) list(ctx context.Context) (list []auth.Status, from s
 			return reply.Credentials, fromWorker, nil
 		}
 	}
-	database, err := db.OpenReadOnly(ctx, t.path)
-	if err != nil {
-		return nil, "", err
-	}
-	defer database.Close()
-	rows, err := database.Credentials(ctx)
+	rows, from, err := t.stored(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -60,7 +56,27 @@ func (t *credentialReader) list(ctx context.Context) (list []auth.Status, from s
 	for i, row := range rows {
 		list[i] = auth.StatusOf(row)
 	}
-	return list, fromDatabase, nil
+	return list, from, nil
+}
+
+// stored returns the rows of the worker's token store, and which it is.
+func (t *credentialReader) stored(ctx context.Context) (rows []auth.Row, from string, err error) {
+	if t.conf.NATS.URL != "" {
+		bucket, disconnect, err := cli.TokenBucket(t.conf.NATS)
+		if err != nil {
+			return nil, "", err
+		}
+		defer disconnect()
+		rows, err = bucket.Credentials(ctx)
+		return rows, fromBucket, err
+	}
+	database, err := db.OpenReadOnly(ctx, t.conf.DB.Path)
+	if err != nil {
+		return nil, "", err
+	}
+	defer database.Close()
+	rows, err = database.Credentials(ctx)
+	return rows, fromDatabase, err
 }
 
 // consentedAt returns when a user last granted access, zero if never.

@@ -24,8 +24,8 @@ renewed, the last failure, when the next attempt is allowed, and how many logins
 after a 401, and reuses of a token (a login saved) there were.
 
 The state is that of the running worker, counted since its start. Without a worker, it is
-that of the last token request in the database, with total counts. A lifetime with ~ is an
-estimate: the provider does not state it.`,
+that of the last token request in the database, or in the bucket on an external NATS, with
+total counts. A lifetime with ~ is an estimate: the provider does not state it.`,
 		Example: `  orderbeat auth status
   orderbeat auth status --json`,
 		Args: cobra.NoArgs,
@@ -51,8 +51,8 @@ func showStatus(ctx context.Context, a *cli.App, conf *config.Config, asJSON boo
 	if asJSON {
 		return cli.PrintJSON(a.Stdout, map[string]any{"from": from, "credentials": list})
 	}
-	if from == fromDatabase {
-		fmt.Fprintln(a.Stderr, "no worker responds; the state is from the database")
+	if from != fromWorker {
+		fmt.Fprintf(a.Stderr, "no worker responds; the state is from the %s\n", from)
 	}
 	if len(list) == 0 {
 		fmt.Fprintln(a.Stderr, "no credential has been used yet")
@@ -86,7 +86,7 @@ func printStatuses(a *cli.App, list []auth.Status, now time.Time) error {
 			fmt.Fprintf(w, "\n%s uses client_secret_next: make it client_secret, then run orderbeat reload\n", st.Provider)
 		}
 		if st.Unreadable {
-			fmt.Fprintf(w, "\nthe stored token of %s cannot be read: was the file of worker.key replaced?\n", strings.TrimSpace(st.Provider+" "+cli.Plain(st.User)))
+			fmt.Fprintf(w, "\nthe stored token of %s cannot be read: was the file of worker.key replaced, or is it another one than on the other machines?\n", strings.TrimSpace(st.Provider+" "+cli.Plain(st.User)))
 		}
 	}
 	return nil

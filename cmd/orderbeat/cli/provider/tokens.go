@@ -9,14 +9,19 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
+	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
 )
 
-// sharedTokens opens the worker's token store, or an empty one in memory if there is no
-// database or key. It creates neither.
+// sharedTokens opens the worker's token store: on NATS if that is external, or else the database. It is
+// an empty one in memory if there is no key or database, of which it creates neither.
 func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Closer, error) {
-	for _, path := range []string{conf.DB.Path, conf.Key.Path} {
+	needed := []string{conf.DB.Path, conf.Key.Path}
+	if conf.NATS.URL != "" {
+		needed = []string{conf.Key.Path}
+	}
+	for _, path := range needed {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			return auth.NewMemory(), io.NopCloser(nil), nil
 		}
@@ -25,9 +30,21 @@ func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Clos
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker.key: %w", err)
 	}
+	if conf.NATS.URL != "" {
+		bucket, disconnect, err := cli.TokenBucket(conf.NATS)
+		if err != nil {
+			return nil, nil, err
+		}
+		return seal.New(bucket, keys), closerFunc(disconnect), nil
+	}
 	database, err := db.OpenTokens(ctx, db.Options{Path: conf.DB.Path, Synchronous: conf.DB.Synchronous})
 	if err != nil {
 		return nil, nil, fmt.Errorf("db.path: %w", err)
 	}
 	return seal.New(database.Tokens(), keys), database, nil
 }
+
+// closerFunc is a function as an [io.Closer].
+type closerFunc func()
+
+func (f closerFunc) Close() error { f(); return nil }

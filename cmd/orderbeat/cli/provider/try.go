@@ -30,7 +30,7 @@ func tryCommand(a *cli.App) *cobra.Command {
 		Long: `Send one request to a provider and show the request, the response and the orders made of
 it. No order is stored and nothing is published. Only the first page of a paged response is
 requested; of a list whose items are requested one by one, the list and its first item.
-The worker's tokens are used if there is a database.
+The worker's tokens are used if there are any.
 
 Values that are secret by name or form are shown as REDACTED; the mapping sees them, unless
 the declaration's key redact names them.

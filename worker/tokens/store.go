@@ -1,0 +1,278 @@
+package tokens
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/auth"
+	"orderbeat/auth/secret"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
+)
+
+const (
+	// patience bounds one use of the store, with its repetitions. It is shorter than what a source allows
+	// for the write of an outcome, and longer than the election of a stream's leader takes.
+	patience = 4 * time.Second
+	// openTimeout bounds the opening of the bucket, with the move of a database's rows.
+	openTimeout = time.Minute
+	// downFor is how long after a failed use others fail at once, with its error: each holds the lock on
+	// the keys meanwhile.
+	downFor = time.Second
+	// openPause is the pause before the bucket is opened again.
+	openPause = time.Second
+	// bucketBytes limits the bucket if the streams have a limit. A row takes a few KB.
+	bucketBytes = 64 << 20
+)
+
+// errNotAttached is that there is no connection yet.
+var errNotAttached = errors.New("not connected to NATS yet")
+
+// Config has a store's dependencies.
+type Config struct {
+	NATS bus.Config
+	// Database is the id of the process's database, which only one process uses at a time: leases that
+	// were held with the same id are those of a process that has ended. "" ends no leases.
+	Database string
+	// Local has rows from before the tokens were on NATS, nil for none. They are moved when the bucket is
+	// opened.
+	Local Local
+	Log   *slog.Logger
+}
+
+// Local is a store of a single process, whose rows are moved to the bucket.
+type Local interface {
+	TokenRows(ctx context.Context) ([]auth.Row, error)
+	// DeleteToken deletes a row that still has that generation.
+	DeleteToken(ctx context.Context, key string, generation int64) error
+}
+
+// Store is an [auth.Store] and a [seal.Resealer] in a bucket on NATS. Each write is a compare-and-set
+// on the revision of the entry that its condition was checked on. It is safe for concurrent use, also by
+// several processes.
+//
+// A use that NATS does not answer is repeated for a few seconds, and then fails; the next one tries
+// again.
+type Store struct {
+	config  Config
+	wanted  jetstream.KeyValueConfig
+	memory  *memory
+	opening chan struct{} // capacity 1: held while the bucket is opened
+
+	mu       sync.Mutex // guards the rest
+	conn     *bus.Conn  // nil before [Store.Attach]
+	activity *problems.Activity
+	bucket   *bucket // nil until it was looked up
+	prepared bool    // leases of an ended process have ended, and the local rows are moved
+	down     error   // of the last use, if that failed
+	downAt   time.Time
+}
+
+// New returns a store that cannot be used until it has a connection: see [Store.Attach].
+func New(c Config) *Store {
+	return &Store{
+		config: c, memory: &memory{seen: map[string]stored{}}, opening: make(chan struct{}, 1),
+		wanted: jetstream.KeyValueConfig{
+			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("tokens"), Description: "sealed tokens of credentials", Storage: jetstream.FileStorage,
+			History: 1, Replicas: max(1, c.NATS.Replicas), MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
+		},
+	}
+}
+
+// Bucket is the name of the bucket.
+func (s *Store) Bucket() string { return s.wanted.Bucket }
+
+// Attach gives the store its connection, which outlasts all uses. Failures are reported to activity.
+func (s *Store) Attach(conn *bus.Conn, activity *problems.Activity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn, s.activity = conn, activity
+}
+
+// Run opens the bucket, and moves the rows of the database to it, as soon as NATS is there. It returns
+// when that is done or ctx ends. Uses of the store before try the same.
+func (s *Store) Run(ctx context.Context) {
+	for {
+		opening, cancel := context.WithTimeout(ctx, openTimeout)
+		_, err := s.open(opening)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		s.report(s.explained(err))
+		if !wait.For(ctx, openPause) {
+			return
+		}
+	}
+}
+
+// Load implements [auth.Store].
+func (s *Store) Load(ctx context.Context, key string) (row auth.Row, err error) {
+	err = s.use(ctx, false, func(ctx context.Context, b *bucket) error {
+		_, err := b.change(ctx, key, func(old stored) (auth.Row, bool) { row = old.row; return row, false })
+		return err
+	})
+	if err != nil {
+		return auth.Row{}, fmt.Errorf("credential %s: %w", key, err)
+	}
+	return row, nil
+}
+
+// Lease implements [auth.Store].
+func (s *Store) Lease(ctx context.Context, l auth.Lease) (won bool, err error) {
+	err = s.use(ctx, false, func(ctx context.Context, b *bucket) (err error) {
+		won, err = b.change(ctx, l.Key, func(old stored) (auth.Row, bool) { return l.Taken(old.row, old.revision != 0) })
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("credential %s: lease: %w", l.Key, err)
+	}
+	return won, nil
+}
+
+// Commit implements [auth.Store].
+func (s *Store) Commit(ctx context.Context, l auth.Lease, row auth.Row) (committed bool, err error) {
+	if !row.Refresh.Empty() {
+		return false, fmt.Errorf("credential %s: refresh token is not sealed and would be readable in bucket %s", l.Key, s.wanted.Bucket)
+	}
+	row.Key = l.Key
+	err = s.use(ctx, true, func(ctx context.Context, b *bucket) (err error) {
+		committed, err = b.change(ctx, l.Key, func(old stored) (auth.Row, bool) { return l.Committed(old.row, row) })
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("credential %s: commit: %w", l.Key, err)
+	}
+	return committed, nil
+}
+
+// Reseal implements [seal.Resealer], row by row: after an error some rows have changed.
+func (s *Store) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
+	b, err := s.open(ctx)
+	if err != nil {
+		return s.explained(err)
+	}
+	credentials, err := b.credentials(ctx)
+	if err != nil {
+		return s.explained(err)
+	}
+	for _, credential := range credentials {
+		var invalid error
+		_, err := b.change(ctx, credential, func(old stored) (auth.Row, bool) {
+			row := change(old.row)
+			if !row.Refresh.Empty() {
+				invalid = fmt.Errorf("credential %s: refresh token is not sealed", row.Key)
+			}
+			return row, invalid == nil && old.revision != 0 && (row.Token != old.row.Token || row.Credential != old.row.Credential)
+		})
+		if err := errors.Join(err, invalid); err != nil {
+			return s.explained(err)
+		}
+	}
+	return nil
+}
+
+// Credentials returns every credential without its tokens and fingerprint, sorted by provider, user and
+// key, for [auth.StatusOf]. It does not create the bucket.
+func (s *Store) Credentials(ctx context.Context) (list []auth.Row, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	b, err := s.look(ctx)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, nil
+	}
+	var credentials []string
+	if err == nil {
+		credentials, err = b.credentials(ctx)
+	}
+	for _, credential := range credentials {
+		var e stored
+		if e, err = b.read(ctx, credential); err != nil {
+			break
+		}
+		if e.revision != 0 {
+			e.row.Token, e.row.Credential = secret.Secret{}, ""
+			list = append(list, e.row)
+		}
+	}
+	if err != nil {
+		return nil, s.explained(err)
+	}
+	slices.SortFunc(list, func(a, b auth.Row) int {
+		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.User, b.User), cmp.Compare(a.Key, b.Key))
+	})
+	return list, nil
+}
+
+// use calls do with the bucket, within patience. Right after a failed use another one fails at once. One
+// that must store something waits for NATS instead.
+func (s *Store) use(ctx context.Context, must bool, do func(ctx context.Context, b *bucket) error) error {
+	s.mu.Lock()
+	down := s.down
+	if time.Since(s.downAt) > downFor {
+		down = nil
+	}
+	s.mu.Unlock()
+	if down != nil && !must {
+		return down
+	}
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	b, err := s.open(ctx)
+	for err != nil && must && wait.For(ctx, retryPause) {
+		b, err = s.open(ctx)
+	}
+	if err == nil {
+		err = do(ctx, b)
+	}
+	if err != nil && caller.Err() != nil {
+		return caller.Err()
+	}
+	lost := err != nil && !isConflict(err) && !errors.Is(err, errUnreadable)
+	err = s.explained(err)
+	s.mu.Lock()
+	s.down, s.downAt = nil, time.Time{}
+	if lost {
+		s.bucket, s.down, s.downAt = nil, err, time.Now() // it may have been deleted: look it up again
+	}
+	s.mu.Unlock()
+	s.report(err)
+	return err
+}
+
+// report records how a use of the store ended. A failed connection is reported elsewhere.
+func (s *Store) report(err error) {
+	s.mu.Lock()
+	activity, conn := s.activity, s.conn
+	s.mu.Unlock()
+	switch {
+	case activity == nil:
+	case err == nil:
+		activity.OK()
+	case conn.NATS.IsConnected():
+		activity.Failed("token store failed", err, "bucket", s.wanted.Bucket)
+	default:
+		activity.Pending(err)
+	}
+}
+
+// explained adds to an error which bucket it is about, and what it means for the configuration.
+func (s *Store) explained(err error) error {
+	s.mu.Lock()
+	conn := s.conn
+	s.mu.Unlock()
+	if err == nil || conn == nil {
+		return err
+	}
+	return fmt.Errorf("bucket %s: %w", s.wanted.Bucket, conn.Explain(err))
+}
