@@ -75,7 +75,10 @@ func rekeyCommand(a *cli.App) *cobra.Command {
 		Short: "Seal all stored tokens with a new key",
 		Long: `Have the running worker create a new key, seal every stored token with it, and remove the
 old key from the file of worker.key. No login is needed, and nothing stops meanwhile. An
-older copy of the database needs the key file of its time.`,
+older copy of the database needs the key file of its time.
+
+Processes on one external NATS share their tokens: copy the file to the other machines at
+once.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			reply, err := cli.Act[api.Rekeyed](c.Context(), a, "auth.rekey", struct{}{})
@@ -83,6 +86,9 @@ older copy of the database needs the key file of its time.`,
 				return err
 			}
 			fmt.Fprintf(a.Stdout, "%s sealed with a new key\n", cli.Count(reply.Resealed, "credential"))
+			if conf, err := a.LoadPart("nats"); err == nil && conf.NATS.URL != "" {
+				fmt.Fprintln(a.Stderr, "note: copy the worker's file of worker.key to the other machines that use this NATS; until then they cannot read the tokens")
+			}
 			if reply.Unreadable > 0 {
 				return cli.Exit(cli.Partial, fmt.Errorf("%s could not be decrypted, before and after", cli.Count(reply.Unreadable, "credential")))
 			}
