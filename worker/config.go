@@ -37,7 +37,7 @@ type Config struct {
 	// TokenBucket is the store below Tokens on an external NATS, which Run connects; nil if they are in a
 	// database.
 	TokenBucket *tokens.Store
-	OnlyChanges bool        // order messages have only what changed
+	OnlyChanges bool // order messages have only what changed
 	Retention   db.Retention
 	Notify      []notifier.Target // targets of alerts besides NATS
 	Telemetry   telemetry.Config  // where traces go

@@ -1,9 +1,12 @@
 package worker_test
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,12 +16,16 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"orderbeat/auth"
 	"orderbeat/worker"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/tokens"
 )
 
-// documented starts a server with the permissions of docs/security.md, for users whose password
-// is "right".
-func documented(t *testing.T) *server.Server {
+// documented starts a server with the permissions of docs/security.md except some, for users whose
+// password is "right".
+func documented(t *testing.T, except ...string) *server.Server {
 	t.Helper()
 	text, err := os.ReadFile("../docs/security.md")
 	if err != nil {
@@ -29,6 +36,12 @@ func documented(t *testing.T) *server.Server {
 		t.Fatal("the document has no accounts")
 	}
 	config := regexp.MustCompile(`"\$[A-Z]+"`).ReplaceAll(accounts[1], []byte(`"right"`))
+	for _, permission := range except {
+		if !bytes.Contains(config, []byte(permission)) {
+			t.Fatalf("%s is not documented", permission)
+		}
+		config = bytes.ReplaceAll(config, []byte(permission), []byte(`"none"`))
+	}
 	path := filepath.Join(t.TempDir(), "nats.conf")
 	if err := os.WriteFile(path, config, 0o600); err != nil {
 		t.Fatal(err)
@@ -80,8 +93,17 @@ func TestDocumentedPermissionsAreSufficient(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, user := range []string{"worker", "bound"} { // the second finds what the first created
-		b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.NATS.User, c.NATS.Password = user, secret.New("right") })
+		b := outside(t, srv.ClientURL(), func(c *worker.Config) {
+			c.NATS.User, c.NATS.Password = user, secret.New("right")
+			c.TokenBucket = tokens.New(tokens.Config{NATS: c.NATS, Database: c.ID, Local: c.DB, Log: c.Log})
+		})
 		b.page("/readyz?leader", 200, "ok")
+		if err := renew(t, b.config.TokenBucket); err != nil {
+			t.Errorf("%s: %v", user, err)
+		}
+		if all, err := b.config.TokenBucket.Credentials(t.Context()); len(all) != 1 || err != nil {
+			t.Errorf("%s: got %v, %v, want the credential", user, all, err)
+		}
 		if _, err := js.Publish(t.Context(), "orderbeat.runs.michelin.sync", nil); err != nil {
 			t.Errorf("%s: %v", user, err)
 		}
@@ -108,4 +130,48 @@ func TestMissingPermissionIsReported(t *testing.T) {
 	srv := documented(t)
 	b := outside(t, srv.ClientURL(), func(c *worker.Config) { c.NATS.User, c.NATS.Password = "bound", secret.New("right") })
 	b.readyz(503, `permissions violation: Permissions Violation for Publish to "$JS.API.`)
+}
+
+// renew leases and commits a row as a renewal does.
+func renew(t *testing.T, s *tokens.Store) error {
+	t.Helper()
+	row, err := s.Load(t.Context(), "michelin")
+	if err != nil {
+		return err
+	}
+	l := auth.Lease{Key: row.Key, Generation: row.Generation, Owner: "me", At: time.Now(), Until: time.Now().Add(time.Minute)}
+	if _, err := s.Lease(t.Context(), l); err != nil {
+		return err
+	}
+	row.Generation++
+	_, err = s.Commit(t.Context(), l, row)
+	return err
+}
+
+// The errors of the token store name the permission that is missing.
+func TestMissingPermissionForTokensIsNamed(t *testing.T) {
+	t.Parallel()
+	for except, want := range map[string]string{
+		`"$KV.ORDERBEAT_TOKENS.>"`:  `"$KV.ORDERBEAT_TOKENS.michelin"`,
+		`"$JS.API.DIRECT.GET.>"`:    `"$JS.API.DIRECT.GET.KV_ORDERBEAT_TOKENS.$KV.ORDERBEAT_TOKENS.michelin"`,
+		`"$JS.API.STREAM.INFO.*"`:   `"$JS.API.STREAM.INFO.KV_ORDERBEAT_TOKENS"`,
+		`"$JS.API.STREAM.CREATE.*"`: `"$JS.API.STREAM.CREATE.KV_ORDERBEAT_TOKENS"`,
+	} {
+		t.Run(except, func(t *testing.T) {
+			t.Parallel()
+			c := bus.Config{URL: documented(t, except).ClientURL(), Prefix: "orderbeat", User: "worker", Password: secret.New("right")}
+			log := slog.New(slog.DiscardHandler)
+			conn, err := bus.Open(c, nil, problems.NewSet(log), log, func(error) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(conn.Close)
+			s := tokens.New(tokens.Config{NATS: c, Log: log})
+			s.Attach(conn, nil)
+			err = renew(t, s)
+			if want := "bucket ORDERBEAT_TOKENS: permissions violation: Permissions Violation for Publish to " + want; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		})
+	}
 }

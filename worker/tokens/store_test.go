@@ -342,11 +342,11 @@ func TestForeignValuesAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for value, want := range map[string]string{
-		"not JSON canary":       "another program wrote it; delete the key",
-		`{}`:                    "another program wrote it; delete the key",
-		`{"format":1}`:          "another program wrote it; delete the key",
-		`{"format":1,"key":"b"}`: "another program wrote it; delete the key",
-		`{"format":2,"key":"canary","state":1}`:       "another program wrote it; delete the key",
+		"not JSON canary":                       "another program wrote it; delete the key",
+		`{}`:                                    "another program wrote it; delete the key",
+		`{"format":1}`:                          "another program wrote it; delete the key",
+		`{"format":1,"key":"b"}`:                "another program wrote it; delete the key",
+		`{"format":2,"key":"canary","state":1}`: "another program wrote it; delete the key",
 		`{"format":2,"key":"canary","state":"valid"}`: "format 2 of a newer version of Orderbeat; this one reads format 1: upgrade this process",
 	} {
 		if _, err := kv.Put(t.Context(), "a=2Eb", []byte(value)); err != nil {
@@ -369,7 +369,6 @@ func TestForeignValuesAreNamed(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
-
 
 // While NATS is away, uses fail in time and say why. Then the store works again.
 func TestOutage(t *testing.T) {
