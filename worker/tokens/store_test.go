@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -451,16 +452,44 @@ func TestDeletedBucketIsCreatedAgain(t *testing.T) {
 	}
 }
 
-// Three servers replicate the bucket: a read from one that is behind does not lose a lease.
-func TestReplicatedBucketImplementsTheStoreContract(t *testing.T) {
+// Three servers replicate the bucket, and report conflicts in their own way.
+func TestReplicatedBucketLosesNoWrite(t *testing.T) {
 	t.Parallel()
-	url := cluster(t)
-	storetest.RunBelowSeal(t, func(t *testing.T) auth.Store {
-		t.Helper()
-		c := config(url)
-		c.NATS.Replicas = 3
-		return open(t, c)
-	})
+	c := config(cluster(t))
+	c.NATS.Replicas = 3
+	stores := []*tokens.Store{open(t, c), open(t, c)}
+	put(t, stores[0], row("k", 1, "sealed"))
+	const each = 10
+	var renewals sync.WaitGroup
+	for i := range 4 {
+		renewals.Go(func() {
+			s := stores[i%2]
+			for done := 0; done < each && !t.Failed(); {
+				old, err := s.Load(t.Context(), "k")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				l := lease("k", old.Generation)
+				l.Owner = fmt.Sprint(i)
+				won, err := s.Lease(t.Context(), l)
+				if err != nil {
+					t.Error(err)
+				}
+				if !won {
+					continue
+				}
+				if took, err := s.Commit(t.Context(), l, row("k", old.Generation+1, "sealed")); !took || err != nil {
+					t.Errorf("commit: got %v, %v", took, err)
+				}
+				done++
+			}
+		})
+	}
+	renewals.Wait()
+	if got := load(t, stores[0], "k").Generation; got != 1+4*each {
+		t.Errorf("got generation %d, want %d", got, 1+4*each)
+	}
 }
 
 // cluster starts three servers, and returns the URL of one.
@@ -491,7 +520,7 @@ func cluster(t *testing.T) string {
 		t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
 		servers = append(servers, srv)
 	}
-	for deadline := time.Now().Add(60 * time.Second); !slices.ContainsFunc(servers, (*server.Server).JetStreamIsLeader); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(60 * time.Second); !slices.ContainsFunc(servers, func(s *server.Server) bool { return s.JetStreamIsLeader() && len(s.JetStreamClusterPeers()) == 3 }); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the cluster has no leader")
 		}

@@ -86,7 +86,7 @@ func printStatuses(a *cli.App, list []auth.Status, now time.Time) error {
 			fmt.Fprintf(w, "\n%s uses client_secret_next: make it client_secret, then run orderbeat reload\n", st.Provider)
 		}
 		if st.Unreadable {
-			fmt.Fprintf(w, "\nthe stored token of %s cannot be read: was the file of worker.key replaced, or is it another one than on the other machines?\n", strings.TrimSpace(st.Provider+" "+cli.Plain(st.User)))
+			fmt.Fprintf(w, "\nthe stored token of %s cannot be read: was the file of worker.key replaced, or does it differ from that of other machines?\n", strings.TrimSpace(st.Provider+" "+cli.Plain(st.User)))
 		}
 	}
 	return nil

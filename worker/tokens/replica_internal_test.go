@@ -1,0 +1,62 @@
+package tokens // an inside test: no replica is behind on purpose
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/auth"
+)
+
+// lagging is a bucket in memory whose replica shows each entry one write late.
+type lagging struct {
+	jetstream.KeyValue
+	entries []value // oldest first
+}
+
+func (l *lagging) Get(context.Context, string) (jetstream.KeyValueEntry, error) {
+	if len(l.entries) < 2 {
+		return nil, jetstream.ErrKeyNotFound
+	}
+	return l.entries[len(l.entries)-2], nil
+}
+
+func (l *lagging) Create(ctx context.Context, key string, text []byte, _ ...jetstream.KVCreateOpt) (uint64, error) {
+	return l.Update(ctx, key, text, 0)
+}
+
+func (l *lagging) Update(_ context.Context, _ string, text []byte, revision uint64) (uint64, error) {
+	if revision != uint64(len(l.entries)) {
+		return 0, jetstream.ErrKeyRevisionMismatch
+	}
+	l.entries = append(l.entries, value{text: text, revision: revision + 1})
+	return revision + 1, nil
+}
+
+type value struct {
+	jetstream.KeyValueEntry
+	text     []byte
+	revision uint64
+}
+
+func (v value) Value() []byte    { return v.text }
+func (v value) Revision() uint64 { return v.revision }
+
+func TestReplicaThatIsBehindLosesNoLease(t *testing.T) {
+	b := &bucket{kv: &lagging{}, memory: &memory{seen: map[string]stored{}}}
+	now := time.Now()
+	for generation := range int64(5) {
+		l := auth.Lease{Key: "k", Generation: generation, Owner: "me", At: now, Until: now.Add(time.Minute)}
+		if won, err := b.change(t.Context(), "k", func(old stored) (auth.Row, bool) { return l.Taken(old.row, old.revision != 0) }); !won || err != nil {
+			t.Fatalf("lease %d: got %v, %v", generation, won, err)
+		}
+		took, err := b.change(t.Context(), "k", func(old stored) (auth.Row, bool) {
+			return l.Committed(old.row, auth.Row{Key: "k", State: auth.StateValid, Generation: generation + 1})
+		})
+		if !took || err != nil {
+			t.Fatalf("commit %d: got %v, %v", generation, took, err)
+		}
+	}
+}
