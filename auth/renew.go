@@ -91,7 +91,7 @@ func (s *Source) obtain(ctx context.Context) error {
 	if err := s.save(ctx); err != nil {
 		return err
 	}
-	for ready := false; ; {
+	for ready, waits := false, 0; ; waits++ {
 		now := time.Now()
 		h := s.live.Load()
 		usable := h.usable(now, s.rejected.Load())
@@ -130,10 +130,22 @@ func (s *Source) obtain(ctx context.Context) error {
 			s.live.Store(h.withRefreshAt(now.Add(time.Second)))
 			return nil
 		}
-		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
+		if err := pause(ctx, leasePause(waits, row)); err != nil {
 			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
 		}
 	}
+}
+
+// leasePause is the pause before the lease of another process is looked at again: 20 to 60 ms at first,
+// up to a second when the renewal takes long, but not beyond the end of the lease.
+func leasePause(waits int, row Row) time.Duration {
+	const first = 20 * time.Millisecond
+	step := first << min(waits, 4)
+	pause := step + rand.N(2*step)
+	if left := time.Until(row.LeaseUntil); left > 0 {
+		pause = min(pause, left+rand.N(2*first))
+	}
+	return pause
 }
 
 // deadGrace is how long the request of a process that died may still be in progress.

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 
 	"orderbeat/auth/endpoint"
@@ -68,7 +67,7 @@ func (s *Source) Unlatch(ctx context.Context) error {
 // forceLease takes the lease for an operator, whatever the state of the row. It waits for another
 // lease to end.
 func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
-	for {
+	for waits := 0; ; waits++ {
 		row, err := s.load(ctx)
 		if err != nil {
 			return Lease{}, Row{}, err
@@ -83,7 +82,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 			row.Lost = lease.Lost // a lost response stays lost
 			return lease, row, nil
 		}
-		if err := pause(ctx, 20*time.Millisecond+rand.N(40*time.Millisecond)); err != nil {
+		if err := pause(ctx, leasePause(waits, row)); err != nil {
 			return Lease{}, Row{}, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
 		}
 	}

@@ -102,6 +102,21 @@ func (k *Keyring) hold(ctx context.Context, mu sync.Locker, try func(*flock.Floc
 	return held, unlock, nil
 }
 
+// Path is the key file.
+func (k *Keyring) Path() string { return k.path }
+
+// Unreadable counts rows of a store below [New] whose tokens cannot be decrypted with the keys as last
+// read.
+func (k *Keyring) Unreadable(rows []auth.Row) (n int) {
+	keys := k.last.Load()
+	for _, row := range rows {
+		if keys.open(row).Unreadable {
+			n++
+		}
+	}
+	return n
+}
+
 // RemoveLeftovers removes files with old and new keys beside the key file, left by a process that was
 // killed while it replaced the keys. It returns their number.
 func (k *Keyring) RemoveLeftovers(ctx context.Context) (n int, err error) {

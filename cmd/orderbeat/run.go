@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderbeat/auth"
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/clients/section"
@@ -172,7 +173,7 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 	var bucket *tokens.Store
 	store := database.Tokens()
 	if c.NATS.URL != "" {
-		bucket = tokens.New(tokens.Config{NATS: c.NATS, Database: id, Local: database, Log: log})
+		bucket = tokens.New(tokens.Config{NATS: c.NATS, Database: id, Local: database, Check: checkKeys(keys, log), Log: log})
 		store = bucket
 	}
 	sealed := seal.New(store, keys)
@@ -199,6 +200,15 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Telemetry: c.Telemetry, Version: version, Mask: c.Mask, Log: log,
 		Reload: current.reload, Reloads: h.reloads, Path: c.Path,
 	})
+}
+
+// checkKeys logs how many of the tokens that processes share were sealed with another key file.
+func checkKeys(keys *seal.Keyring, log *slog.Logger) func(rows []auth.Row) {
+	return func(rows []auth.Row) {
+		if n := keys.Unreadable(rows); n > 0 {
+			log.Warn("shared tokens cannot be read: copy the file of worker.key from the machine that sealed them", "unreadable", n, "credentials", len(rows), "key", keys.Path())
+		}
+	}
 }
 
 // named returns an opened provider with the settings of its section that the worker uses.

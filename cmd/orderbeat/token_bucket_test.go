@@ -79,7 +79,16 @@ func TestTakeOverNeedsNoLogin(t *testing.T) {
 		t.Errorf("got %s credentials in the database, want them moved", n)
 	}
 	sync("a")
-	b := enlist(t, configs["b"])
+	elsewhere := filepath.Join(root, "b", "data", "elsewhere")
+	here := filepath.Join(root, "b", "data", "key")
+	if err := os.Rename(here, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	b := enlist(t, configs["b"]) // it makes a key of its own
+	b.says("shared tokens cannot be read: copy the file of worker.key from the machine that sealed them", 1)
+	if err := os.Rename(elsewhere, here); err != nil {
+		t.Fatal(err)
+	}
 	standsBy(t, b)
 	if status := a.stop(); status != cli.Done {
 		t.Errorf("got exit status %d", status)

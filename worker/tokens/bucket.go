@@ -180,3 +180,21 @@ func (b *bucket) credentials(ctx context.Context) (list []string, err error) {
 	}
 	return list, nil
 }
+
+// rows returns all rows.
+func (b *bucket) rows(ctx context.Context) (list []auth.Row, err error) {
+	credentials, err := b.credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, credential := range credentials {
+		e, err := b.read(ctx, credential)
+		if err != nil {
+			return nil, err
+		}
+		if e.revision != 0 {
+			list = append(list, e.row)
+		}
+	}
+	return list, nil
+}

@@ -46,6 +46,8 @@ type Config struct {
 	// Local has rows from before the tokens were on NATS, nil for none. They are moved when the bucket is
 	// opened.
 	Local Local
+	// Check is called by Run with all rows, with their sealed tokens, when the bucket is open; nil for none.
+	Check func(rows []auth.Row)
 	Log   *slog.Logger
 }
 
@@ -98,21 +100,36 @@ func (s *Store) Attach(conn *bus.Conn, activity *problems.Activity) {
 	s.conn, s.activity = conn, activity
 }
 
-// Run opens the bucket, and moves the rows of the database to it, as soon as NATS is there. It returns
-// when that is done or ctx ends. Uses of the store before try the same.
+// Run opens the bucket, moves the rows of the database to it, and checks all rows, as soon as NATS is
+// there. It returns when that is done or ctx ends. Uses of the store before also open it.
 func (s *Store) Run(ctx context.Context) {
 	for {
-		opening, cancel := context.WithTimeout(ctx, openTimeout)
-		_, err := s.open(opening)
-		cancel()
+		err := s.prepareAndCheck(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
 		s.report(s.explained(err))
+		if errors.Is(err, errUnreadable) { // trying again does not help
+			return
+		}
 		if !wait.For(ctx, openPause) {
 			return
 		}
 	}
+}
+
+func (s *Store) prepareAndCheck(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	b, err := s.open(ctx)
+	if err != nil || s.config.Check == nil {
+		return err
+	}
+	rows, err := b.rows(ctx)
+	if err == nil {
+		s.config.Check(rows)
+	}
+	return err
 }
 
 // Load implements [auth.Store].
@@ -190,22 +207,14 @@ func (s *Store) Credentials(ctx context.Context) (list []auth.Row, err error) {
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil, nil
 	}
-	var credentials []string
 	if err == nil {
-		credentials, err = b.credentials(ctx)
-	}
-	for _, credential := range credentials {
-		var e stored
-		if e, err = b.read(ctx, credential); err != nil {
-			break
-		}
-		if e.revision != 0 {
-			e.row.Token, e.row.Credential = secret.Secret{}, ""
-			list = append(list, e.row)
-		}
+		list, err = b.rows(ctx)
 	}
 	if err != nil {
 		return nil, s.explained(err)
+	}
+	for i := range list {
+		list[i].Token, list[i].Credential = secret.Secret{}, ""
 	}
 	slices.SortFunc(list, func(a, b auth.Row) int {
 		return cmp.Or(cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.User, b.User), cmp.Compare(a.Key, b.Key))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"log/slog"
 
 	"orderbeat/worker/bus"
@@ -15,6 +16,11 @@ func TokenBucket(c bus.Config) (bucket *tokens.Store, disconnect func(), err err
 	conn, err := bus.Open(c, nil, problems.NewSet(log), log, func(error) {})
 	if err != nil {
 		return nil, nil, err
+	}
+	if !conn.NATS.IsConnected() {
+		err := conn.NATS.LastError()
+		conn.Close()
+		return nil, nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, c.Explain(err))
 	}
 	bucket = tokens.New(tokens.Config{NATS: c, Log: log})
 	bucket.Attach(conn, nil)
