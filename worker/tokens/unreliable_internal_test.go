@@ -1,8 +1,9 @@
-package tokens // an inside test: no replica is behind on purpose
+package tokens // an inside test: no server is behind, or loses a response, on purpose
 
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -10,28 +11,34 @@ import (
 	"orderbeat/auth"
 )
 
-// lagging is a bucket in memory whose replica shows each entry one write late.
-type lagging struct {
+// unreliable is a bucket in memory.
+type unreliable struct {
 	jetstream.KeyValue
+	behind  int     // how many writes its replica is behind
+	lost    int     // how many responses to writes are lost
 	entries []value // oldest first
 }
 
-func (l *lagging) Get(context.Context, string) (jetstream.KeyValueEntry, error) {
-	if len(l.entries) < 2 {
+func (l *unreliable) Get(context.Context, string) (jetstream.KeyValueEntry, error) {
+	if len(l.entries) <= l.behind {
 		return nil, jetstream.ErrKeyNotFound
 	}
-	return l.entries[len(l.entries)-2], nil
+	return l.entries[len(l.entries)-1-l.behind], nil
 }
 
-func (l *lagging) Create(ctx context.Context, key string, text []byte, _ ...jetstream.KVCreateOpt) (uint64, error) {
+func (l *unreliable) Create(ctx context.Context, key string, text []byte, _ ...jetstream.KVCreateOpt) (uint64, error) {
 	return l.Update(ctx, key, text, 0)
 }
 
-func (l *lagging) Update(_ context.Context, _ string, text []byte, revision uint64) (uint64, error) {
+func (l *unreliable) Update(_ context.Context, _ string, text []byte, revision uint64) (uint64, error) {
 	if revision != uint64(len(l.entries)) {
 		return 0, jetstream.ErrKeyRevisionMismatch
 	}
 	l.entries = append(l.entries, value{text: text, revision: revision + 1})
+	if l.lost > 0 {
+		l.lost--
+		return 0, context.DeadlineExceeded
+	}
 	return revision + 1, nil
 }
 
@@ -45,7 +52,19 @@ func (v value) Value() []byte    { return v.text }
 func (v value) Revision() uint64 { return v.revision }
 
 func TestReplicaThatIsBehindLosesNoLease(t *testing.T) {
-	b := &bucket{kv: &lagging{}, memory: &memory{seen: map[string]stored{}}}
+	renew(t, &unreliable{behind: 1})
+}
+
+func TestLostResponseIsNoLostWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		renew(t, &unreliable{lost: 3})
+	})
+}
+
+// renew leases and commits a few times.
+func renew(t *testing.T, kv jetstream.KeyValue) {
+	t.Helper()
+	b := &bucket{kv: kv, memory: &memory{seen: map[string]stored{}}}
 	now := time.Now()
 	for generation := range int64(5) {
 		l := auth.Lease{Key: "k", Generation: generation, Owner: "me", At: now, Until: now.Add(time.Minute)}
