@@ -139,9 +139,9 @@ func (b *bucket) write(ctx context.Context, old stored, row auth.Row) (value []b
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	next := stored{row: row}
-	switch {
-	case row.LeaseOwner == "":
-	case row.LeaseOwner == old.row.LeaseOwner:
+	switch row.LeaseOwner {
+	case "":
+	case old.row.LeaseOwner:
 		next.holder = old.holder
 	default:
 		next.holder = b.database

@@ -86,7 +86,7 @@ func TestProcessesShareARotatingGrant(t *testing.T) {
 		for range 5 {
 			calls.Go(func() {
 				for ctx.Err() == nil {
-					token, err := s.Token(t.Context())
+					token, err := s.Token(context.WithoutCancel(ctx))
 					if err != nil {
 						t.Error(err)
 						return
