@@ -28,6 +28,7 @@ import (
 	"orderbeat/worker/bus"
 	"orderbeat/worker/bus/embedded"
 	"orderbeat/worker/credentials"
+	"orderbeat/worker/handover"
 	"orderbeat/worker/jobrunner"
 	"orderbeat/worker/leader"
 	"orderbeat/worker/metrics"
@@ -116,8 +117,9 @@ func Run(ctx context.Context, c Config) error {
 	availability := alert.NewAvailability(live.Providers)
 	notify := notifier.New(notifier.Config{Targets: c.Notify, Store: c.DB.Notifications(), Problems: troubles, Window: c.Intervals.Notify, Log: c.Log})
 	dates := alerts.NewLocalDates(c.DB, live.Providers, c.Log)
+	open, pauses := handovers(server, conn, &c, troubles)
 	plans := planner.New(planner.Config{
-		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Alerts: alert, Trace: tracer, Log: c.Log,
+		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Alerts: alert, Open: open, Trace: tracer, Log: c.Log,
 	})
 	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
@@ -127,14 +129,14 @@ func Run(ctx context.Context, c Config) error {
 		Progress: func() (map[string]time.Time, bool) { return clock.Watermarks() },
 	})
 	clock = scheduler.New(scheduler.Config{
-		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), Ticks: ticks, Log: c.Log,
+		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), PausedItself: pauses.Set, Ticks: ticks, Log: c.Log,
 	})
 	queues := &bus.Streams{
 		JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Lease: lease, Problems: troubles, Log: c.Log,
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers,
 	}
 	outbox := relay.New(relay.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Fence: fence(server, lease, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
+		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
 		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
@@ -158,7 +160,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	endpoints := service.New(service.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
-		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters,
+		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, SchedulePaused: pauses.Set, RunPaused: open.Pause,
 		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
 		Retention: retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
@@ -183,6 +185,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { conn.Tend(serving); return nil })
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { outbox.Run(serving); return nil })
+	backing.Go(func() error { open.Run(serving); return nil })
 	if listener != nil {
 		ready := newReadiness(conn, c, live.Providers, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		pages := page.New(page.Config{
@@ -224,6 +227,10 @@ func Run(ctx context.Context, c Config) error {
 			}
 			return nil
 		})
+		pauses.Each(taken, honour(taken, c.DB, c.Log))
+		open.Resume(taken, func(ctx context.Context, l handover.Left) (bool, error) {
+			return plans.TakeOver(ctx, l.Run, l.Jobs, l.Joined, l.Answered)
+		}, func(look func()) { backing.Go(func() error { look(); return nil }) })
 		creds.now.Load().Prepare(taken)
 		if err := endpoints.Open(work); err != nil {
 			return err
@@ -301,6 +308,7 @@ func Run(ctx context.Context, c Config) error {
 	if flushed := outbox.Flush(last); flushed != nil {
 		c.Log.Warn("outbox not flushed: the rest is published after the next start", "err", flushed)
 	}
+	open.Flush(last)
 	if released := lease.Release(last); released != nil {
 		c.Log.Warn("failed to release the lease: a standby takes over after its timeout", "err", released)
 	}
@@ -385,17 +393,43 @@ func confirm(l *leader.Lease) func(ctx context.Context) error {
 
 // fence refuses what this process publishes when it no longer leads; nil with the embedded server, which
 // no other process can use.
-func fence(embedded bus.Server, l *leader.Lease, fail func(error)) *relay.Fence {
+func fence(embedded bus.Server, l *leader.Lease, open *handover.Runs, fail func(error)) *relay.Fence {
 	if embedded != nil {
 		return nil
 	}
-	return &relay.Fence{Leads: l.IsLeader, Stale: fail, Confirm: func(ctx context.Context) error {
+	return &relay.Fence{Leads: l.IsLeader, Stale: fail, Answered: open.Ended, Confirm: func(ctx context.Context) error {
 		err := l.Confirm(ctx)
 		if errors.Is(err, leader.ErrLost) {
 			err = fmt.Errorf("%w: %w", relay.ErrStale, err)
 		}
 		return err
 	}}
+}
+
+// handovers keep what another process needs to go on; nil with the embedded server.
+func handovers(embedded bus.Server, conn *bus.Conn, c *Config, troubles *problems.Set) (*handover.Runs, *handover.Pauses) {
+	if embedded != nil {
+		return nil, nil
+	}
+	open := handover.NewRuns(handover.Config{Conn: conn, NATS: c.NATS, Activity: troubles.Activity("open runs"), Log: c.Log})
+	return open, &handover.Pauses{Conn: conn, Subjects: bus.Subjects{Prefix: c.NATS.Prefix}, Log: c.Log}
+}
+
+// honour pauses and resumes a schedule as the leader before did.
+func honour(ctx context.Context, d *db.DB, log *slog.Logger) func(schedule string, p *schedules.Pause) error {
+	return func(schedule string, p *schedules.Pause) error {
+		_, paused, err := d.Paused(ctx, schedule)
+		if err != nil || paused == (p != nil) {
+			return err
+		}
+		if p != nil {
+			log.Info("schedule stays paused, as the worker before left it", "schedule", schedule, "note", p.Note)
+			return d.PauseSchedule(ctx, schedule, p.Note, p.PausedAt)
+		}
+		log.Info("schedule is resumed, as the worker before left it", "schedule", schedule)
+		_, err = d.ResumeSchedule(ctx, schedule)
+		return err
+	}
 }
 
 func namesOf(schedules []Schedule) []string {

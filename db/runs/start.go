@@ -105,14 +105,14 @@ func (t Tx) insertRun(run *jobs.Run, hash []byte) error {
 	}
 	_, err = t.Exec(insertRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, accounts,
 		sqlite.OrNull(string(run.Params)), run.Jobs.Total, errs, sqlite.Stamp(run.RequestedAt), sqlite.StampOf(run.StartedAt),
-		sqlite.StampOf(run.FinishedAt), sqlite.OrNull(run.Key), sqlite.OrNull(run.ReplyTo), sqlite.OrNull(run.Traceparent), sqlite.ZeroNull(run.LowPrioritySlots), hash, sqlite.OrNull(run.Note))
+		sqlite.StampOf(run.FinishedAt), sqlite.OrNull(run.Key), sqlite.OrNull(run.ReplyTo), sqlite.OrNull(run.Traceparent), sqlite.ZeroNull(run.LowPrioritySlots), hash, sqlite.OrNull(run.Note), sqlite.StampOf(run.PausedAt))
 	return err
 }
 
 const insertRunSQL = `
 INSERT INTO runs (run_id, provider, kind, state, trigger, accounts, params, jobs_total, errors,
-       requested_at, started_at, finished_at, key, reply_to, traceparent, low_priority_slots, request_hash, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+       requested_at, started_at, finished_at, key, reply_to, traceparent, low_priority_slots, request_hash, note, paused_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 func (t Tx) insertJob(job *jobs.Job, state jobs.State, dispatch jobqueue.DispatchState, inline bool) error {
 	question, err := sqlite.EncodeJSON(job.Question)
@@ -194,12 +194,17 @@ func (t Tx) enqueueReply(result outbox.Entry, run *jobs.Run, to requester) error
 	return outbox.Enqueue(t.Tx, &result)
 }
 
+// ResultSubject is the subject of a run's result, without the prefix.
+func ResultSubject(run *jobs.Run) string {
+	return "results." + outbox.Token(run.Provider) + "." + outbox.Token(run.ID)
+}
+
 func resultMessage(run *jobs.Run) (outbox.Entry, error) {
 	result := *run
 	result.Accounts, result.Params = nil, nil // not part of the result
 	body, err := sqlite.EncodeJSON(result)
 	return outbox.Entry{
-		Topic: "results", Subject: "results." + outbox.Token(run.Provider) + "." + outbox.Token(run.ID),
+		Topic: "results", Subject: ResultSubject(run),
 		MsgID: resultID(run), Type: outbox.TypeRunFinished, CESubject: run.ID, Provider: run.Provider,
 		Time: *run.FinishedAt, Traceparent: run.Traceparent, Body: body,
 	}, err

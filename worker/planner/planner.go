@@ -15,6 +15,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/db/runs"
 	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
@@ -30,8 +31,20 @@ type Config struct {
 	// RunEnded is called with every run that has ended by the time it is stored.
 	RunEnded func(context.Context, jobs.Run)
 	Alerts   Alerts
-	Trace    *telemetry.Tracer
-	Log      *slog.Logger
+	// Open keeps accepted runs for another process; nil if there is none.
+	Open  Open
+	Trace *telemetry.Tracer
+	Log   *slog.Logger
+}
+
+// Open keeps accepted runs until they have a result.
+type Open interface {
+	// Put keeps a run. It comes before the run is stored, and its request acknowledged.
+	Put(ctx context.Context, run jobs.Run, js []jobs.Job)
+	// Join keeps a request that joined a run.
+	Join(ctx context.Context, runID, key, replyTo string)
+	// Ended drops runs.
+	Ended(runIDs ...string)
 }
 
 // Alerts raises and resolves alerts.
@@ -49,13 +62,14 @@ type Planner struct {
 	made     atomic.Pointer[tables] // of the last configuration
 	runEnded func(context.Context, jobs.Run)
 	alerts   Alerts
+	open     Open
 	trace    *telemetry.Tracer
 	log      *slog.Logger
 }
 
 // New returns a planner.
 func New(c Config) *Planner {
-	return &Planner{db: c.DB, settings: c.Settings, runEnded: c.RunEnded, alerts: c.Alerts, trace: c.Trace, log: c.Log}
+	return &Planner{db: c.DB, settings: c.Settings, runEnded: c.RunEnded, alerts: c.Alerts, open: c.Open, trace: c.Trace, log: c.Log}
 }
 
 // tables are what planning needs of one configuration.
@@ -114,15 +128,23 @@ func (p *Planner) StartIf(ctx context.Context, r jobs.Request, accept func(jobs.
 	return p.store(ctx, plan)
 }
 
-// StartTick plans the run of a tick, and stores both in one transaction.
-func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Request) (schedules.Started, error) {
+// StartTick plans the run of a tick, claims its due time, and stores both in one transaction.
+func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Request, claim func() error) (started schedules.Started, err error) {
 	plan, err := p.Plan(ctx, r)
 	if err != nil {
 		return schedules.Started{}, err
 	}
 	ctx = plan.span.In(ctx)
-	started, err := p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
 	defer func() { plan.span.End(err) }()
+	run := plan.Run
+	run.Key = tick.Key()
+	p.open.Put(ctx, run, plan.Jobs) // once it is claimed, no other worker starts it
+	if err = claim(); err == nil {
+		started, err = p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
+	}
+	if err != nil || started.Run == nil {
+		p.open.Ended(run.ID)
+	}
 	if err == nil && started.Run != nil {
 		p.started(ctx, plan, *started.Run)
 	}
@@ -162,17 +184,54 @@ func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
 // store stores a planned run.
 func (p *Planner) store(ctx context.Context, made Plan) (jobs.Run, error) {
 	ctx = made.span.In(ctx)
+	p.open.Put(ctx, made.Run, made.Jobs)
 	run, started, err := p.db.StartRun(ctx, made.Run, made.Jobs)
 	defer func() { made.span.End(cmp.Or(err, made.Invalid)) }()
+	if err != nil || !started {
+		p.open.Ended(made.Run.ID)
+	}
 	if err != nil {
 		return jobs.Run{}, err
 	}
 	if started {
 		p.started(ctx, made, run)
 	} else {
+		if !run.State.Ended() {
+			p.open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo)
+		}
 		made.span.Joined(ctx, &run)
 	}
 	return run, nil
+}
+
+// TakeOver stores a run that another process left open, unless this database has it or has a run with
+// its key. answered reports whether another process published its result. done says that nobody waits
+// for it any more.
+func (p *Planner) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joined []runs.Joined, answered func(context.Context) (bool, error)) (done bool, err error) {
+	known, found, err := p.db.Run(ctx, run.ID)
+	if err != nil {
+		return false, err
+	}
+	if found {
+		waits, err := p.db.Unanswered(ctx, []string{run.ID})
+		return known.State.Ended() && len(waits) == 0, err
+	}
+	if done, err := answered(ctx); done || err != nil {
+		return done, err
+	}
+	stored, started, err := p.db.TakeOver(ctx, run, js, joined, time.Now())
+	if err != nil {
+		return false, err
+	}
+	if !started {
+		p.log.InfoContext(ctx, "run of another worker was started again already", "run_id", run.ID, "as", stored.ID, "key", run.Key)
+		return true, nil
+	}
+	p.log.InfoContext(ctx, "run of another worker continues", "run_id", run.ID, "provider", run.Provider, "kind", run.Kind, "trigger", run.Trigger, "jobs", len(js))
+	if stored.State.Ended() {
+		p.runEnded(ctx, stored)
+	}
+	return false, nil
 }
 
 // started reports a stored run that has ended, and updates the alerts of a track run.

@@ -28,6 +28,8 @@ type Fence struct {
 	Confirm func(ctx context.Context) error
 	// Stale is called once, when this process must stop leading.
 	Stale func(error)
+	// Answered is called with runs whose results are published, to all who wait for them.
+	Answered func(runIDs ...string)
 }
 
 // ErrStale is that another worker published as the leader. Nothing more is published.
@@ -110,9 +112,10 @@ func (t *topicRelay) reached(out *outcome, m *outbox.Message, sequence uint64) {
 	out.sequences[m.Subject] = sequence
 }
 
-// confirm asks once for each page whether this process still leads.
+// confirm asks once for each page whether this process still leads. Results are published by standbys,
+// too.
 func (t *topicRelay) confirm(ctx context.Context) error {
-	if t.ends.confirmed {
+	if t.ends.confirmed || t.topic != "orders" {
 		return nil
 	}
 	if err := t.publisher.fence.Confirm(ctx); err != nil {
@@ -232,6 +235,26 @@ func (p *publisher) own(ctx context.Context, raw *jetstream.RawStreamMsg) (own, 
 func sameJSON(a, b []byte) bool {
 	var one, other bytes.Buffer
 	return json.Compact(&one, a) == nil && json.Compact(&other, b) == nil && bytes.Equal(one.Bytes(), other.Bytes())
+}
+
+// answered reports the runs whose last result is among the published messages of a page.
+func (t *topicRelay) answered(ctx context.Context, page []outbox.Message, done []int64) {
+	fence := t.publisher.fence
+	if fence == nil || t.topic != "results" && t.topic != "reply" || len(done) == 0 {
+		return
+	}
+	var runIDs []string
+	for _, m := range page {
+		if m.Type == outbox.TypeRunFinished && slices.Contains(done, m.ID) {
+			runIDs = append(runIDs, m.CESubject)
+		}
+	}
+	waiting, err := t.db.Unanswered(ctx, runIDs)
+	if err != nil {
+		t.log.Warn("open runs are looked at again when a worker begins to lead", "err", err)
+		return
+	}
+	fence.Answered(slices.DeleteFunc(runIDs, func(id string) bool { return slices.Contains(waiting, id) })...)
 }
 
 // stop ends all publishing: another worker leads.

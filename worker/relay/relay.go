@@ -286,6 +286,7 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if stored != nil {
 		return 0, stored
 	}
+	t.answered(context.WithoutCancel(ctx), page, out.done)
 	return len(out.done) + len(out.refused) + out.again, err
 }
 

@@ -19,12 +19,14 @@ import (
 type Config struct {
 	DB        *db.DB
 	Schedules []settings.Schedule
-	// Start plans the run of a tick, and stores both. After an error neither is stored, and it is
-	// retried.
-	Start func(ctx context.Context, tick schedules.Tick, r jobs.Request) (schedules.Started, error)
+	// Start plans the run of a tick, calls claim, and stores both. After an error, which may be
+	// claim's, neither is stored, and it is retried.
+	Start func(ctx context.Context, tick schedules.Tick, r jobs.Request, claim func() error) (schedules.Started, error)
 	// Confirm publishes [Scheduler.Watermarks] to other workers and verifies that this one still
 	// leads: [ErrNotLeader] if not, another error if that is unknown.
 	Confirm func(ctx context.Context) error
+	// PausedItself is called when a schedule has paused itself.
+	PausedItself func(ctx context.Context, schedule string, p *schedules.Pause)
 	// Ticks counts recorded ticks, by schedule and outcome.
 	Ticks *prometheus.CounterVec
 	Log   *slog.Logger

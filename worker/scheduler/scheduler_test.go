@@ -65,9 +65,13 @@ func (b *bench) start(elsewhere map[string]time.Time, configured ...settings.Sch
 	b.t.Helper()
 	b.config = scheduler.Config{
 		DB: b.db, Schedules: configured, Log: slog.New(slog.DiscardHandler),
-		Ticks:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticks"}, []string{"schedule", "outcome"}),
-		Confirm: func(context.Context) error { err, _ := b.lead.Load().(leadError); return err.error },
-		Start: func(ctx context.Context, tick schedules.Tick, r jobs.Request) (schedules.Started, error) {
+		Ticks:        prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ticks"}, []string{"schedule", "outcome"}),
+		Confirm:      func(context.Context) error { err, _ := b.lead.Load().(leadError); return err.error },
+		PausedItself: func(context.Context, string, *schedules.Pause) {},
+		Start: func(ctx context.Context, tick schedules.Tick, r jobs.Request, claim func() error) (schedules.Started, error) {
+			if err := claim(); err != nil {
+				return schedules.Started{}, err
+			}
 			if b.fail.Load() {
 				return schedules.Started{}, errors.New("disk full")
 			}
@@ -350,11 +354,11 @@ func TestSchedulesDoNotWaitForEachOther(t *testing.T) {
 		b.stop()
 		start := b.config.Start
 		config := b.config
-		config.Start = func(ctx context.Context, tick schedules.Tick, r jobs.Request) (schedules.Started, error) {
+		config.Start = func(ctx context.Context, tick schedules.Tick, r jobs.Request, claim func() error) (schedules.Started, error) {
 			if tick.Schedule == "s" {
 				<-planning
 			}
-			return start(ctx, tick, r)
+			return start(ctx, tick, r, claim)
 		}
 		s := scheduler.New(config)
 		ctx, cancel := context.WithCancel(context.Background())

@@ -29,17 +29,15 @@ func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) err
 // start records a tick with its run. A due time that is recorded already, because the clock was
 // set back, is recorded under the next free second.
 func (l *loop) start(ctx context.Context, tick schedules.Tick) error {
-	if err := l.claim(ctx, tick.DueAt, tick.Outcome == "caught_up"); err != nil {
-		return err
-	}
+	claim := func() error { return l.claim(ctx, tick.DueAt, tick.Outcome == "caught_up") }
 	defer l.setClaimed(time.Time{})
-	started, err := l.Start(ctx, tick, l.schedule.Request())
+	started, err := l.Start(ctx, tick, l.schedule.Request(), claim)
 	if err == nil && started.Tick == nil {
 		var again bool
 		if again, err = l.repeated(ctx, &tick); !again || err != nil {
 			return err
 		}
-		started, err = l.Start(ctx, tick, l.schedule.Request())
+		started, err = l.Start(ctx, tick, l.schedule.Request(), claim)
 	}
 	if err != nil || started.Tick == nil {
 		return err
@@ -134,6 +132,7 @@ func (l *loop) giveUp(ctx context.Context) (schedules.Pause, bool, error) {
 	if err := l.DB.PauseSchedule(ctx, p.Schedule, p.Note, p.PausedAt); err != nil {
 		return p, false, err
 	}
+	l.PausedItself(ctx, p.Schedule, &p)
 	l.Log.Warn("schedule paused", "schedule", p.Schedule, "note", p.Note)
 	return p, true, nil
 }

@@ -96,6 +96,7 @@ func (s *Service) pauseRun(ctx context.Context, _ *request, q api.RunNote) (any,
 		return nil, conflict(err, "run", q.RunID, "runs.list")
 	}
 	s.Log.InfoContext(ctx, "run paused", "run_id", q.RunID, "note", q.Note)
+	s.RunPaused(ctx, q.RunID, run.PausedAt, q.Note)
 	return api.Run{Run: run}, nil
 }
 
@@ -109,6 +110,7 @@ func (s *Service) resumeRun(ctx context.Context, _ *request, q api.RunNote) (any
 		return nil, conflict(err, "run", q.RunID, "runs.list")
 	}
 	s.Log.InfoContext(ctx, "run resumed", "run_id", q.RunID)
+	s.RunPaused(ctx, q.RunID, nil, "")
 	return api.Run{Run: run}, nil
 }
 

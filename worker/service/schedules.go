@@ -54,6 +54,7 @@ func (s *Service) pauseSchedule(ctx context.Context, _ *request, q api.ScheduleN
 	}
 	s.Log.InfoContext(ctx, "schedule paused", "schedule", schedule.Name, "note", q.Note)
 	reply, err := s.schedule(ctx, schedule)
+	s.SchedulePaused(ctx, schedule.Name, reply.Pause)
 	return api.OneSchedule{Schedule: reply}, err
 }
 
@@ -67,6 +68,7 @@ func (s *Service) resumeSchedule(ctx context.Context, _ *request, q api.Schedule
 	} else if was {
 		s.Log.InfoContext(ctx, "schedule resumed", "schedule", schedule.Name)
 	}
+	s.SchedulePaused(ctx, schedule.Name, nil)
 	reply, err := s.schedule(ctx, schedule)
 	return api.OneSchedule{Schedule: reply}, err
 }

@@ -56,6 +56,10 @@ type Config struct {
 	// Cancel cancels those of the jobs that are in flight.
 	Cancel  func(jobIDs []string)
 	Waiters *RunWaiters
+	// SchedulePaused and RunPaused tell other processes what an operator paused, and with a nil pause
+	// or time what was resumed.
+	SchedulePaused func(ctx context.Context, schedule string, p *schedules.Pause)
+	RunPaused      func(ctx context.Context, runID string, at *time.Time, note string)
 	// NextDue is the next due time of a schedule with this watermark, false if there is none.
 	NextDue func(settings.Schedule, schedules.Watermark) (time.Time, bool)
 	// Sources are the sources of tokens of a provider, or of one of its users.

@@ -1,0 +1,518 @@
+package handover
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"orderbeat/db/runs"
+	"orderbeat/jobs"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
+)
+
+const (
+	// putTimeout is how long a request waits until it is in the bucket. After that it goes on, and the
+	// entry is written when NATS takes it.
+	putTimeout = 2 * time.Second
+	// retryEvery is how often entries are written and removed that could not be.
+	retryEvery = time.Second
+	// markerLife is how long the bucket shows that an entry was removed.
+	markerLife = time.Second
+	// lookAgain is how long after the first look the entries are read once more: the server that
+	// answered may not have had the latest.
+	lookAgain = 10 * time.Second
+	// maxWaiting limits the entries that wait to be written.
+	maxWaiting = 10_000
+	// maxPlain is the size of an entry, in bytes, above which it is compressed.
+	maxPlain = 16 << 10
+	// maxEntry limits an entry when it is read.
+	maxEntry = 64 << 20
+	// atOnce limits the entries that are removed concurrently.
+	atOnce = 16
+)
+
+// Config has what a [Runs] needs.
+type Config struct {
+	Conn     *bus.Conn
+	NATS     bus.Config
+	Activity *problems.Activity
+	Log      *slog.Logger
+}
+
+// Runs keeps the open runs of the leader in a bucket: an entry is written before the request is
+// acknowledged, and removed after the result was published. It is safe for concurrent use.
+type Runs struct {
+	Config
+	bucket jetstream.KeyValueConfig
+	wake   chan struct{} // capacity 1
+
+	mu    sync.Mutex // guards the rest
+	kv    jetstream.KeyValue
+	mine  map[string][]string // runs of this process, with the keys of those that joined them
+	late  map[string][]byte   // entries to write, by key
+	ended map[string]bool     // keys to remove
+}
+
+// NewRuns returns open runs, which [Runs.Run] tends.
+func NewRuns(c Config) *Runs {
+	return &Runs{
+		Config: c, wake: make(chan struct{}, 1), mine: map[string][]string{}, late: map[string][]byte{}, ended: map[string]bool{},
+		bucket: jetstream.KeyValueConfig{
+			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("open_runs"), Description: "accepted runs without a result", Storage: jetstream.FileStorage,
+			Replicas: max(1, c.NATS.Replicas), MaxBytes: c.NATS.MaxBytes, Placement: c.NATS.Placement(), LimitMarkerTTL: markerLife,
+		},
+	}
+}
+
+// entry is the value of an open run: what is needed to start it again under its id. Its jobs have the
+// ids of their positions.
+type entry struct {
+	Run         *jobs.Run    `json:"run,omitempty"`
+	Key         string       `json:"key,omitempty"`
+	ReplyTo     string       `json:"reply_to,omitempty"`
+	Traceparent string       `json:"traceparent,omitempty"`
+	Slots       int          `json:"low_priority_slots,omitempty"`
+	Overlap     string       `json:"overlap,omitempty"`
+	Jobs        []plannedJob `json:"jobs,omitempty"`
+	// Joins is the run that a request joined; then only Key and ReplyTo are set.
+	Joins string `json:"joins,omitempty"`
+}
+
+type plannedJob struct {
+	ID      string `json:"job_id"`
+	Account string `json:"account"`
+	jobs.Question
+}
+
+func entryOf(run *jobs.Run, js []jobs.Job) entry {
+	e := entry{Run: run, Key: run.Key, ReplyTo: run.ReplyTo, Traceparent: run.Traceparent, Slots: run.LowPrioritySlots, Overlap: run.Overlap}
+	for i := range js {
+		e.Jobs = append(e.Jobs, plannedJob{js[i].ID, js[i].Account, js[i].Question})
+	}
+	return e
+}
+
+// Left is a run that another process left open.
+type Left struct {
+	Run  jobs.Run
+	Jobs []jobs.Job
+	// Joined are the requests that joined it.
+	Joined []runs.Joined
+	// Answered reports whether its result is in the stream of results.
+	Answered func(ctx context.Context) (bool, error)
+}
+
+func (e *entry) left(now time.Time) Left {
+	run := *e.Run
+	run.Key, run.ReplyTo, run.Traceparent, run.LowPrioritySlots, run.Overlap = e.Key, e.ReplyTo, e.Traceparent, e.Slots, e.Overlap
+	left := Left{Run: run}
+	for _, j := range e.Jobs {
+		left.Jobs = append(left.Jobs, jobs.Job{
+			ID: j.ID, RunID: run.ID, Provider: run.Provider, Account: j.Account, Kind: run.Kind, Question: j.Question, Attempt: 1, FirstAt: now,
+		})
+	}
+	return left
+}
+
+// Put writes an open run. It never fails: an entry that cannot be written now is written later.
+func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	r.mine[run.ID] = nil
+	r.mu.Unlock()
+	r.write(ctx, run.ID, entryOf(&run, js))
+}
+
+// Join writes that a request with a key or a reply subject joined an open run.
+func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) {
+	if r == nil || key == "" {
+		return
+	}
+	name := runID + "." + jobs.NewID(time.Now())
+	r.mu.Lock()
+	of, open := r.mine[runID]
+	if open {
+		r.mine[runID] = append(of, name)
+	}
+	r.mu.Unlock()
+	if open {
+		r.write(ctx, name, entry{Joins: runID, Key: key, ReplyTo: replyTo})
+	}
+}
+
+// Ended removes runs that have a result, or were not started.
+func (r *Runs) Ended(runIDs ...string) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	for _, id := range runIDs {
+		for _, key := range append(r.mine[id], id) {
+			delete(r.late, key)
+			r.ended[key] = true
+		}
+		delete(r.mine, id)
+	}
+	r.mu.Unlock()
+	r.poke()
+}
+
+func (r *Runs) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// write puts an entry into the bucket, now or later.
+func (r *Runs) write(ctx context.Context, key string, e entry) {
+	value, err := encode(&e)
+	if err == nil && r.Conn.NATS.IsConnected() {
+		ctx, cancel := context.WithTimeout(ctx, putTimeout)
+		err = r.put(ctx, key, value)
+		cancel()
+		if err == nil {
+			return
+		}
+	}
+	if limit := r.Conn.MaxBody(); err != nil && value == nil || limit > 0 && int64(len(value)) > limit {
+		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "run_id", key, "bytes", len(value), "err", err)
+		return
+	}
+	if err != nil && ctx.Err() == nil {
+		r.Activity.Failed("open runs are not recorded: no other worker can continue them", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
+	}
+	r.mu.Lock()
+	full := len(r.late) >= maxWaiting
+	if !full {
+		r.late[key] = value
+	}
+	r.mu.Unlock()
+	if full {
+		r.Log.Warn("run is not handed over: too many wait to be recorded", "bucket", r.bucket.Bucket, "run_id", key)
+	}
+}
+
+func (r *Runs) put(ctx context.Context, key string, value []byte) error {
+	kv, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = kv.Put(ctx, key, value); err != nil {
+		r.forget()
+		return err
+	}
+	r.Activity.OK()
+	return nil
+}
+
+// open returns the bucket, and creates it if it is missing.
+func (r *Runs) open(ctx context.Context) (jetstream.KeyValue, error) {
+	r.mu.Lock()
+	kv := r.kv
+	r.mu.Unlock()
+	if kv != nil {
+		return kv, nil
+	}
+	kv, err := r.Conn.JS.KeyValue(ctx, r.bucket.Bucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		kv, err = r.Conn.JS.CreateKeyValue(ctx, r.bucket)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	r.kv = kv
+	r.mu.Unlock()
+	return kv, nil
+}
+
+// forget makes the next use look the bucket up: it may have been deleted.
+func (r *Runs) forget() {
+	r.mu.Lock()
+	r.kv = nil
+	r.mu.Unlock()
+}
+
+// Run writes and removes entries until ctx ends.
+func (r *Runs) Run(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	for ctx.Err() == nil {
+		timer := time.NewTimer(retryEvery)
+		select {
+		case <-ctx.Done():
+		case <-r.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+		r.Flush(ctx)
+	}
+}
+
+// Flush writes and removes what waits for it, once.
+func (r *Runs) Flush(ctx context.Context) {
+	if r == nil || !r.Conn.NATS.IsConnected() {
+		return
+	}
+	r.mu.Lock()
+	late, ended := maps.Clone(r.late), slices.Collect(maps.Keys(r.ended))
+	r.mu.Unlock()
+	if len(late)+len(ended) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.Timeout)
+	defer cancel()
+	var failed error
+	for key, value := range late {
+		if failed = r.put(ctx, key, value); failed != nil {
+			break
+		}
+		r.mu.Lock()
+		if _, wanted := r.late[key]; wanted {
+			delete(r.late, key)
+		}
+		r.mu.Unlock()
+	}
+	if failed == nil {
+		failed = r.remove(ctx, ended)
+	}
+	if failed != nil {
+		r.forget()
+		r.Activity.Failed("open runs are not recorded: no other worker can continue them", r.Conn.Explain(failed), "bucket", r.bucket.Bucket)
+	}
+}
+
+func (r *Runs) remove(ctx context.Context, keys []string) error {
+	kv, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	var removing errgroup.Group
+	removing.SetLimit(atOnce)
+	for _, key := range keys {
+		removing.Go(func() error {
+			if err := kv.Purge(ctx, key, jetstream.PurgeTTL(markerLife)); err != nil {
+				return err
+			}
+			r.mu.Lock()
+			delete(r.ended, key)
+			r.mu.Unlock()
+			return nil
+		})
+	}
+	return removing.Wait()
+}
+
+// Resume calls start for every run in the bucket that is not of this process, oldest first, and once
+// more for those that come to light soon after. done says that the run needs no entry any more. It
+// returns after the first look.
+func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (done bool, err error), later func(func())) {
+	if r == nil {
+		return
+	}
+	r.look(ctx, start)
+	later(func() {
+		if wait.For(ctx, lookAgain) {
+			r.look(ctx, start)
+		}
+	})
+}
+
+func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) {
+	found, err := r.entries(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.Activity.Failed("failed to read the runs that another worker left", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
+		}
+		return
+	}
+	now := time.Now()
+	joined := map[string][]string{} // keys by run
+	for key, e := range found {
+		if e.Joins != "" {
+			joined[e.Joins] = append(joined[e.Joins], key)
+		}
+	}
+	started := 0
+	for _, key := range slices.Sorted(maps.Keys(found)) {
+		e := found[key]
+		if e.Run == nil || r.has(key) {
+			continue
+		}
+		left := e.left(now)
+		left.Answered = func(ctx context.Context) (bool, error) { return r.answered(ctx, &left.Run) }
+		slices.Sort(joined[key])
+		for _, name := range joined[key] {
+			left.Joined = append(left.Joined, runs.Joined{Key: found[name].Key, ReplyTo: found[name].ReplyTo})
+		}
+		r.mu.Lock()
+		r.mine[key] = joined[key]
+		r.mu.Unlock()
+		done, err := start(ctx, left)
+		if err != nil {
+			r.mu.Lock()
+			delete(r.mine, key)
+			r.mu.Unlock()
+			r.Log.Error("failed to continue a run that another worker left, it stays in the bucket", "bucket", r.bucket.Bucket, "key", key, "err", err)
+			continue
+		}
+		if done {
+			r.Ended(key)
+			continue
+		}
+		started++
+	}
+	if started > 0 {
+		r.Log.Info("open runs of the worker before", "bucket", r.bucket.Bucket, "runs", started)
+	}
+}
+
+// answered reports whether the result of a run is in the stream.
+func (r *Runs) answered(ctx context.Context, run *jobs.Run) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	names := bus.Subjects{Prefix: r.NATS.Prefix}
+	stream, err := r.Conn.JS.Stream(ctx, names.Stream("results"))
+	if err == nil {
+		_, err = stream.GetLastMsgForSubject(ctx, names.Of(runs.ResultSubject(run)))
+	}
+	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Pause writes that an open run is paused, or with nil that it is not.
+func (r *Runs) Pause(ctx context.Context, runID string, at *time.Time, note string) {
+	if r == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
+	defer cancel()
+	kv, err := r.open(ctx)
+	if err == nil {
+		var was jetstream.KeyValueEntry
+		if was, err = kv.Get(ctx, runID); err == nil {
+			var e entry
+			if e, err = decode(was.Value()); err == nil && e.Run != nil {
+				e.Run.PausedAt, e.Run.Note = at, note
+				var value []byte
+				if value, err = encode(&e); err == nil {
+					_, err = kv.Update(ctx, runID, value, was.Revision())
+				}
+			}
+		}
+	}
+	if err != nil {
+		r.Log.Warn("pause is not handed over: another worker that takes over does not know it", "bucket", r.bucket.Bucket, "run_id", runID, "err", r.Conn.Explain(err))
+	}
+}
+
+// has reports whether a run is of this process.
+func (r *Runs) has(runID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, mine := r.mine[runID]
+	return mine
+}
+
+// entries reads the bucket. An unreadable entry is logged and left alone.
+func (r *Runs) entries(ctx context.Context) (map[string]entry, error) {
+	opening, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	if _, err := r.open(opening); err != nil {
+		return nil, err
+	}
+	found := map[string]entry{}
+	err := each(ctx, r.Conn.JS, r.bucket.Bucket, ">", func(key string, value []byte) {
+		e, err := decode(value)
+		if err != nil {
+			r.Log.Error("entry of an open run is unreadable, it is left alone", "bucket", r.bucket.Bucket, "key", key, "err", err)
+			return
+		}
+		if e.Run != nil && e.Run.ID != key {
+			r.Log.Error("entry of an open run is unreadable, it is left alone", "bucket", r.bucket.Bucket, "key", key, "err", "it is about run "+e.Run.ID)
+			return
+		}
+		found[key] = e
+	})
+	return found, err
+}
+
+// each calls do for the keys of a bucket that match a filter. It needs no consumer.
+func each(ctx context.Context, js jetstream.JetStream, bucket, filter string, do func(key string, value []byte)) error {
+	opening, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	stream, err := js.Stream(opening, "KV_"+bucket)
+	if err != nil {
+		return err
+	}
+	prefix := "$KV." + bucket + "."
+	for next := uint64(1); ; {
+		raw, err := func() (*jetstream.RawStreamMsg, error) {
+			ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
+			defer cancel()
+			return stream.GetMsg(ctx, next, jetstream.WithGetMsgSubject(prefix+filter))
+		}()
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		next = raw.Sequence + 1
+		if raw.Header.Get("KV-Operation") == "" && raw.Header.Get("Nats-Marker-Reason") == "" {
+			do(strings.TrimPrefix(raw.Subject, prefix), raw.Data)
+		}
+	}
+}
+
+var (
+	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	unpacker, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxEntry))
+)
+
+// encode returns an entry as JSON, compressed if it is large.
+func encode(e *entry) ([]byte, error) {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxPlain {
+		text = packer.EncodeAll(text, nil)
+	}
+	return text, nil
+}
+
+func decode(value []byte) (e entry, err error) {
+	if !bytes.HasPrefix(value, []byte("{")) {
+		if value, err = unpacker.DecodeAll(value, nil); err != nil {
+			return e, err
+		}
+	}
+	if err := json.Unmarshal(value, &e); err != nil {
+		return e, err
+	}
+	if (e.Run == nil || e.Run.ID == "" || e.Run.Provider == "") == (e.Joins == "") {
+		return e, fmt.Errorf("not an open run: %.60q", value)
+	}
+	return e, nil
+}

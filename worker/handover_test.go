@@ -1,0 +1,199 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/robfig/cron/v3"
+
+	"orderbeat/clients"
+	"orderbeat/db/runs"
+	"orderbeat/jobs"
+	"orderbeat/worker"
+)
+
+// bucketKeys are the keys of the open runs.
+func (b *bench) bucketKeys() []string {
+	b.t.Helper()
+	kv, err := b.js.KeyValue(b.t.Context(), "ORDERBEAT_OPEN_RUNS")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	keys, err := kv.Keys(b.t.Context())
+	if err != nil && len(keys) > 0 {
+		b.t.Fatal(err)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// loseLease makes the worker stop as if another one had taken over, which then released the lease.
+func (b *bench) loseLease() {
+	b.t.Helper()
+	kv, err := b.js.KeyValue(b.t.Context(), "ORDERBEAT_WORKER")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	was, err := kv.Get(b.t.Context(), "store")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var lease map[string]any
+	b.decode(was.Value(), &lease)
+	lease["process"], lease["released"] = "another", true
+	text, err := json.Marshal(lease)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := kv.Put(b.t.Context(), "store", text); err != nil {
+		b.t.Fatal(err)
+	}
+	_ = b.stops()
+	if err := b.stop(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func hangs(ctx context.Context, _ clients.Query) (clients.Answer, error) {
+	<-ctx.Done()
+	return clients.Answer{}, ctx.Err()
+}
+
+// What the leader has accepted and not done is done by the next one, with its own database, under the
+// same ids: one result for each run, and a reply for everyone who asked for one.
+func TestNextLeaderContinuesOpenRuns(t *testing.T) {
+	t.Parallel()
+	url, folder := depot(t)().ClientURL(), t.TempDir()
+	first := startIn(t, folder, on(url))
+	second := launch(t, t.TempDir(), on(url))
+	second.eventually("it is a standby", func() bool { return second.logged.count(standsBy) == 1 })
+	if _, err := first.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "REPLIES", Subjects: []string{"replies.>"}}); err != nil {
+		t.Fatal(err)
+	}
+	first.hasResult(first.sync("detroit").ID)
+	first.eventually("a run with a result is not open", func() bool { return len(first.bucketKeys()) == 0 })
+	first.supplier.answers(hangs)
+	for i := range 8 { // they occupy all slots
+		first.publish("orderbeat.runs.michelin.fetch", `{"accounts":["st. paul"],"order_ids":["BUSY`+string(rune('0'+i))+`"]}`, nil)
+	}
+	first.eventually("the provider is busy", func() bool { return first.supplier.calls() >= 4 })
+	asked := nats.Header{"Nats-Msg-Id": {"mine"}, "Orderbeat-Reply-To": {"replies.first"}}
+	first.publish("orderbeat.runs.michelin.sync", `{"lookback":"3d"}`, asked)
+	first.eventually("it is planned", func() bool { return first.value("SELECT count(*) FROM runs WHERE key = 'mine'") == "1" })
+	first.publish("orderbeat.runs.michelin.sync", `{"lookback":"3d"}`, nats.Header{"Nats-Msg-Id": {"other"}, "Orderbeat-Reply-To": {"replies.joined"}})
+	first.publish("orderbeat.runs.michelin.sync", `{"lookback":"never"}`, nil) // ends at once
+	first.ask("runs.start", `{"provider":"michelin","kind":"check"}`)
+	backfill := first.ask("runs.start", `{"provider":"michelin","kind":"backfill","params":{"from":"2025-01-01","to":"2025-02-01"}}`).Run.ID
+	first.ask("runs.pause", `{"run_id":"`+backfill+`","note":"later"}`)
+	first.eventually("all are open", func() bool { return len(first.bucketKeys()) == 8+1+1+1+1 })
+	planned := first.value("SELECT json_group_array(job_id ORDER BY job_id) FROM jobs WHERE state NOT IN ('succeeded', 'failed')")
+	kv, err := first.js.KeyValue(t.Context(), "ORDERBEAT_OPEN_RUNS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(t.Context(), "garbage", []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	first.loseLease()
+	second.waitRunning()
+	second.eventually("the others have ended", func() bool {
+		return second.value("SELECT count(*) FROM runs WHERE state NOT IN ('queued', 'running')") == "10"
+	})
+	if again := second.value("SELECT json_group_array(job_id ORDER BY job_id) FROM jobs"); again != planned {
+		t.Errorf("got jobs %s, want %s", again, planned)
+	}
+	if got := second.value("SELECT paused_at IS NOT NULL AND note = 'later' FROM runs WHERE run_id = '" + backfill + "'"); got != "1" {
+		t.Error("the paused run is not paused")
+	}
+	second.eventually("each has one result", func() bool { return second.holds("ORDERBEAT_RESULTS", "orderbeat.results.>") == 1+1+10 })
+	second.eventually("both requesters have a reply", func() bool {
+		return second.holds("REPLIES", "replies.first") == 1 && second.holds("REPLIES", "replies.joined") == 1
+	})
+	second.publish("orderbeat.runs.michelin.sync", `{}`, nats.Header{"Nats-Msg-Id": {"mine"}}) // a duplicate
+	second.ask("runs.resume", `{"run_id":"`+backfill+`"}`)
+	second.hasResult(backfill)
+	second.eventually("no run is open", func() bool { return slices.Equal(second.bucketKeys(), []string{"garbage"}) })
+	if n := second.logged.count("entry of an open run is unreadable"); n == 0 {
+		t.Error("the unreadable entry was not logged")
+	}
+	results := second.holds("ORDERBEAT_RESULTS", "orderbeat.results.>")
+	if err := second.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	// The first one's database has these runs, too. It ends them, and publishes no result again.
+	again := startIn(t, folder, on(url))
+	again.eventually("its runs have ended", func() bool {
+		open, err := again.db.Runs(t.Context(), runs.RunFilter{State: jobs.Queued, Limit: 1})
+		return err == nil && len(open) == 0
+	})
+	again.ask("runs.resume", `{"run_id":"`+backfill+`"}`)
+	again.settled()
+	if n := again.holds("ORDERBEAT_RESULTS", "orderbeat.results.>"); n != results {
+		t.Errorf("got %d results, want %d: one for each run", n, results)
+	}
+}
+
+// A schedule that an operator paused stays paused when another process leads, and a resumed one runs.
+func TestNextLeaderHonoursPauses(t *testing.T) {
+	t.Parallel()
+	url := depot(t)().ClientURL()
+	scheduled := func(c *worker.Config) {
+		on(url)(c)
+		for _, name := range []string{"a schedule", "other", "third"} {
+			c.Schedules = append(c.Schedules, worker.Schedule{Name: name, Cron: cron.Every(time.Second), Provider: "michelin", Kind: "check", Overlap: "allow", CatchUp: "none"})
+		}
+	}
+	first := startIn(t, t.TempDir(), scheduled)
+	second := launch(t, t.TempDir(), scheduled)
+	second.eventually("it is a standby", func() bool { return second.logged.count(standsBy) == 1 })
+	if err := second.db.PauseSchedule(t.Context(), "third", "old", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	first.ask("schedules.pause", `{"name":"a schedule","note":"tyres"}`)
+	for _, name := range []string{"other", "third"} {
+		first.ask("schedules.pause", `{"name":"`+name+`"}`)
+		first.ask("schedules.resume", `{"name":"`+name+`"}`)
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	second.waitRunning()
+	second.eventually("the others run", func() bool {
+		return second.value("SELECT count(DISTINCT trigger) FROM runs WHERE trigger IN ('schedule:other', 'schedule:third')") == "2"
+	})
+	second.eventually("a paused one is skipped", func() bool {
+		return second.value("SELECT count(*) FROM ticks WHERE schedule = 'a schedule' AND reason = 'paused: tyres'") != "0"
+	})
+	if n := second.value("SELECT count(*) FROM runs WHERE trigger = 'schedule:a schedule'"); n != "0" {
+		t.Errorf("got %s runs of a paused schedule", n)
+	}
+}
+
+// Without access to the bucket requests are accepted all the same, and that is told.
+func TestOpenRunsWithoutTheirBucket(t *testing.T) {
+	t.Parallel()
+	b := startIn(t, t.TempDir(), on(depot(t)().ClientURL()))
+	if err := b.js.DeleteStream(t.Context(), "KV_ORDERBEAT_OPEN_RUNS"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "KV_ORDERBEAT_OPEN_RUNS", Subjects: []string{"elsewhere"}}); err != nil {
+		t.Fatal(err)
+	}
+	b.hasResult(b.sync("detroit").ID)
+	b.eventually("it is told", func() bool { return b.logged.count("open runs are not recorded") > 0 })
+	if err := b.js.DeleteStream(t.Context(), "KV_ORDERBEAT_OPEN_RUNS"); err != nil {
+		t.Fatal(err)
+	}
+	b.supplier.answers(hangs)
+	b.publish("orderbeat.runs.michelin.sync", ``, nil)
+	b.eventually("the bucket is made again", func() bool {
+		_, err := b.js.KeyValue(t.Context(), "ORDERBEAT_OPEN_RUNS")
+		return err == nil && len(b.bucketKeys()) > 0
+	})
+}
