@@ -57,6 +57,35 @@ func (r Rate) Limiter() *rate.Limiter {
 	return rate.NewLimiter(perSecond, Burst(perSecond))
 }
 
+// SharedRate is a rate that several processes have together: each uses its share. It is safe for
+// concurrent use.
+type SharedRate struct {
+	*rate.Limiter
+	whole rate.Limit
+}
+
+// Shared returns a limiter of the whole rate.
+func (r Rate) Shared() *SharedRate {
+	l := r.Limiter()
+	return &SharedRate{l, l.Limit()}
+}
+
+// Share limits this process to an equal share of what n processes have together.
+func (s *SharedRate) Share(n int) {
+	if part := ShareOf(s.whole, n); part != s.Limit() {
+		s.SetLimit(part)
+		s.SetBurst(Burst(part))
+	}
+}
+
+// ShareOf is an equal share of a rate that n processes have together.
+func ShareOf(whole rate.Limit, n int) rate.Limit {
+	if whole == rate.Inf {
+		return whole
+	}
+	return whole / rate.Limit(n)
+}
+
 // Burst is the number of calls at once: a tenth of a second's worth, at least one.
 func Burst(perSecond rate.Limit) int { return max(1, int(perSecond/10)) }
 

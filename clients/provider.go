@@ -77,6 +77,10 @@ type (
 	// before any other method.
 	Successor interface{ Succeed(before Provider) }
 
+	// RateSharer limits its calls and token requests to an equal share of the configured rates, which n
+	// processes have together; 1 is the whole. It may be called at any time.
+	RateSharer interface{ Share(n int) }
+
 	// SampleChecker checks the samples of its section without a request. The error joins a
 	// [orderbeat/clients/section.ConfigError] for each mistake.
 	SampleChecker interface {

@@ -11,8 +11,7 @@ import (
 
 	"orderbeat/auth/secret"
 
-	"golang.org/x/time/rate"
-
+	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
 	"orderbeat/clients/section"
 )
@@ -28,7 +27,7 @@ type requestSpec struct {
 	accept     []int
 	empty      []int
 	idempotent bool
-	limiter    *rate.Limiter
+	limiter    *clients.SharedRate
 	rules      []rule
 }
 
@@ -57,6 +56,7 @@ type compiler struct {
 	maps    bool     // there is a mapping, valid or not
 	broken  int      // number of texts whose jq did not compile
 	secrets []string // names whose values are secrets
+	rates   []*clients.SharedRate
 }
 
 func newCompiler(set *settings, wrong *section.Errors) *compiler {
@@ -114,7 +114,8 @@ func (c *compiler) operation(key string, o operation) *operationSpec {
 func (o *operation) undeclared() bool { return o.Path == "" && o.Map == "" && o.Method == "" }
 
 func (c *compiler) request(key string, r request) requestSpec {
-	a := requestSpec{op: strings.ReplaceAll(key, ".", " "), method: r.Method, accept: r.Accept, empty: r.Empty, idempotent: r.Idempotent, limiter: r.Rate.Limiter()}
+	a := requestSpec{op: strings.ReplaceAll(key, ".", " "), method: r.Method, accept: r.Accept, empty: r.Empty, idempotent: r.Idempotent, limiter: r.Rate.Shared()}
+	c.rates = append(c.rates, a.limiter)
 	if a.method == "" {
 		a.method = http.MethodGet
 	}

@@ -23,6 +23,7 @@ type declaration struct {
 	headers       jq.Table // of a ping
 	// uses and params are required of accounts, by the key that uses them.
 	uses, params map[string]string
+	rates        []*clients.SharedRate // of single requests
 }
 
 // configure reads and checks the whole section, compiles it, and sets what follows from the
@@ -51,7 +52,7 @@ func configure(s *section.Section) (declaration, error) {
 	c := newCompiler(set, &wrong)
 	d.uses, d.params = c.uses, c.params
 	d.orders, d.fetch, d.headers = c.operation("orders", set.Orders), c.operation("fetch", set.Fetch), c.headers
-	d.secrets = c.secrets
+	d.secrets, d.rates = c.secrets, c.rates
 	set.checkOperations(d, guardOf(s.Kind, set.Dialect, s.BaseURL), &wrong)
 	set.checkAccounts(s.Accounts, c)
 	set.checkSamples(&wrong)

@@ -59,6 +59,7 @@ type Client struct {
 	http          *httpapi.HTTP            // unsigned
 	byUser        map[string]*httpapi.HTTP // signs with a user's tokens; "" is the client itself
 	credentials   []*auth.Source           // in the order of the accounts
+	rates         []*clients.SharedRate    // of token requests, and of single requests
 }
 
 // Open makes a client from its section of the configuration; it is a [section.Open]
@@ -71,7 +72,7 @@ func Open(s section.Section) (clients.Provider, error) {
 	c := &Client{
 		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
 		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
-		hidden: map[string]bool{}, keep: d.Exchanges, redactor: d.Redactor(slices.Concat(d.Redact, d.secrets)...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*httpapi.HTTP{},
+		hidden: map[string]bool{}, rates: d.rates, keep: d.Exchanges, redactor: d.Redactor(slices.Concat(d.Redact, d.secrets)...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*httpapi.HTTP{},
 	}
 	for _, day := range d.NoDate {
 		c.noDates = append(c.noDates, clients.Date(day))
@@ -104,6 +105,14 @@ func (c *Client) Close() error {
 func (c *Client) Succeed(before clients.Provider) {
 	if b, ok := before.(*Client); ok && b.base == c.base {
 		c.http.Succeed(b.http)
+	}
+}
+
+// Share implements [clients.RateSharer].
+func (c *Client) Share(n int) {
+	c.http.Share(n)
+	for _, r := range c.rates {
+		r.Share(n)
 	}
 }
 

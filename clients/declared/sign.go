@@ -232,6 +232,8 @@ func (c *Client) signFixed(s section.Section, unsigned *httpapi.HTTP, origin *ur
 }
 
 func (c *Client) signBearer(s section.Section, set settings, particular auth.Config, unsigned *httpapi.HTTP, origin *url.URL) error {
+	tokenRate := s.TokenRate.Shared()
+	c.rates = append(c.rates, tokenRate)
 	tokens := auth.Config{
 		Dialect: particular.Dialect, TokenParams: particular.TokenParams, TokenHeaders: particular.TokenHeaders, AuthorizeParams: particular.AuthorizeParams,
 		Client: auth.NewClient(), Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
@@ -239,7 +241,7 @@ func (c *Client) signBearer(s section.Section, set settings, particular auth.Con
 		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, ClientSecretNext: s.ClientSecretNext,
 		// Token requests have connections of their own: they must not wait for the calls that wait for a
 		// token.
-		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),
+		Store: s.Tokens, Limiter: tokenRate, Base: httpapi.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
 	}
 	tokens.Assertion = particular.Assertion

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,7 @@ type limited struct {
 	base    http.RoundTripper
 	rate    clients.Rate // as configured
 	limiter *rate.Limiter
+	shared  *share
 	timeout time.Duration
 	pause   *pause
 	slow    *slowdown
@@ -35,7 +37,7 @@ type limited struct {
 
 func newLimited(s section.Section, log *slog.Logger) *limited {
 	l := &limited{
-		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), timeout: s.Timeout, pause: &pause{}, slow: &slowdown{},
+		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), shared: &share{n: 1}, timeout: s.Timeout, pause: &pause{}, slow: &slowdown{},
 		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),
 		calls:   newCallMetrics(s.Name),
 	}
@@ -47,8 +49,28 @@ func newLimited(s section.Section, log *slog.Logger) *limited {
 // flight go on, at this client's rate. Connections and the breaker start anew: what is configured for
 // them may have changed.
 func (l *limited) succeed(before *limited) {
-	before.slow.retune(before.limiter, l.limiter.Limit())
+	l.shared = before.shared
+	l.shared.mu.Lock()
+	before.slow.retune(before.limiter, clients.ShareOf(l.limiter.Limit(), l.shared.n))
+	l.shared.mu.Unlock()
 	l.limiter, l.pause, l.slow, l.calls = before.limiter, before.pause, before.slow, before.calls
+}
+
+// share is how many processes have a rate together. It outlives a client.
+type share struct {
+	mu sync.Mutex // guards n, and changes of the usual rate
+	n  int
+}
+
+// share limits the calls to an equal share of the configured rate.
+func (l *limited) share(n int) {
+	l.shared.mu.Lock()
+	defer l.shared.mu.Unlock()
+	if n == l.shared.n {
+		return
+	}
+	l.shared.n = n
+	l.slow.retune(l.limiter, clients.ShareOf(l.rate.Limiter().Limit(), n))
 }
 
 // renew makes further calls use connections opened after a time.

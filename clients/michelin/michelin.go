@@ -37,6 +37,7 @@ const (
 // Client is Michelin as a [clients.Provider]. It is safe for concurrent use.
 type Client struct {
 	http    *httpapi.HTTP
+	tokens  *clients.SharedRate // of token requests; nil without any
 	name    string
 	base    string
 	profile profile
@@ -76,6 +77,14 @@ func (c *Client) Close() error {
 func (c *Client) Succeed(before clients.Provider) {
 	if b, ok := before.(*Client); ok && b.base == c.base {
 		c.http.Succeed(b.http)
+	}
+}
+
+// Share implements [clients.RateSharer].
+func (c *Client) Share(n int) {
+	c.http.Share(n)
+	if c.tokens != nil {
+		c.tokens.Share(n)
 	}
 }
 
@@ -138,13 +147,14 @@ func (c *Client) explain(err error) error {
 
 // signBearer signs calls with access tokens.
 func (c *Client) signBearer(s section.Section, set settings, origin *url.URL) (err error) {
+	c.tokens = s.TokenRate.Shared()
 	config := auth.Config{
 		Dialect: endpoint.Michelin(), Provider: s.Name, Environment: s.Environment,
 		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
 		ClientID: s.ClientID, ClientSecret: s.ClientSecret, ClientSecretNext: s.ClientSecretNext, TTL: set.TokenTTL,
 		// Token requests have connections of their own: they must not wait for the calls that wait for a
 		// token.
-		Store: s.Tokens, Limiter: s.TokenRate.Limiter(), Base: httpapi.NewTokenTransport(s.Config),
+		Store: s.Tokens, Limiter: c.tokens, Base: httpapi.NewTokenTransport(s.Config),
 		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
 	}
 	set.Apply(&config, &section.Errors{}) // reported before

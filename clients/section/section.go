@@ -67,7 +67,7 @@ type Config struct {
 	ClientSecretNext secret.Secret `toml:"client_secret_next"`
 	// Concurrency is the number of jobs that call the provider at once, over the whole fleet.
 	Concurrency int `toml:"concurrency"`
-	// Rate limits API calls, TokenRate token requests, of this process.
+	// Rate limits API calls, TokenRate token requests, of all processes of the fleet together.
 	Rate      clients.Rate  `toml:"rate"`
 	TokenRate clients.Rate  `toml:"token_rate"`
 	Retry     clients.Retry `toml:"retry"`
