@@ -217,7 +217,7 @@ CREATE TABLE jobs (
   orders_created   INTEGER NOT NULL DEFAULT 0,
   orders_changed   INTEGER NOT NULL DEFAULT 0,
   orders_unchanged INTEGER NOT NULL DEFAULT 0
-, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT, dispatched_at TEXT, crashes INTEGER NOT NULL DEFAULT 0, dispatch TEXT CHECK (dispatch IN ('pending_slot', 'blocked', 'dispatched'))) STRICT;
+, tried INTEGER NOT NULL DEFAULT 0, retried_at TEXT, dispatched_at TEXT, crashes INTEGER NOT NULL DEFAULT 0, dispatch TEXT CHECK (dispatch IN ('pending_slot', 'blocked', 'dispatched')), remote INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX jobs_account ON jobs (account, job_id, provider);
 

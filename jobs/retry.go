@@ -17,6 +17,14 @@ const (
 	maxSpread = time.Minute
 )
 
+// Failure returns the outcome of an attempt that failed at now for a reason other than the provider's
+// response, including when to retry.
+func Failure(job Job, err *clients.Error, retry clients.Retry, now time.Time) Outcome {
+	out := Outcome{Job: job, AskedAt: storedTime(now), FinishedAt: storedTime(now), Err: err}
+	out.State, out.NextAt = nextState(err, job, retry, out.FinishedAt)
+	return out
+}
+
 // nextState returns the state of a job after its attempt failed at now: [Failed] if the error is
 // not retryable, [Dead] if its attempts or its time are used up, else [Waiting] with the due time.
 // The backoff doubles with each attempt, with full jitter (uniform between 0 and the backoff), and

@@ -45,7 +45,8 @@ func (s *Store) ClaimSuspect(ctx context.Context, now time.Time) (job jobs.Job, 
 	return claimed[0], true, nil
 }
 
-// Recover queues the jobs that an earlier process left running and returns the dead ones. Without an
+// Recover queues the jobs that an earlier process left running, except those at fetchers, and returns the
+// dead ones. Without an
 // orderly shutdown each of them may have caused the crash: their crashes are counted, and a job with
 // [maxCrashes] is dead. running is the number of jobs that may have caused it.
 func (t Tx) Recover() (running int, dead []jobs.Outcome, err error) {
@@ -83,11 +84,11 @@ const (
 
 	recoverRunningSQL = `
 UPDATE jobs SET state = 'queued', crashes = crashes + ?
- WHERE state = 'running' AND state <> 'succeeded' AND inline = 0
+ WHERE state = 'running' AND state <> 'succeeded' AND inline = 0 AND remote = 0
 RETURNING job_id, run_id, provider, account, kind, attempts + 1, tried, coalesce(started_at, planned_at), crashes`
 
 	claimSuspectSQL = `
-UPDATE jobs SET state = 'running', started_at = ?1, next_attempt_at = NULL
+UPDATE jobs SET state = 'running', started_at = ?1, next_attempt_at = NULL, remote = 0
  WHERE job_id = (
        SELECT job_id FROM jobs
         WHERE state IN ('queued', 'waiting') AND state <> 'succeeded' AND crashes >= ?2 AND ` + suspectDue + `

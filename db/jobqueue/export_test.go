@@ -7,8 +7,9 @@ import (
 // Queries returns the queries of the package on growing tables.
 func Queries() []queryplan.Query {
 	return []queryplan.Query{
-		queryplan.Of("claim", claimSQL, "t", "p", 1, 2),
+		queryplan.Of("claim", claimSQL, "t", "p", 1, 2, true),
 		queryplan.Of("claim suspect", claimSuspectSQL, "t", 2),
+		queryplan.Of("remote", remoteSQL, "p"),
 		queryplan.Of("begin runs", beginRunsSQL, "t", "[]"),
 		queryplan.Of("release", releaseSQL, "t", "j", 1),
 		queryplan.Of("next attempt", nextAttemptSQL, "p", 2),

@@ -43,11 +43,36 @@ func (s *Store) do(ctx context.Context, rows int, wait sqlite.Durability, run fu
 // the jobs again. A job cannot be claimed again until its outcome is committed (db.DB.Commit) or it is
 // released ([Store.Release]).
 func (s *Store) Claim(ctx context.Context, provider string, now time.Time, limit int) (claimed []jobs.Job, err error) {
-	claimed, err = s.claim(ctx, limit, now, claimSQL, sqlite.Stamp(now), provider, limit, suspectCrashes)
+	return s.claimOf(ctx, provider, now, limit, suspectCrashes, false)
+}
+
+// ClaimRemote is [Store.Claim] for attempts that fetchers make: they go on when this process ends, and
+// are listed by [Store.Remote] after the next start. Jobs that map recorded responses again need the
+// database and are claimed as by Claim. With suspects, jobs during which this process crashed are
+// claimed too: it does not make the attempts.
+func (s *Store) ClaimRemote(ctx context.Context, provider string, now time.Time, limit int, suspects bool) (claimed []jobs.Job, err error) {
+	crashes := suspectCrashes
+	if suspects {
+		crashes = maxCrashes + 1
+	}
+	return s.claimOf(ctx, provider, now, limit, crashes, true)
+}
+
+func (s *Store) claimOf(ctx context.Context, provider string, now time.Time, limit, crashes int, remote bool) (claimed []jobs.Job, err error) {
+	claimed, err = s.claim(ctx, limit, now, claimSQL, sqlite.Stamp(now), provider, limit, crashes, remote)
 	if err != nil {
 		return nil, fmt.Errorf("jobs of %s: %w", provider, err)
 	}
 	return claimed, nil
+}
+
+// Remote lists the attempts at jobs of a provider that fetchers make.
+func (s *Store) Remote(ctx context.Context, provider string) ([]jobs.Job, error) {
+	list, err := sqlite.Fetch(ctx, s.file.Readers(), scanJob, remoteSQL, provider)
+	if err != nil {
+		return nil, fmt.Errorf("jobs of %s at fetchers: %w", provider, err)
+	}
+	return list, nil
 }
 
 func (s *Store) claim(ctx context.Context, rows int, now time.Time, query string, args ...any) (claimed []jobs.Job, err error) {
@@ -151,7 +176,7 @@ const (
 	claimable = `state = 'queued' AND inline = 0 AND coalesce(dispatch, 'dispatched') = 'dispatched'`
 
 	claimSQL = `
-UPDATE jobs SET state = 'running', started_at = ?1, next_attempt_at = NULL
+UPDATE jobs SET state = 'running', started_at = ?1, next_attempt_at = NULL, remote = ?5 AND kind <> 'remap'
  WHERE job_id IN (
        SELECT job_id FROM (SELECT job_id FROM jobs WHERE provider = ?2 AND state = 'waiting' AND next_attempt_at <= ?1 AND crashes < ?4
                             ORDER BY next_attempt_at LIMIT CAST(?3 AS INTEGER))
@@ -162,6 +187,9 @@ UPDATE jobs SET state = 'running', started_at = ?1, next_attempt_at = NULL
 RETURNING ` + claimedColumns
 
 	claimedColumns = `job_id, run_id, provider, account, kind, question, attempts + 1, tried, ` + QueuedAt
+
+	remoteSQL = `
+SELECT ` + claimedColumns + ` FROM jobs WHERE state = 'running' AND state <> 'succeeded' AND remote AND provider = ?`
 
 	beginRunsSQL = `
 UPDATE runs SET state = 'running', started_at = ?

@@ -3,6 +3,7 @@ package runs
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"orderbeat/db/jobqueue"
 	"orderbeat/db/sqlite"
@@ -19,12 +20,12 @@ type StoredJob struct {
 	Traceparent, Trigger string
 }
 
-// Job returns the stored state of a job.
+// Job returns the stored state of a job. The error is [ErrUnknown] if there is none.
 func (t Tx) Job(jobID string) (j StoredJob, err error) {
 	err = t.Row(jobStateSQL, []any{jobID}, &j.State, &j.Attempts, &j.Inline, sqlite.Text(&j.Dispatch),
 		&j.Tally.Seen, &j.Tally.Created, &j.Tally.Changed, &j.Tally.Unchanged, sqlite.Text(&j.Traceparent), &j.Trigger)
 	if errors.Is(err, sql.ErrNoRows) {
-		return j, errors.New("not found in this database")
+		return j, fmt.Errorf("%w in this database", ErrUnknown)
 	}
 	return j, err
 }
