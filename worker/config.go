@@ -22,6 +22,7 @@ import (
 type Config struct {
 	NATS        bus.Config
 	DB          *db.DB
+	Role        Role   // RoleAll or RoleStore for [Run]
 	ID          string // of the database: a restarted worker has the same
 	Place       string // where the database is, for display
 	Providers   []Provider
@@ -58,6 +59,9 @@ type Intervals struct {
 	Streams   time.Duration // streams, and alerts about publishing, 10s
 	Consumers time.Duration // consumers, 5s
 	Notify    time.Duration // how long a notification waits for further alerts, 10s
+	Fleet     time.Duration // how often a process announces itself, 5s; it counts as gone after three times that
+	AckWait   time.Duration // after how long jobs of a fetcher that has gone are given to another, 8s
+	Lost      time.Duration // how often jobs at fetchers are looked for whose messages are gone, 20s
 }
 
 // Provider is one configured provider.

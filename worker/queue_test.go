@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"orderbeat/clients"
 	"orderbeat/db/alerts"
 	"orderbeat/db/runs"
@@ -75,26 +73,6 @@ func TestJobsContinueAfterARestart(t *testing.T) {
 	}
 	b = startIn(t, folder, outside)
 	b.doneOnce(0)
-}
-
-// Job messages of an earlier version are removed and not performed.
-func TestJobMessagesOfAnEarlierVersionAreRemoved(t *testing.T) {
-	t.Parallel()
-	srv := depot(t)()
-	js := manage(t, srv)
-	config := jetstream.StreamConfig{Name: "ORDERBEAT_JOBS", Subjects: []string{"orderbeat.jobs.>"}, Retention: jetstream.WorkQueuePolicy}
-	if _, err := js.CreateStream(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := js.Publish(t.Context(), "orderbeat.jobs.michelin.detroit.sync", []byte(`{"job_id":"x"}`)); err != nil {
-		t.Fatal(err)
-	}
-	b := start(t, func(c *worker.Config) { c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"} })
-	b.eventually("the messages are removed", func() bool { return b.count("ORDERBEAT_JOBS") == 0 })
-	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
-	if r := b.result(1); r.State != jobs.Succeeded || b.supplier.calls() != 1 {
-		t.Errorf("got %s after %d calls, want the requested job alone", r.State, b.supplier.calls())
-	}
 }
 
 func TestLongQueueRaisesAnAlert(t *testing.T) {

@@ -151,19 +151,22 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	return "", nil
 }
 
+// shown is an error as a page shows it: hosts and paths only with the password of web.auth.
+func shown(c web.Config, req *http.Request, err error) string {
+	if c.User != "" && c.Admits(req) {
+		return err.Error()
+	}
+	host, _ := os.Hostname()
+	return bus.WithoutPlaces(err, host)
+}
+
 // page is /readyz: 200 while work proceeds, or could after a take-over; with ?leader 200 for the
 // leader only. Hosts and paths are shown only with the password of web.auth.
 func (r *readiness) page(c web.Config) http.HandlerFunc {
 	return func(rw http.ResponseWriter, req *http.Request) {
 		ctx, cancel := context.WithTimeout(req.Context(), 2*checkTimeout) // a check may be running
 		defer cancel()
-		say := func(err error) string {
-			if c.User != "" && c.Admits(req) {
-				return err.Error()
-			}
-			host, _ := os.Hostname()
-			return bus.WithoutPlaces(err, host)
-		}
+		say := func(err error) string { return shown(c, req, err) }
 		_, leader := req.URL.Query()["leader"]
 		switch v := r.verdict(ctx); {
 		case v.err != nil:

@@ -177,12 +177,15 @@ func (c *custody) sources(provider, user string) []*auth.Source {
 
 // close closes all sources, which store the outcome of running renewals first. The channel is closed
 // when that is done.
-func (c *custody) close() <-chan struct{} {
+func (c *custody) close() <-chan struct{} { return closeAll(c.sources("", "")) }
+
+// closeAll closes sources. The channel is closed when all have ended.
+func closeAll(sources []*auth.Source) <-chan struct{} {
 	done := make(chan struct{})
 	go func() { // ends within the time that [auth.Source.Close] takes
 		defer close(done)
 		var closing sync.WaitGroup
-		for _, source := range c.sources("", "") {
+		for _, source := range sources {
 			closing.Go(source.Close)
 		}
 		closing.Wait()

@@ -133,14 +133,18 @@ func Run(ctx context.Context, c Config) error {
 	})
 	queues := &bus.Streams{
 		JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Lease: lease, Problems: troubles, Log: c.Log,
-		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers,
+		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers, AckWait: c.Intervals.AckWait,
 	}
+	crew := newCrew(c, conn, queues, live, tracer, troubles)
 	outbox := relay.New(relay.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
 		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
+		Fetchers: crew.remote, StoreOnly: c.Role == RoleStore, Slots: crew.slots, LostEvery: c.Intervals.Lost,
 	})
+	crew.lead(runner, func() bool { return c.Role != RoleStore && (c.TokenBucket != nil || lease.State() == leader.Held) })
+	outcomes := crew.outcomes(c, runner)
 	delays := jobrunner.NewDelays(jobrunner.DelaysConfig{
 		DB: c.DB, QueueAlert: func() time.Duration { return rest.Load().QueueAlert }, Alerts: alert, Activity: troubles.Activity("check the queue"),
 	})
@@ -156,6 +160,7 @@ func Run(ctx context.Context, c Config) error {
 		})
 		creds.replace(ctx, s.Providers)
 		runner.Changed(s.Concurrency)
+		crew.replaced()
 		notify.Replace(s.Notify)
 	})
 	endpoints := service.New(service.Config{
@@ -186,6 +191,7 @@ func Run(ctx context.Context, c Config) error {
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { outbox.Run(serving); return nil })
 	backing.Go(func() error { open.Run(serving); return nil })
+	backing.Go(func() error { crew.fleet.Run(serving); return nil })
 	if listener != nil {
 		ready := newReadiness(conn, c, live.Providers, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		pages := page.New(page.Config{
@@ -197,7 +203,7 @@ func Run(ctx context.Context, c Config) error {
 			Metrics: metrics.New(metrics.Config{
 				DB: c.DB, Providers: live.Providers, Sources: creds.sources, Topics: relay.Topics, Version: c.Version, Log: c.Log,
 				Leading: func() bool { return lease.NotLeaderReason() == nil },
-			}, slices.Concat(outbox.Counters(), runner.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), tracer.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads})...),
+			}, slices.Concat(outbox.Counters(), runner.Counters(), outcomes.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), tracer.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads})...),
 			Sources: creds.sources, Redirects: func() map[string]string { return settings.RedirectURIs(live.Providers()) }, Again: again, Log: c.Log,
 		})
 		backing.Go(func() error { pages.Run(serving); return nil })
@@ -215,6 +221,9 @@ func Run(ctx context.Context, c Config) error {
 	}
 	if c.Started != nil {
 		c.Started()
+	}
+	if c.Role != RoleStore {
+		taking.Go(func() error { return crew.fetch(taken, work) })
 	}
 	taking.Go(func() error {
 		before, held := lease.Acquire(taken)
@@ -250,12 +259,14 @@ func Run(ctx context.Context, c Config) error {
 			if err := runner.FailOrphanedJobs(work); err != nil {
 				return err
 			}
+			crew.join(taken)
 			taking.Go(func() error { runner.Run(taken, work, troubles); return nil })
 			taking.Go(func() error { runner.RunSuspects(taken, work); return nil })
 			taking.Go(func() error { delays.Run(taken); return nil })
 			if err := queues.Provision(taken); err != nil {
 				return err
 			}
+			taking.Go(func() error { outcomes.Run(taken); return nil })
 			taking.Go(func() error { plans.Consume(taken, queues); return nil })
 			taking.Go(func() error { return (&planner.Repeats{DB: c.DB, Subjects: names, Log: c.Log}).Run(taken, conn.NATS) })
 			return nil

@@ -41,7 +41,8 @@ SIGHUP reloads the configuration, as "orderbeat reload" does: what is invalid ch
 
 Of several workers on one NATS with the same prefix, each with its own database, one leads
 and the others are standbys. A standby takes over when the leader has stopped or has not
-been heard from for 12 seconds. A worker that was replaced as leader exits with status 1;
+been heard from for 12 seconds. With worker.role = "fetch" it needs no database: it takes
+jobs that the leader has queued, calls the providers and returns the outcomes. A worker that was replaced as leader exits with status 1;
 let your service manager restart it, as a standby.`,
 		Example: `  orderbeat run
   orderbeat run --config /etc/orderbeat/config.toml`,
@@ -135,6 +136,9 @@ func await(ended <-chan error, patience time.Duration) error {
 // opened first is closed last.
 func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger) (err error) {
 	c := current.first
+	if c.Worker.Role == config.RoleFetch {
+		return fetch(ctx, current, h, log)
+	}
 	memory.Limit(log)
 	unlock, err := lock.Acquire(c.DB.Path)
 	if err != nil {
@@ -155,14 +159,10 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 		return fmt.Errorf("db.path: %w", err)
 	}
 
-	for _, notice := range c.Notices {
-		log.Warn("configuration", "notice", notice)
-	}
-	keys, err := seal.LoadKeyring(c.Key.Path, c.Key.Make) //nolint:contextcheck // the file is read before anything waits
+	keys, err := prepare(c, c.Key.Make, log) //nolint:contextcheck // the file is read before anything waits
 	if err != nil {
-		return fmt.Errorf("worker.key: %w", err)
+		return err
 	}
-	c.MaskFiles()
 	switch n, err := keys.RemoveLeftovers(ctx); {
 	case err != nil:
 		log.Warn("failed to remove leftovers of an interrupted rekey", "err", err)
@@ -195,11 +195,24 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 	defer closing(current)
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
-		NATS: c.NATS, DB: database, ID: id, Place: place, Providers: suppliers, Schedules: current.schedules(),
+		NATS: c.NATS, Role: worker.Role(c.Worker.Role), DB: database, ID: id, Place: place, Providers: suppliers, Schedules: current.schedules(),
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: sealed, TokenBucket: bucket,
 		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Telemetry: c.Telemetry, Version: version, Mask: c.Mask, Log: log,
 		Reload: current.reload, Reloads: h.reloads, Path: c.Path,
 	})
+}
+
+// prepare logs the notices about the configuration, and loads the keys that seal tokens.
+func prepare(c *config.Config, makeKey bool, log *slog.Logger) (*seal.Keyring, error) {
+	for _, notice := range c.Notices {
+		log.Warn("configuration", "notice", notice)
+	}
+	keys, err := seal.LoadKeyring(c.Key.Path, makeKey)
+	if err != nil {
+		return nil, fmt.Errorf("worker.key: %w", err)
+	}
+	c.MaskFiles()
+	return keys, nil
 }
 
 // checkKeys logs how many of the tokens that processes share were sealed with another key file.

@@ -56,6 +56,10 @@ func (m *serviceManager) started() { m.notify(daemon.SdNotifyReady + "\nSTATUS=w
 
 func (m *serviceManager) leading() { m.notify("STATUS=leads: runs schedules and jobs") }
 
+func (m *serviceManager) fetching() {
+	m.notify(daemon.SdNotifyReady + "\nSTATUS=makes attempts at jobs of other processes")
+}
+
 // reloading reports that the configuration is being read again: systemd waits for reloaded.
 func (m *serviceManager) reloading() {
 	var now unix.Timespec

@@ -23,6 +23,9 @@ const (
 // errChanged is that the consumer's configuration was changed.
 var errChanged = errors.New("the consumer was changed")
 
+// errNoLeader is that no leader has created what this process shares with it.
+var errNoLeader = errors.New("no leader has created yet")
+
 // bind returns the consumer: created, updated, or used as it is if it works and this user may not
 // update it.
 func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
@@ -69,6 +72,40 @@ func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 	return consumer, nil
 }
 
+// find returns the consumer as another process made it.
+func (r *Receiver) find(ctx context.Context) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	consumer, err := r.Streams.JS.Consumer(ctx, r.Stream, r.Config.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("%w the consumer %s of %s", errNoLeader, r.Config.Durable, r.Stream)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("consumer %s of %s: %w", r.Config.Durable, r.Stream, r.Streams.Explain(err))
+	}
+	return consumer, nil
+}
+
+// Configure creates a durable consumer that other processes receive from, or changes its configuration.
+func (q *Streams) Configure(ctx context.Context, stream string, config jetstream.ConsumerConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, 4*Timeout)
+	defer cancel()
+	config.AckWait = cmp.Or(q.AckWait, config.AckWait)
+	there, err := q.JS.Consumer(ctx, stream, config.Durable)
+	switch {
+	case err == nil && differs(there.CachedInfo().Config, config) == "":
+		return nil
+	case err == nil:
+		_, err = q.JS.UpdateConsumer(ctx, stream, like(there.CachedInfo().Config, config))
+	case errors.Is(err, jetstream.ErrConsumerNotFound):
+		_, err = q.JS.CreateConsumer(ctx, stream, config)
+	}
+	if err != nil {
+		return fmt.Errorf("consumer %s of %s: %w", config.Durable, stream, q.Explain(err))
+	}
+	return nil
+}
+
 // like is the existing configuration with Orderbeat's settings.
 func like(there, want jetstream.ConsumerConfig) jetstream.ConsumerConfig {
 	there.FilterSubject, there.FilterSubjects = want.FilterSubject, nil
@@ -95,8 +132,8 @@ func unusable(there, want jetstream.ConsumerConfig) string {
 		return "ack_policy is " + there.AckPolicy.String() + ", not " + want.AckPolicy.String()
 	case there.MaxDeliver != want.MaxDeliver:
 		return fmt.Sprintf("max_deliver is %d, not %d", there.MaxDeliver, want.MaxDeliver)
-	case there.AckWait < 2*heartbeat || slices.ContainsFunc(there.BackOff, func(d time.Duration) bool { return d < 2*heartbeat }):
-		return fmt.Sprintf("ack_wait or backoff is shorter than %s", 2*heartbeat)
+	case there.AckWait < min(want.AckWait, 2*heartbeat) || slices.ContainsFunc(there.BackOff, func(d time.Duration) bool { return d < 2*heartbeat }):
+		return fmt.Sprintf("ack_wait or backoff is shorter than %s", min(want.AckWait, 2*heartbeat))
 	case there.HeadersOnly:
 		return "it delivers headers only"
 	}
@@ -130,7 +167,7 @@ func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error
 		if err != nil {
 			continue // fetching fails too, or the next check succeeds
 		}
-		if differs(info.Config, r.Config) != "" && differs(info.Config, bound) != "" {
+		if !r.Shared && differs(info.Config, r.Config) != "" && differs(info.Config, bound) != "" {
 			return fmt.Errorf("%w: %s", errChanged, differs(info.Config, r.Config))
 		}
 		idle++

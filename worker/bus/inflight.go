@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -68,9 +69,9 @@ func (f *InFlight) List() []jetstream.Msg {
 	return slices.Collect(maps.Values(f.msgs))
 }
 
-// Heartbeat extends the ack deadlines of all messages until ctx ends.
-func (f *InFlight) Heartbeat(ctx context.Context) {
-	for wait.For(ctx, heartbeat) {
+// Heartbeat extends the ack deadlines of all messages until ctx ends, so often.
+func (f *InFlight) Heartbeat(ctx context.Context, every time.Duration) {
+	for wait.For(ctx, every) {
 		for _, m := range f.List() {
 			_ = m.InProgress() // if this is lost, the message is redelivered and recognised
 		}

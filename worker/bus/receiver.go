@@ -1,7 +1,9 @@
 package bus
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,15 +12,17 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
 )
 
 const (
-	// ackWait is the time until an unacknowledged message is redelivered; messages in flight
-	// extend it every heartbeat. The messages of a crashed worker are delayed by ackWait.
+	// ackWait is the default of [Streams.AckWait]; messages in flight extend it every heartbeat.
 	ackWait   = 8 * time.Second
 	heartbeat = 2500 * time.Millisecond
 	// receivePause is the pause after a failure to receive.
 	receivePause = time.Second
+	// leaderPatience is how long a shared consumer may be missing: processes start in any order.
+	leaderPatience = 15 * time.Second
 )
 
 // Receiver fetches the messages of one durable consumer.
@@ -28,6 +32,8 @@ type Receiver struct {
 	Activity *problems.Activity
 	Stream   string
 	Config   jetstream.ConsumerConfig
+	// Shared is a consumer that another process creates and configures: it is used as it is.
+	Shared bool
 	// Room waits until there is capacity for messages, and returns for how many; 0 if ctx ended
 	// first.
 	Room func(ctx context.Context) int
@@ -48,8 +54,15 @@ func (r *Receiver) Run(ctx context.Context) {
 	conn := r.Streams.JS.Conn()
 	connected := conn.StatusChanged(nats.CONNECTED)
 	defer conn.RemoveStatusListener(connected)
-	for ctx.Err() == nil {
-		if err := r.receive(ctx, connected); ctx.Err() == nil {
+	for began := time.Now(); ctx.Err() == nil; {
+		err := r.receive(ctx, connected)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, errNoLeader) && time.Since(began) < leaderPatience:
+			r.Activity.Pending(err)
+			wait.For(ctx, receivePause)
+		default:
 			r.Activity.Failed("receiving failed", r.Streams.Explain(err), "stream", r.Stream, "consumer", r.Config.Durable)
 			select {
 			case <-ctx.Done():
@@ -68,10 +81,13 @@ func (r *Receiver) Run(ctx context.Context) {
 // A request does not survive its connection, which the library notices after 10 s: connected
 // reports a new connection.
 func (r *Receiver) receive(ctx context.Context, connected <-chan nats.Status) error {
-	if err := r.Streams.Ensure(ctx); err != nil {
+	bind := r.bind
+	if r.Shared {
+		bind = r.find
+	} else if err := r.Streams.Ensure(ctx); err != nil {
 		return err
 	}
-	consumer, err := r.bind(ctx)
+	consumer, err := bind(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,4 +150,9 @@ func ConsumerConfig(durable, filter string, atOnce int) jetstream.ConsumerConfig
 		Durable: durable, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: atOnce,
 	}
+}
+
+// Heartbeat is how often messages in flight must be extended.
+func (q *Streams) Heartbeat() time.Duration {
+	return min(heartbeat, cmp.Or(q.AckWait, ackWait)/3)
 }

@@ -40,7 +40,8 @@ func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
 	}
 	return []jetstream.StreamConfig{
 		define("runs", "requests for runs", jetstream.WorkQueuePolicy, 0),
-		define("jobs", "jobs for other workers", jetstream.WorkQueuePolicy, 0),
+		define("jobs", "jobs for fetchers", jetstream.WorkQueuePolicy, 0),
+		define("outcomes", "outcomes of the jobs of fetchers", jetstream.WorkQueuePolicy, 0),
 		define("orders", "order events", jetstream.LimitsPolicy, 400*day),
 		define("results", "run results", jetstream.LimitsPolicy, 7*day),
 		define("alerts", "alerts", jetstream.LimitsPolicy, 30*day),
@@ -72,6 +73,9 @@ type Streams struct {
 	// CheckStreams and CheckConsumers are how often streams, and the state of consumers, are read
 	// while nothing fails; 0 is 10s and 5s.
 	CheckStreams, CheckConsumers time.Duration
+	// AckWait is the time until an unacknowledged message is redelivered; 0 is 8s. Messages in flight
+	// extend it. The messages of a crashed process are delayed by it.
+	AckWait time.Duration
 
 	Lease    Leadership // only the leader receives
 	Problems *problems.Set
@@ -92,7 +96,6 @@ func (q *Streams) Provision(ctx context.Context) error {
 		err := q.Ensure(ctx)
 		if err == nil {
 			activity.OK()
-			q.purgeJobs(ctx)
 		}
 		if err == nil || errors.Is(err, errStream) {
 			return err
@@ -103,21 +106,6 @@ func (q *Streams) Provision(ctx context.Context) error {
 		activity.Failed("streams are not ready", err)
 		wait.For(ctx, provisionPause)
 	}
-}
-
-// purgeJobs removes what an earlier version left on the stream of jobs: the database has those jobs.
-func (q *Streams) purgeJobs(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
-	defer cancel()
-	stream, err := q.JS.Stream(ctx, q.Stream("jobs"))
-	if err != nil || stream.CachedInfo().State.Msgs == 0 {
-		return
-	}
-	if err := stream.Purge(ctx); err != nil {
-		q.Log.Warn("failed to remove job messages of an earlier version", "err", q.Explain(err))
-		return
-	}
-	q.Log.Info("job messages of an earlier version removed: jobs are queued in the database", "messages", stream.CachedInfo().State.Msgs)
 }
 
 // Ensure creates missing streams, checks existing ones, and raises their replicas to the

@@ -7,6 +7,7 @@ import (
 
 	"orderbeat/worker/problems"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/slots"
 	"orderbeat/worker/wait"
 )
 
@@ -16,17 +17,23 @@ const orphansEvery = 30 * time.Second
 
 // consumer claims the jobs of one provider.
 type consumer struct {
-	own  *slots // at most the provider's concurrency
-	stop func() // ends the consumer and waits
+	provider   string
+	own        *slots.Slots // at most the provider's concurrency
+	configured int          // the concurrency that fetchers know
+	restored   bool         // what an earlier process sent is known
+	stop       func()       // ends the consumer and waits
 }
 
 // Run performs the jobs of the configured providers until ctx ends, and only while this process leads.
 // work is the context of the jobs: it outlives ctx, so that jobs in flight can finish. When the settings
 // were replaced ([Runner.Changed]), new providers are added, and the queued jobs of removed ones fail.
 func (r *Runner) Run(ctx, work context.Context, troubles *problems.Set) {
-	consumers := map[string]consumer{}
+	consumers := map[string]*consumer{}
 	var ended sync.WaitGroup
 	defer ended.Wait()
+	if r.fetchers != nil {
+		ended.Go(func() { r.findLost(ctx) })
+	}
 	orphans := troubles.Activity("fail jobs of removed providers")
 	var again <-chan time.Time // since a provider was removed
 	for ctx.Err() == nil {
@@ -37,7 +44,7 @@ func (r *Runner) Run(ctx, work context.Context, troubles *problems.Set) {
 				c = r.consumer(ctx, work, p, troubles, &ended)
 				consumers[p.Name] = c
 			}
-			c.own.resize(p.Concurrency)
+			r.sent.resize(p.Name, c.own, p.Concurrency)
 		}
 		for name, c := range consumers {
 			if _, ok := now.Provider(name); !ok {
@@ -67,25 +74,27 @@ func (r *Runner) Run(ctx, work context.Context, troubles *problems.Set) {
 }
 
 // consumer starts a consumer.
-func (r *Runner) consumer(ctx, work context.Context, p settings.Provider, troubles *problems.Set, ended *sync.WaitGroup) consumer {
+func (r *Runner) consumer(ctx, work context.Context, p settings.Provider, troubles *problems.Set, ended *sync.WaitGroup) *consumer {
 	own, cancel := context.WithCancel(ctx)
-	c := consumer{own: newSlots(p.Concurrency)}
+	c := &consumer{provider: p.Name, own: slots.New(p.Concurrency)}
+	r.sent.resize(p.Name, c.own, p.Concurrency)
 	done := make(chan struct{})
 	c.stop = func() { cancel(); <-done }
 	r.unread.WithLabelValues(p.Name) // starts at 0
 	ended.Go(func() {
 		defer close(done)
 		defer cancel()
-		r.consume(ctx, own, work, p.Name, c.own, Activity(troubles, p.Name))
+		r.consume(ctx, own, work, c, Activity(troubles, p.Name))
 	})
 	return c
 }
 
-// consume performs the jobs of one provider until own ends, which is within ctx.
-func (r *Runner) consume(ctx, own, work context.Context, provider string, slots *slots, activity *problems.Activity) {
-	queued := r.db.Runnable(provider)
+// consume performs the jobs of one provider until own ends, which is within ctx: in this process, or by
+// fetchers if there are any.
+func (r *Runner) consume(ctx, own, work context.Context, c *consumer, activity *problems.Activity) {
+	queued := r.db.Runnable(c.provider)
 	for r.lease.WaitLeader(own) {
-		started, err := r.start(ctx, own, work, provider, slots)
+		started, err := r.begin(ctx, own, work, c)
 		if own.Err() != nil {
 			return
 		}
@@ -95,39 +104,54 @@ func (r *Runner) consume(ctx, own, work context.Context, provider string, slots 
 			wait.For(own, claimRetry)
 		case started == 0:
 			activity.OK()
-			r.sleep(own, provider, queued)
+			r.sleep(own, c.provider, queued)
 		}
 	}
+}
+
+// begin claims jobs and starts attempts at them, here or at fetchers. started is 0 if there was none.
+func (r *Runner) begin(ctx, own, work context.Context, c *consumer) (started int, err error) {
+	if r.fetchers == nil {
+		return r.start(ctx, own, work, c)
+	}
+	if err := r.restore(ctx, c); err != nil {
+		return 0, err
+	}
+	all, others := r.fetchers.Slots(c.provider)
+	if others || r.storeOnly {
+		return r.send(ctx, own, work, c, all)
+	}
+	return r.start(ctx, own, work, c)
 }
 
 // start waits for a free slot, of the provider's own and of the process, claims as many jobs as
 // there are free slots, and starts them. It returns their number. A claim is not cancelled with the
 // consumer of a removed provider: its jobs would not end.
-func (r *Runner) start(ctx, own, work context.Context, provider string, slots *slots) (started int, err error) {
-	if !slots.acquire(own) {
+func (r *Runner) start(ctx, own, work context.Context, c *consumer) (started int, err error) {
+	if !c.own.Acquire(own) {
 		return 0, nil
 	}
-	if !r.slots.acquire(own) {
-		slots.release()
+	if !r.slots.Acquire(own) {
+		c.own.Release()
 		return 0, nil
 	}
 	free := 1
-	for free < maxClaimed && slots.tryAcquire() {
-		if !r.slots.tryAcquire() {
-			slots.release()
+	for free < maxClaimed && c.own.TryAcquire() {
+		if !r.slots.TryAcquire() {
+			c.own.Release()
 			break
 		}
 		free++
 	}
-	claimed, err := r.db.Claim(ctx, provider, time.Now(), free)
+	claimed, err := r.db.Claim(ctx, c.provider, time.Now(), free)
 	for range free - len(claimed) {
-		r.slots.release()
-		slots.release()
+		r.slots.Release()
+		c.own.Release()
 	}
 	for _, job := range claimed {
 		r.working.Go(func() {
-			defer slots.release()
-			defer r.slots.release()
+			defer c.own.Release()
+			defer r.slots.Release()
 			r.handle(work, job)
 		})
 	}

@@ -19,7 +19,7 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	defer span.End(nil)
 	attemptCtx, release := r.memory.Budget(ctx, job.Provider)
 	defer release() // the orders are in memory until they are committed
-	out := r.performOnce(attemptCtx, job)
+	out := r.once(attemptCtx, job)
 	committed, err := r.commit(context.WithoutCancel(ctx), out) // even if the caller has left
 	if err != nil {
 		return err
@@ -36,6 +36,25 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	default:
 		return out.Err
 	}
+}
+
+// once makes the only attempt at a job, in this process or by a fetcher.
+func (r *Runner) once(ctx context.Context, job jobs.Job) jobs.Outcome {
+	if !r.storeOnly || r.fetchers == nil {
+		return r.performOnce(ctx, job)
+	}
+	out, err := r.fetchers.Perform(ctx, job)
+	if err != nil {
+		failure := clients.AsError(err)
+		failure.Provider, failure.Op = job.Provider, "request"
+		now := time.Now()
+		return jobs.Outcome{Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now, Err: failure}
+	}
+	out.Job = job
+	if out.State != jobs.Succeeded && out.State != jobs.Partial {
+		out.State, out.NextAt = jobs.Failed, time.Time{}
+	}
+	return out
 }
 
 // performOnce performs a job that is not retried.

@@ -1,6 +1,7 @@
 package jobrunner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"orderbeat/worker/metrics"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/slots"
 	"orderbeat/worker/telemetry"
 	"orderbeat/worker/wait"
 )
@@ -42,8 +44,13 @@ type Config struct {
 	RunEnded func(context.Context, jobs.Run)
 	Memory   *memory.Pool // shared by all attempts
 	Lease    Leadership
-	Trace    *telemetry.Tracer
-	Log      *slog.Logger
+	Fetchers Fetchers // nil for none: this process makes all attempts
+	// StoreOnly leaves all attempts to fetchers.
+	StoreOnly bool
+	Slots     *slots.Slots  // of the process; nil makes Concurrency ones
+	LostEvery time.Duration // how often lost messages are looked for, 0 is 20s
+	Trace     *telemetry.Tracer
+	Log       *slog.Logger
 }
 
 // Leadership reports whether this process leads.
@@ -57,12 +64,16 @@ type Runner struct {
 	db        *db.DB
 	settings  *settings.Live
 	runEnded  func(context.Context, jobs.Run)
-	slots     *slots // one for each concurrent job
+	slots     *slots.Slots // one for each concurrent job
 	attempts  *attempts
 	unread    *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	memory    *memory.Pool
 	lease     Leadership
+	fetchers  Fetchers
+	storeOnly bool
+	sent      *sent
+	lostEvery time.Duration
 	trace     *telemetry.Tracer
 	log       *slog.Logger
 
@@ -73,12 +84,16 @@ type Runner struct {
 // New returns a runner.
 func New(c Config) *Runner {
 	names := namesOf(c.Settings)
+	if c.Slots == nil {
+		c.Slots = slots.New(c.Concurrency)
+	}
 	return &Runner{
 		db: c.DB, settings: c.Settings, runEnded: c.RunEnded, changed: make(chan struct{}, 1),
-		slots: newSlots(c.Concurrency), attempts: newAttempts(),
+		slots: c.Slots, attempts: newAttempts(),
 		unread:    metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
 		durations: metrics.NewHistogram("job_duration_seconds", "Duration of attempts at jobs, by the state of the job after it.", "provider", "kind", "state"),
-		memory:    c.Memory, lease: c.Lease, trace: c.Trace, log: c.Log,
+		memory:    c.Memory, lease: c.Lease, fetchers: c.Fetchers, storeOnly: c.StoreOnly, sent: newSent(), lostEvery: cmp.Or(c.LostEvery, lostEvery),
+		trace: c.Trace, log: c.Log,
 	}
 }
 
@@ -96,7 +111,7 @@ func (r *Runner) InFlight() []jobs.Job { return r.attempts.jobs() }
 // Changed applies settings that were replaced, and a number of concurrent jobs. Jobs in flight end with
 // the settings that they started with.
 func (r *Runner) Changed(concurrency int) {
-	r.slots.resize(concurrency)
+	r.slots.Resize(concurrency)
 	select {
 	case r.changed <- struct{}{}:
 	default: // a wake-up is pending
@@ -105,7 +120,14 @@ func (r *Runner) Changed(concurrency int) {
 
 // Cancel cancels those of the jobs that are in flight. They have ended in the database before, so
 // their outcome is discarded.
-func (r *Runner) Cancel(jobIDs []string) { r.attempts.cancel(jobIDs) }
+func (r *Runner) Cancel(jobIDs []string) {
+	r.attempts.cancel(jobIDs)
+	for _, id := range r.sent.ofJobs(jobIDs) {
+		if job, ok := r.sent.remove(id); ok && r.fetchers != nil {
+			r.fetchers.Cancel(job)
+		}
+	}
+}
 
 // Activity is the activity of claiming a provider's jobs.
 func Activity(set *problems.Set, provider string) *problems.Activity {
@@ -154,24 +176,7 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	// The outcome is committed even during a shutdown.
-	committed, err := r.commit(context.WithoutCancel(ctx), out)
-	if errors.Is(err, db.ErrOutcome) {
-		out = unstorable(out, err)
-		committed, err = r.commit(context.WithoutCancel(ctx), out)
-	}
-	if err != nil {
-		return err
-	}
-	if !committed.Repeated {
-		r.count(out)
-	}
-	r.log.DebugContext(ctx, "job", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt,
-		"state", out.State, "orders", committed.Tally.Seen, "changed", committed.Tally.Changed, "err", out.Err)
-	if committed.Run != nil {
-		r.runEnded(ctx, *committed.Run)
-	}
-	return nil
+	return r.store(context.WithoutCancel(ctx), out) // even during a shutdown
 }
 
 // commit commits an outcome.
@@ -189,9 +194,9 @@ func (r *Runner) count(o jobs.Outcome) {
 }
 
 // RunSuspects performs the jobs that the process crashed with, one after another and each alone,
-// until all have ended or ctx ends.
+// until all have ended or ctx ends. A process that makes no attempts leaves them to fetchers.
 func (r *Runner) RunSuspects(ctx, work context.Context) {
-	for warned := false; r.lease.WaitLeader(ctx); {
+	for warned := false; !r.storeOnly && r.lease.WaitLeader(ctx); {
 		n, due, err := r.db.Suspects(ctx, time.Now())
 		if err == nil && n == 0 {
 			return
@@ -211,7 +216,7 @@ func (r *Runner) RunSuspects(ctx, work context.Context) {
 
 // runSuspect performs one suspect. It is false when none is due.
 func (r *Runner) runSuspect(ctx, work context.Context) bool {
-	defer r.slots.alone(ctx)()
+	defer r.slots.Alone(ctx)()
 	job, ok, err := r.db.ClaimSuspect(ctx, time.Now())
 	if err != nil || !ok {
 		return false
@@ -235,6 +240,7 @@ func (r *Runner) FailOrphanedJobs(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			r.Cancel([]string{job.ID}) // a fetcher may have it
 			if committed.Run != nil {
 				r.runEnded(ctx, *committed.Run)
 			}

@@ -74,13 +74,20 @@ type Config struct {
 // New returns the Prometheus page. Its values are collected at each scrape. It has names of
 // users, and no secret.
 func New(c Config, counters ...prometheus.Collector) http.Handler {
+	return NewFetcher(c, append(counters,
+		collector(func(_ context.Context, m sink) { m.ofDatabase(c) }), collector(func(ctx context.Context, m sink) { m.ofAlerts(ctx, c) }),
+		collector(func(ctx context.Context, m sink) { m.ofAccounts(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofOutbox(ctx, c) }),
+		collector(func(ctx context.Context, m sink) { m.ofOrders(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofJobs(ctx, c) }),
+	)...)
+}
+
+// NewFetcher is [New] for a process without a database, which never leads.
+func NewFetcher(c Config, counters ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collector(func(_ context.Context, m sink) { m.ofProcess(c) }), collector(func(_ context.Context, m sink) { m.ofCredentials(c) }),
-		collector(func(_ context.Context, m sink) { m.ofTraffic(c.Providers()) }), collector(func(ctx context.Context, m sink) { m.ofAlerts(ctx, c) }),
-		collector(func(ctx context.Context, m sink) { m.ofAccounts(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofOutbox(ctx, c) }),
-		collector(func(ctx context.Context, m sink) { m.ofOrders(ctx, c) }), collector(func(ctx context.Context, m sink) { m.ofJobs(ctx, c) }),
+		collector(func(_ context.Context, m sink) { m.gauge(buildInfo, 1, c.Version, runtime.Version()) }),
+		collector(func(_ context.Context, m sink) { m.ofCredentials(c) }), collector(func(_ context.Context, m sink) { m.ofTraffic(c.Providers()) }),
 	)
 	registry.MustRegister(calls(c.Providers))
 	registry.MustRegister(counters...)
@@ -134,9 +141,8 @@ func (m sink) failed(d *prometheus.Desc, err error) {
 	}
 }
 
-func (m sink) ofProcess(c Config) {
+func (m sink) ofDatabase(c Config) {
 	m.gauge(leading, oneIf(c.Leading()))
-	m.gauge(buildInfo, 1, c.Version, runtime.Version())
 	m.gauge(dbBytes, float64(c.DB.FileBytes()))
 	m.gauge(walBytes, float64(c.DB.WALBytes()))
 }

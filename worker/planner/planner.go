@@ -261,7 +261,7 @@ func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 	held := bus.NewInFlight()
 	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
 	var beat sync.WaitGroup
-	beat.Go(func() { held.Heartbeat(beating) })
+	beat.Go(func() { held.Heartbeat(beating, q.Heartbeat()) })
 	r := bus.Receiver{
 		Streams: q, Activity: Activity(q.Problems), Stream: q.Stream("runs"), Config: bus.ConsumerConfig("planner", q.Of("runs.>"), maxPlanned),
 		Room:     lanes.room,

@@ -258,3 +258,35 @@ func (t *Tracer) published(ctx context.Context, began time.Time, m *outbox.Messa
 	_, span := t.tracer.Start(ctx, "publish "+destination, trace.WithSpanKind(trace.SpanKindProducer), trace.WithTimestamp(began), trace.WithAttributes(attributes...))
 	span.End()
 }
+
+// Remote returns ctx within the trace of another process, whose W3C trace context this is; without one
+// it is ctx.
+func (t *Tracer) Remote(ctx context.Context, traceparent ...string) context.Context {
+	if t == nil || len(traceparent) == 0 || traceparent[0] == "" {
+		return ctx
+	}
+	return trace.ContextWithRemoteSpanContext(ctx, parse(ctx, traceparent[0]))
+}
+
+// Context is the trace context of the span in ctx, "" without traces.
+func (t *Tracer) Context(ctx context.Context) string {
+	if t == nil {
+		return ""
+	}
+	return format(ctx)
+}
+
+// Parent is the trace context of attempts that other processes make at a job, "" without traces.
+func (t *Tracer) Parent(ctx context.Context, job *jobs.Job) string {
+	if t == nil {
+		return ""
+	}
+	if trace.SpanContextFromContext(ctx).IsValid() {
+		return format(ctx)
+	}
+	traceparent, err := t.worker.Traceparent(ctx, job.RunID)
+	if err != nil {
+		t.worker.Activity.Noticed("failed to read the trace context of a run, its job is in a trace of its own", err)
+	}
+	return traceparent
+}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -52,11 +51,7 @@ func (s *Site) Pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/{$}", s.Page)
 	mux.Handle(PagePath, s.Page)
-	for _, path := range []string{"/livez", "/healthz"} {
-		mux.HandleFunc("GET "+path, func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "ok") })
-	}
-	mux.HandleFunc("GET /readyz", s.Ready)
-	mux.Handle("GET /metrics", s.Metrics)
+	handleProbes(mux, s.Ready, s.Metrics)
 	mux.Handle(startPath+"{provider}", s.onlyLeader(s.consents.start))
 	mux.Handle(callbackPath+"{provider}", s.onlyLeader(s.callback))
 	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {

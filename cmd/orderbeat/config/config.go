@@ -240,6 +240,13 @@ func (l *loader) err() error {
 	return tomlfile.Errors(l.doc.Name, append(l.placed, l.located(l.all)...))
 }
 
+// set reports whether the file or a variable sets a key of a section.
+func (l *loader) set(section, key string) bool {
+	table, _ := l.doc.Values[section].(map[string]any)
+	_, ok := table[key]
+	return ok
+}
+
 // sections decodes values, which are the whole file or a part of it, and checks the sections
 // other than providers and schedules.
 func (l *loader) sections(values map[string]any) {
@@ -253,6 +260,9 @@ func (l *loader) sections(values map[string]any) {
 	l.config.Key = l.key(l.file.Worker.Key)
 	l.config.NATS.PasswordFile = passwordFile(l.config.NATS, l.config.Key)
 	l.config.Web = l.web(l.file.Web)
+	if l.file.Worker.Role == RoleFetch && !l.set("web", "listen") {
+		l.config.Web.Listen = "" // it has no pages of its own, and several of them may share a machine
+	}
 	l.oneOf("log.level", l.file.Log.Level, "debug", "info", "warn", "error")
 	l.oneOf("log.format", l.file.Log.Format, "auto", "text", "json")
 	l.config.Log = l.file.Log

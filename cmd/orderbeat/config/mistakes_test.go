@@ -87,7 +87,8 @@ func TestMistakes(t *testing.T) {
 		{"an empty path", "[db]\npath = \"\"", "7:1 db.path: is empty"},
 		{"not one of the words", "[db]\nsynchronous = \"off\"", `7:1 db.synchronous: "off" is not one of full, normal`},
 		{"no log level", "[log]\nlevel = \"loud\"", `7:1 log.level: "loud" is not one of debug, info, warn, error`},
-		{"a role of later", "[worker]\nrole = \"fetch\"", `7:1 worker.role: "fetch" is not supported yet: only "all"`},
+		{"an unknown role", "[worker]\nrole = \"fetcher\"", `7:1 worker.role: "fetcher" is not one of all, store, fetch`},
+		{"a fetcher of its own NATS", "[worker]\nrole = \"fetch\"", `7:1 worker.role: "fetch" takes jobs from other processes: set nats.url to the NATS that they use`},
 		{"no jobs at once", "[worker]\nconcurrency = 0", "7:1 worker.concurrency: want 1 to 10000 jobs at once, got 0"},
 		{"a queue alert at once", "[worker]\nqueue_alert = \"1s\"", "7:1 worker.queue_alert: want 1m to 7d, or 0s for never, got 1s"},
 		{"a drain that never ends", "[worker]\ndrain = \"2d\"", "7:1 worker.drain: want 1s to 1h, got 48h0m0s"},
@@ -172,7 +173,7 @@ func contains(all []string, prefix string) bool {
 func TestMistakesAreReportedInTheOrderOfTheFile(t *testing.T) {
 	path := write(t, `[worker]
 drain = "soon"
-role = "store"
+role = "stores"
 
 [providers.michelin]
 kind = "michelin"
@@ -194,7 +195,7 @@ kind = "sync"
 		t.Fatal("got no error")
 	}
 	want := `config.toml:2:1: worker.drain: "soon" is not a duration: write it like "30s", "15m", "6h" or "14d"
-config.toml:3:1: worker.role: "store" is not supported yet: only "all", one process that does everything
+config.toml:3:1: worker.role: "stores" is not one of all, store, fetch
 config.toml:7:1: providers.michelin.rate: "fast" is not a rate: write calls per second, minute or hour, like "10/s", "600/m" or "1000/h"
 config.toml:8:1: providers.michelin.scheme: only "oauth2"
 config.toml:9:1: providers.michelin.pasword: unknown key; did you mean "password"? known: kind, environment, base_url, token_url, allow_insecure_http, client_id, client_secret, client_secret_next, concurrency, rate, token_rate, retry, timeout, max_conn_age, tls, proxy, max_body, fresh_for, accounts, scheme, password, token_ttl

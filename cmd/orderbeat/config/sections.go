@@ -36,6 +36,7 @@ type DB struct {
 
 // Worker is the section [worker].
 type Worker struct {
+	// Role is "all", "store" or "fetch".
 	Role string `toml:"role"`
 	// Concurrency is the number of jobs at once in this process.
 	Concurrency int `toml:"concurrency"`
@@ -103,6 +104,15 @@ const (
 	EventsChanges = "changes"
 )
 
+// The values of worker.role.
+const (
+	RoleAll   = "all"
+	RoleStore = "store"
+	RoleFetch = "fetch"
+)
+
+var roles = []string{RoleAll, RoleStore, RoleFetch}
+
 // defaults are the values of keys that are not set.
 func defaults() file {
 	const day = 24 * time.Hour
@@ -113,7 +123,7 @@ func defaults() file {
 		},
 		Events:    Events{Body: EventsOrder},
 		DB:        DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: db.Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
-		Worker:    Worker{Role: "all", Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, Key: defaultKey},
+		Worker:    Worker{Role: RoleAll, Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, Key: defaultKey},
 		Web:       webSection{Listen: "127.0.0.1:8321"},
 		Log:       Log{Level: "info", Format: "auto"},
 		Telemetry: telemetrySection{Protocol: telemetry.Protocol},
@@ -140,8 +150,9 @@ func (l *loader) db(s DB) DB {
 
 func (l *loader) worker(s Worker) {
 	const most = 10_000
-	if s.Role != "all" {
-		l.add("worker.role", `%.40q is not supported yet: only "all", one process that does everything`, s.Role)
+	l.oneOf("worker.role", s.Role, roles...)
+	if s.Role == RoleFetch && l.config.NATS.URL == "" && !l.has("nats.url") {
+		l.add("worker.role", `"fetch" takes jobs from other processes: set nats.url to the NATS that they use`)
 	}
 	if s.Concurrency < 1 || s.Concurrency > most {
 		l.add("worker.concurrency", "want 1 to %d jobs at once, got %d", most, s.Concurrency)

@@ -157,7 +157,7 @@ func (s *schemas) notify(shape config.Shape) {
 // configValues lists the values of texts that the types leave open.
 func (s *schemas) configValues() {
 	restrict(s.defs["DB"], "synchronous", "full", "normal")
-	restrict(s.defs["Worker"], "role", "all")
+	restrict(s.defs["Worker"], "role", config.RoleAll, config.RoleStore, config.RoleFetch)
 	restrict(s.defs["Log"], "level", "debug", "info", "warn", "error")
 	restrict(s.defs["Log"], "format", "auto", "text", "json")
 	restrict(s.defs["TelemetrySection"], "protocol", "http/protobuf")

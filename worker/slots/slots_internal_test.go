@@ -1,4 +1,4 @@
-package jobrunner // an inside test: slots are not exported
+package slots // an inside test: it returns several slots at once
 
 import (
 	"context"
@@ -6,9 +6,9 @@ import (
 )
 
 func TestSlotsAreResized(t *testing.T) {
-	s := newSlots(3)
+	s := New(3)
 	taken := func() (n int) {
-		for s.tryAcquire() {
+		for s.TryAcquire() {
 			n++
 		}
 		return n
@@ -16,35 +16,36 @@ func TestSlotsAreResized(t *testing.T) {
 	if n := taken(); n != 3 {
 		t.Fatalf("got %d slots, want 3", n)
 	}
-	s.resize(1) // three are in use
-	s.release()
-	s.release()
+	s.Resize(1) // three are in use
+	s.Release()
+	s.Release()
 	if n := taken(); n != 0 {
 		t.Errorf("got %d slots although one of one is in use", n)
 	}
-	s.release()
+	s.Release()
 	if n := taken(); n != 1 {
 		t.Errorf("got %d slots, want 1", n)
 	}
-	s.resize(4)
+	s.Resize(4)
 	if n := taken(); n != 3 {
 		t.Errorf("got %d more slots, want 3", n)
 	}
-	s.resize(2)
-	s.resize(3) // of four in use, one is owed
+	s.Resize(2)
+	s.Resize(3) // of four in use, one is owed
 	for range 4 {
-		s.release()
+		s.Release()
 	}
 	if n := taken(); n != 3 {
 		t.Errorf("got %d slots, want 3", n)
 	}
-	s.resize(5)
+	s.Resize(5)
+	s.used.Add(-3)
 	s.releaseAll(3)
-	end := s.alone(context.Background())
-	if s.tryAcquire() {
+	end := s.Alone(context.Background())
+	if s.TryAcquire() {
 		t.Error("got a slot beside a job that runs alone")
 	}
-	s.resize(2)
+	s.Resize(2)
 	end()
 	if n := taken(); n != 2 {
 		t.Errorf("got %d slots, want 2", n)

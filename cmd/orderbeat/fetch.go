@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"orderbeat/auth/seal"
+	"orderbeat/cmd/orderbeat/config"
+	"orderbeat/cmd/orderbeat/memory"
+	"orderbeat/worker"
+	"orderbeat/worker/tokens"
+)
+
+// fetch opens what a process needs that only makes attempts at jobs, and runs it. It opens no database,
+// and uses the sandbox that another process runs.
+func fetch(ctx context.Context, current *configuration, h hooks, log *slog.Logger) (err error) {
+	c := current.first
+	memory.Limit(log)
+	keys, err := prepare(c, false, log) //nolint:contextcheck // the file is read before anything waits
+	if err != nil {
+		return fmt.Errorf("%w; a fetcher needs the key file of the other processes", err)
+	}
+	version := readBuild().Version
+	bucket := tokens.New(tokens.Config{NATS: c.NATS, Log: log})
+	deps := config.ProviderDeps{Tokens: seal.New(bucket, keys), UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
+	if c.Sandbox != nil {
+		deps.Sandbox = config.SandboxAt(c.Sandbox.Listen)
+	}
+	suppliers, err := current.start(deps)
+	if err != nil {
+		return err
+	}
+	defer func(c io.Closer) { err = errors.Join(err, c.Close()) }(current)
+	log.Info("starting", "config", c.Path, "role", c.Worker.Role, "sandbox", deps.Sandbox.URL, "version", version)
+	return worker.Fetch(ctx, worker.Config{
+		NATS: c.NATS, TokenBucket: bucket, Providers: suppliers, Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain,
+		Started: h.manager.fetching, Stopping: h.stopping, Web: c.Web, Telemetry: c.Telemetry, Version: version, Mask: c.Mask, Log: log,
+		Reload: current.reload, Reloads: h.reloads, Path: c.Path,
+	})
+}

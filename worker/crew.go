@@ -1,0 +1,157 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"orderbeat/clients"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/fetcher"
+	"orderbeat/worker/fleet"
+	"orderbeat/worker/jobrunner"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/remote"
+	"orderbeat/worker/settings"
+	"orderbeat/worker/slots"
+	"orderbeat/worker/telemetry"
+	"orderbeat/worker/wire"
+)
+
+// Role is what a process does.
+type Role string
+
+// The roles. "" is RoleAll.
+const (
+	RoleAll   Role = "all"   // leads or stands by, and makes attempts at jobs
+	RoleStore Role = "store" // leads or stands by, and leaves all attempts to others
+	RoleFetch Role = "fetch" // makes attempts at jobs that others queued
+)
+
+// Roles lists all roles.
+var Roles = []Role{RoleAll, RoleStore, RoleFetch}
+
+// crew has the rooms that share jobs with other processes.
+type crew struct {
+	role    Role
+	conn    *bus.Conn
+	queues  *bus.Streams
+	live    *settings.Live
+	slots   *slots.Slots
+	blobs   *wire.Blobs
+	fleet   *fleet.Fleet
+	fetcher *fetcher.Fetcher
+	remote  *remote.Remote
+	self    fleet.Process
+	// fetching reports whether this process makes attempts at jobs of others.
+	fetching func() bool
+	inFlight func() int // attempts in flight at jobs of its own
+	sent     func(provider string) int
+}
+
+// newCrew returns a crew. queues, live and tracer are those of the process.
+func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live, tracer *telemetry.Tracer, troubles *problems.Set) *crew {
+	host, _ := os.Hostname() // "" if unknown
+	w := &crew{
+		role: cmp.Or(c.Role, RoleAll), conn: conn, queues: queues, live: live, slots: slots.New(c.Concurrency),
+		self:     fleet.Process{ID: ulid.Make().String(), Host: host, Version: c.Version, Wire: wire.Version, Since: time.Now().UTC()},
+		fetching: func() bool { return c.Role == RoleFetch }, inFlight: func() int { return 0 }, sent: func(string) int { return 0 },
+	}
+	w.self.Role = string(w.role)
+	w.blobs = &wire.Blobs{Store: wire.OpenStore(conn.JS, c.NATS, conn.Explain), MaxBody: conn.MaxBody}
+	w.fleet = fleet.New(fleet.Config{
+		JS: conn.JS, Explain: conn.Explain, NATS: c.NATS, Self: w.entry, Changed: w.share, Every: c.Intervals.Fleet,
+		Activity: troubles.Activity("fleet"), Log: c.Log,
+	})
+	w.fetcher = fetcher.New(fetcher.Config{
+		Conn: conn, Streams: queues, Settings: live, Slots: w.slots, Memory: c.Memory, Blobs: w.blobs, Active: w.active, Limit: w.limit,
+		Version: c.Version, Host: host, Mask: c.Mask, Trace: tracer, Log: c.Log,
+	})
+	w.remote = remote.New(remote.Config{
+		Conn: conn, Streams: queues, Fleet: w.fleet, Own: w.own, Blobs: w.blobs, Trace: tracer, Log: c.Log,
+	})
+	return w
+}
+
+// entry is the entry of this process in the fleet.
+func (w *crew) entry() fleet.Process {
+	p := w.self
+	for _, provider := range w.live.Providers() {
+		p.Providers = append(p.Providers, provider.Name)
+	}
+	p.Slots, p.InFlight = w.own(), w.inFlight()+w.fetcher.InFlight()
+	return p
+}
+
+// own is how many attempts this process makes at once.
+func (w *crew) own() int {
+	if !w.fetching() {
+		return 0
+	}
+	return w.slots.All()
+}
+
+// active reports whether jobs of a provider may be on their way to this process.
+func (w *crew) active(provider string) bool {
+	return w.role == RoleFetch || w.fetching() && (w.sent(provider) > 0 || len(w.fleet.Processes()) > 1)
+}
+
+// limit is this process's part of a provider's concurrency, by its slots: if one
+// process had all, the others could not use their shares of the rate.
+func (w *crew) limit(provider string) int {
+	p, ok := w.live.Now().Provider(provider)
+	own := w.own()
+	if !ok || own == 0 {
+		return 0
+	}
+	all := own + w.fleet.Others(provider, wire.Version)
+	return (p.Concurrency*own + all - 1) / all
+}
+
+// share gives the providers their share of the rates, which are of the whole fleet.
+func (w *crew) share() {
+	for _, p := range w.live.Providers() {
+		if limited, ok := p.Provider.(clients.RateSharer); ok {
+			limited.Share(w.fleet.Sharing(p.Name))
+		}
+	}
+}
+
+// replaced applies settings that were replaced.
+func (w *crew) replaced() {
+	w.share()
+	w.fetcher.Changed()
+}
+
+// outcomes is the room that commits the outcomes of fetchers.
+func (w *crew) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
+	return remote.NewOutcomes(remote.Outcomes{
+		Remote: w.remote, Committer: runner, Memory: c.Memory,
+		Active: func() bool { return w.role == RoleStore || runner.Sent("") > 0 || len(w.fleet.Processes()) > 1 },
+	})
+}
+
+// lead connects the room that queues and claims jobs. fetching reports whether this process makes
+// attempts.
+func (w *crew) lead(runner *jobrunner.Runner, fetching func() bool) {
+	w.fetching, w.sent = fetching, runner.Sent
+	w.inFlight = func() int { return len(runner.InFlight()) }
+}
+
+// fetch makes attempts at jobs of others until ctx ends.
+func (w *crew) fetch(ctx, work context.Context) error {
+	if !w.fleet.Wait(ctx) {
+		return nil
+	}
+	return w.fetcher.Run(ctx, work)
+}
+
+// join waits until the other processes are known, for a while: without them this process works alone.
+func (w *crew) join(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	w.fleet.Wait(ctx)
+}

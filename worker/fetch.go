@@ -1,0 +1,191 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"orderbeat/auth"
+	"orderbeat/clients/memory"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/fetcher"
+	"orderbeat/worker/metrics"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/settings"
+	"orderbeat/worker/telemetry"
+	"orderbeat/worker/web"
+)
+
+// Fetch makes attempts at jobs that other processes queued, until ctx ends. It then takes no new jobs,
+// and finishes those in flight within Drain. It uses no database: the Config's DB, Tokens, Schedules and
+// Notify have no effect.
+func Fetch(ctx context.Context, c Config) error {
+	troubles := problems.NewSet(c.Log)
+	failed := make(chan error, 1) // the first fatal error
+	fail := func(err error) {
+		select {
+		case failed <- err:
+		default: // only the first counts
+		}
+	}
+	c.Role = RoleFetch
+	if c.Memory == nil {
+		c.Memory = memory.NewPool(debug.SetMemoryLimit(-1))
+	}
+	conn, err := bus.Open(c.NATS, nil, troubles, c.Log, fail)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if c.TokenBucket != nil {
+		c.TokenBucket.Attach(conn, troubles.Activity("token store"))
+	}
+	tracer := telemetry.Open(ctx, c.Telemetry, telemetry.Worker{
+		Version: c.Version, ID: c.ID, Prefix: c.NATS.Prefix, Activity: troubles.Activity("export traces"), Mask: c.Mask, Log: c.Log,
+		Traceparent: func(context.Context, string) (string, error) { return "", nil },
+	})
+	defer tracer.Close(ctx)
+	live := settings.NewLive(c.Providers, nil)
+	queues := &bus.Streams{
+		JS: conn.JS, Explain: conn.Explain, Subjects: bus.Subjects{Prefix: c.NATS.Prefix}, Config: c.NATS, Problems: troubles, Log: c.Log,
+		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers, AckWait: c.Intervals.AckWait,
+	}
+	crew := newCrew(c, conn, queues, live, tracer, troubles)
+	reloads := newReloader(c, func(s Settings) {
+		live.Replace(s.Providers, nil)
+		crew.slots.Resize(s.Concurrency)
+		crew.replaced()
+	})
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	taking, taken := errgroup.WithContext(ctx)
+	var backing errgroup.Group
+	taking.Go(func() error {
+		select {
+		case err := <-failed:
+			return err
+		case <-taken.Done():
+			return nil
+		}
+	})
+	webURL := ""
+	if c.Web.Listen != "" {
+		listener, err := web.Open(ctx, c.Web, c.Log)
+		if err != nil {
+			return err
+		}
+		webURL = listener.URL()
+		ready := func(rw http.ResponseWriter, req *http.Request) {
+			if part, err := crew.ready(troubles, taken.Err() != nil); err != nil {
+				http.Error(rw, part+": "+shown(c.Web, req, err), http.StatusServiceUnavailable)
+				return
+			}
+			fmt.Fprintln(rw, "ok: fetcher")
+		}
+		page := web.Probes(ready, metrics.NewFetcher(metrics.Config{
+			Providers: live.Providers, Sources: sourcesOf(live), Version: c.Version, Log: c.Log,
+		}, append(tracer.Counters(), troubles, reloads)...))
+		backing.Go(func() error {
+			if err := listener.Serve(serving, func() []string { return nil }, page); err != nil {
+				fail(err)
+			}
+			return nil
+		})
+	}
+	backing.Go(func() error { conn.Tend(serving); return nil })
+	taking.Go(func() error { reloads.run(taken); return nil })
+	if c.TokenBucket != nil {
+		taking.Go(func() error { c.TokenBucket.Run(taken); return nil })
+	}
+	backing.Go(func() error { // announced until the last attempt has ended: it uses its share of the rates
+		crew.fleet.Run(serving)
+		return nil
+	})
+	taking.Go(func() error {
+		if !crew.fleet.Wait(taken) {
+			return nil
+		}
+		c.Log.Info("orderbeat is running", "role", string(RoleFetch), "nats", conn.URL, "web", webURL, "providers", len(live.Providers()))
+		return crew.fetch(taken, work)
+	})
+	if c.Started != nil {
+		c.Started()
+	}
+
+	<-taken.Done()
+	c.Log.Info("stopping", "drain", c.Drain.String())
+	if c.Stopping != nil {
+		c.Stopping()
+	}
+	cancelWork := time.AfterFunc(c.Drain, stopWork)
+	defer cancelWork.Stop()
+	idle := make(chan error, 1)
+	go func() { idle <- taking.Wait() }() // leaked only by work that does not return
+	select {
+	case err = <-idle:
+	case <-time.After(c.Drain + stopGrace):
+		c.Log.Error("jobs do not end", "jobs", crew.fetcher.InFlight())
+		err = ErrAbandoned
+	}
+	stopServing()
+	err = errors.Join(err, backing.Wait())
+	last, done := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer done()
+	select { // a renewal under way needs the connection for its outcome
+	case <-closeAll(sourcesOf(live)("", "")):
+	case <-last.Done():
+	}
+	if err := conn.NATS.FlushWithContext(last); err != nil {
+		c.Log.Warn("failed to close the NATS connection cleanly: jobs are delivered to other fetchers", "err", err)
+	}
+	tracer.Close(last)
+	return err
+}
+
+// sourcesOf returns the token sources of the providers of each moment.
+func sourcesOf(live *settings.Live) func(provider, user string) []*auth.Source {
+	return func(provider, user string) (found []*auth.Source) {
+		for _, p := range live.Providers() {
+			for _, source := range p.Sources() {
+				if (provider == "" || p.Name == provider) && (user == "" || source.User() == user) {
+					found = append(found, source)
+				}
+			}
+		}
+		return found
+	}
+}
+
+// ready is why a fetcher makes no attempts, and what does not work; nil if it does.
+func (w *crew) ready(troubles *problems.Set, stopping bool) (part string, err error) {
+	if stopping {
+		return "worker", errors.New("shutting down")
+	}
+	if err := w.conn.Usable(); err != nil {
+		return "nats", err
+	}
+	if err := troubles.Activity("fleet").Err(); err != nil {
+		return "fleet", err
+	}
+	providers := w.live.Providers()
+	for _, p := range providers {
+		if err := fetcher.Activity(troubles, p.Name).Err(); err != nil {
+			return "jobs of " + p.Name, err
+		}
+	}
+	if err := troubles.Activity("publish outcomes").Err(); err != nil {
+		return "outcomes", err
+	}
+	if len(providers) > 0 && !slices.ContainsFunc(providers, func(p Provider) bool { return !p.Latched() }) {
+		return "providers", errors.New(`all have rejected their credentials; see "orderbeat auth status"`)
+	}
+	return "", nil
+}

@@ -1,0 +1,65 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sync"
+
+	"orderbeat/worker/wire"
+)
+
+// errCancelled is the cause of a context whose job was cancelled.
+var errCancelled = errors.New("the job was cancelled")
+
+// maxRemembered bounds the cancelled attempts that are remembered: their jobs may be on their way.
+const maxRemembered = 10_000
+
+// attempts are the attempts in flight, which can be cancelled, and those that were cancelled.
+type attempts struct {
+	mu        sync.Mutex // guards the rest
+	running   map[wire.Attempt]context.CancelCauseFunc
+	cancelled map[wire.Attempt]bool
+}
+
+func newAttempts() *attempts {
+	return &attempts{running: map[wire.Attempt]context.CancelCauseFunc{}, cancelled: map[wire.Attempt]bool{}}
+}
+
+// begin adds an attempt. It returns its context, and a function to call at its end. ok is false if the
+// attempt was cancelled before, or is in flight.
+func (a *attempts) begin(ctx context.Context, id wire.Attempt) (_ context.Context, end func(), ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if _, twice := a.running[id]; twice || a.cancelled[id] {
+		return ctx, func() {}, false
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	a.running[id] = cancel
+	return ctx, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.running, id)
+		cancel(nil)
+	}, true
+}
+
+// cancel cancels an attempt, now or when its job arrives.
+func (a *attempts) cancel(id wire.Attempt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.cancelled) >= maxRemembered {
+		maps.DeleteFunc(a.cancelled, func(wire.Attempt, bool) bool { return len(a.cancelled) > maxRemembered/2 })
+	}
+	a.cancelled[id] = true
+	if cancel, ok := a.running[id]; ok {
+		cancel(errCancelled)
+	}
+}
+
+// count is the number of attempts in flight.
+func (a *attempts) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.running)
+}

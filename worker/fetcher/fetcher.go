@@ -1,0 +1,394 @@
+package fetcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/auth/mask"
+	"orderbeat/clients"
+	"orderbeat/clients/memory"
+	"orderbeat/db/outbox"
+	"orderbeat/jobs"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/settings"
+	"orderbeat/worker/slots"
+	"orderbeat/worker/telemetry"
+	"orderbeat/worker/wait"
+	"orderbeat/worker/wire"
+)
+
+const (
+	// idleCheck is how often it is checked whether there is anything to receive.
+	idleCheck = 500 * time.Millisecond
+	// roomCheck is how often it is checked whether there is room for another attempt.
+	roomCheck = 20 * time.Millisecond
+	// publishRetry is the pause before an outcome is published again.
+	publishRetry = time.Second
+	// maxBatch bounds the jobs of one request.
+	maxBatch = 64
+	// After fewDeliveries a job whose account is unknown here, or that cannot be read, fails. After
+	// maxDeliveries every job does: no process that took it has returned an outcome.
+	fewDeliveries, maxDeliveries = 5, 10
+	// shortDelay and longDelay bound the delay until another process may take a job.
+	shortDelay, longDelay = time.Second, 30 * time.Second
+)
+
+// Config has a fetcher's dependencies.
+type Config struct {
+	Conn     *bus.Conn
+	Streams  *bus.Streams // its lease is not used
+	Settings *settings.Live
+	Slots    *slots.Slots // of the process
+	Memory   *memory.Pool
+	Blobs    *wire.Blobs
+	// Active reports whether jobs of a provider may arrive. While it is false nothing is received.
+	Active func(provider string) bool
+	// Limit is how many attempts at jobs of a provider this process makes at once, so that the others
+	// have their part of the provider's concurrency.
+	Limit   func(provider string) int
+	Version string
+	Host    string
+	Mask    *mask.Set // secrets that are masked in outcomes
+	Trace   *telemetry.Tracer
+	Log     *slog.Logger
+}
+
+// Fetcher takes jobs and makes attempts at them. It is safe for concurrent use.
+type Fetcher struct {
+	Config
+	streams  *bus.Streams
+	attempts *attempts
+	held     *bus.InFlight
+	changed  chan struct{} // has a value when the settings were replaced
+	working  sync.WaitGroup
+}
+
+// anyone is the leadership that receiving jobs needs: none.
+type anyone struct{}
+
+func (anyone) IsLeader() bool                      { return true }
+func (anyone) WaitLeader(ctx context.Context) bool { return ctx.Err() == nil }
+
+// New returns a fetcher.
+func New(c Config) *Fetcher {
+	s := c.Streams
+	streams := &bus.Streams{
+		JS: s.JS, Subjects: s.Subjects, Config: s.Config, Explain: s.Explain, CheckStreams: s.CheckStreams, CheckConsumers: s.CheckConsumers,
+		AckWait: s.AckWait, Lease: anyone{}, Problems: s.Problems, Log: s.Log,
+	}
+	return &Fetcher{Config: c, streams: streams, attempts: newAttempts(), held: bus.NewInFlight(), changed: make(chan struct{}, 1)}
+}
+
+// Activity is the activity of receiving a provider's jobs.
+func Activity(set *problems.Set, provider string) *problems.Activity {
+	return set.Activity("receive jobs " + outbox.Token(provider))
+}
+
+// InFlight is the number of attempts in flight.
+func (f *Fetcher) InFlight() int { return f.attempts.count() }
+
+// Changed applies settings that were replaced.
+func (f *Fetcher) Changed() {
+	select {
+	case f.changed <- struct{}{}:
+	default: // a wake-up is pending
+	}
+}
+
+// Run takes jobs until ctx ends, and then waits for the attempts in flight, whose context is work.
+func (f *Fetcher) Run(ctx, work context.Context) error {
+	var beat sync.WaitGroup
+	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
+	defer beat.Wait()
+	defer stopBeating()
+	beat.Go(func() { f.held.Heartbeat(beating, f.streams.Heartbeat()) })
+	cancels, err := f.Conn.NATS.Subscribe(wire.CancelSubject(f.streams.Subjects, "*"), f.cancelled)
+	if err != nil {
+		return fmt.Errorf("cancellations: %w", err)
+	}
+	defer func() { _ = cancels.Unsubscribe() }()
+	live := newLive(f, work)
+	defer live.stop()
+	f.receiveAll(ctx, work, live)
+	f.working.Wait()
+	return nil
+}
+
+// receiveAll has one receiver for each provider, until ctx ends.
+func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
+	type receiver struct{ stop func() }
+	receivers := map[string]receiver{}
+	var ended sync.WaitGroup
+	defer ended.Wait()
+	tick := time.NewTicker(idleCheck)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		now, active := f.Settings.Now(), map[string]bool{}
+		for _, p := range now.Providers {
+			active[p.Name] = f.Active(p.Name)
+			if _, ok := receivers[p.Name]; ok || !active[p.Name] {
+				continue
+			}
+			own, cancel := context.WithCancel(ctx)
+			done := make(chan struct{})
+			receivers[p.Name] = receiver{func() { cancel(); <-done }}
+			ended.Go(func() {
+				defer close(done)
+				defer cancel()
+				f.receive(own, work, p.Name)
+			})
+		}
+		for name, r := range receivers {
+			if !active[name] {
+				r.stop()
+				delete(receivers, name)
+				Activity(f.streams.Problems, name).OK()
+			}
+		}
+		live.serve(active)
+		select {
+		case <-ctx.Done():
+		case <-f.changed:
+		case <-tick.C:
+		}
+	}
+}
+
+// receive takes jobs of one provider until ctx ends. A request for jobs asks for no more than this
+// process can begin at once: the others may be idle.
+func (f *Fetcher) receive(ctx, work context.Context, provider string) {
+	busy, ended := atomic.Int64{}, make(chan struct{}, 1)
+	r := bus.Receiver{
+		Streams: f.streams, Activity: Activity(f.streams.Problems, provider), Stream: f.streams.Stream("jobs"), Shared: true,
+		Config: jetstream.ConsumerConfig{Durable: wire.Consumer(provider)},
+		Room: func(ctx context.Context) int {
+			for {
+				room := min(f.Slots.Free(), f.Limit(provider)-int(busy.Load()))
+				switch {
+				case ctx.Err() != nil:
+					return 0
+				case room > 0:
+					return min(room, max(1, f.Slots.Free()/max(1, len(f.Settings.Providers()))), maxBatch)
+				}
+				f.awaitEnd(ctx, ended)
+			}
+		},
+		InFlight: func() int { return int(busy.Load()) },
+		Handle: func(ctx context.Context, msg jetstream.Msg) {
+			if !f.held.Add(msg) {
+				return // redelivered while in flight
+			}
+			if !f.Slots.Acquire(ctx) {
+				f.held.Remove(msg)
+				_ = msg.Nak() // not started: redelivered at once, to any process
+				return
+			}
+			busy.Add(1)
+			f.working.Go(func() {
+				defer func() {
+					f.held.Remove(msg)
+					f.Slots.Release()
+					busy.Add(-1)
+					select {
+					case ended <- struct{}{}:
+					default: // a wake-up is pending
+					}
+				}()
+				f.handle(work, msg)
+			})
+		},
+	}
+	r.Run(ctx)
+}
+
+// awaitEnd waits until an attempt has ended, for a moment: one of another provider may have the slot, and
+// the limit may rise.
+func (f *Fetcher) awaitEnd(ctx context.Context, ended <-chan struct{}) {
+	timer := time.NewTimer(roomCheck)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-ended:
+	case <-timer.C:
+	}
+}
+
+// cancelled handles the cancellation of a job.
+func (f *Fetcher) cancelled(m *nats.Msg) {
+	if id, err := wire.ReadAttempt(m.Header); err == nil {
+		f.attempts.cancel(id)
+	}
+}
+
+// handle makes an attempt at a job and publishes the outcome. What this process cannot do is left to
+// others for a while.
+func (f *Fetcher) handle(ctx context.Context, msg jetstream.Msg) {
+	deliveries := 1
+	if meta, err := msg.Metadata(); err == nil {
+		deliveries = int(meta.NumDelivered) //nolint:gosec // no message is delivered as often
+	}
+	job, err := wire.DecodeJob(msg.Headers(), msg.Data())
+	if err != nil {
+		f.unreadable(ctx, msg, deliveries, err)
+		return
+	}
+	ctx, span := f.Trace.Job(f.Trace.Remote(ctx, msg.Headers().Get(wire.HeaderTrace)), job)
+	out, err := f.attempt(ctx, job, deliveries)
+	defer func() { span.End(err) }()
+	switch {
+	case errors.Is(err, errCancelled):
+		_ = msg.Ack() // the job has ended
+	case errors.Is(err, errElsewhere):
+		f.streams.Problems.Activity("read jobs").Noticed("job left to other processes", err, "provider", job.Provider, "account", job.Account)
+		_ = msg.NakWithDelay(delay(deliveries))
+	case err != nil: // the process stops
+		_ = msg.Nak()
+	default:
+		f.publish(ctx, msg, &out)
+	}
+}
+
+// errElsewhere is that another process may be able to do what this one cannot.
+var errElsewhere = errors.New("this process cannot make the attempt")
+
+// attempt makes an attempt. It fails with [errCancelled], with [errElsewhere], or if ctx ended.
+func (f *Fetcher) attempt(ctx context.Context, job jobs.Job, deliveries int) (jobs.Outcome, error) {
+	attemptCtx, end, ok := f.attempts.begin(ctx, wire.AttemptOf(&job))
+	defer end()
+	if !ok {
+		return jobs.Outcome{}, errCancelled
+	}
+	if deliveries > maxDeliveries {
+		return f.gaveUp(job, deliveries), nil
+	}
+	p, release, ok := f.Settings.Hold(job.Provider)
+	defer release()
+	account, known := p.Account(job.Account)
+	if _, kind := jobs.Kinds[job.Kind]; !ok || !known || !kind {
+		what := fmt.Sprintf("its configuration has no account %q of %s, or it does not know the kind %q", job.Account, job.Provider, job.Kind)
+		if deliveries <= fewDeliveries {
+			return jobs.Outcome{}, fmt.Errorf("%w: %s", errElsewhere, what)
+		}
+		return failed(job, jobs.Failed, &clients.Error{
+			Provider: job.Provider, Op: "request", Code: clients.CodeInvalid, Message: "the fetcher on " + f.Host + " cannot make the attempt: " + what,
+			Hint: "Give all processes of the fleet the same configuration, then run \"orderbeat jobs retry\".",
+		}), nil
+	}
+	attemptCtx, free := f.Memory.Budget(attemptCtx, job.Provider)
+	defer free()
+	out, err := jobs.Perform(attemptCtx, p.Provider, account, job, p.Retry)
+	if err != nil {
+		if errors.Is(context.Cause(attemptCtx), errCancelled) {
+			return out, errCancelled
+		}
+		return out, err
+	}
+	return out, nil
+}
+
+// gaveUp is the outcome of a job that was delivered again and again.
+func (f *Fetcher) gaveUp(job jobs.Job, deliveries int) jobs.Outcome {
+	return failed(job, jobs.Dead, &clients.Error{
+		Provider: job.Provider, Op: "run", Code: clients.CodeInternal,
+		Message: fmt.Sprintf("%d fetchers in a row have taken this job and returned no outcome", deliveries-1),
+		Hint:    "Check the logs of the fetchers for crashes. After fixing the cause, run \"orderbeat jobs retry\".",
+	})
+}
+
+func failed(job jobs.Job, state jobs.State, err *clients.Error) jobs.Outcome {
+	now := time.Now()
+	return jobs.Outcome{Job: job, State: state, AskedAt: now, FinishedAt: now, Err: err}
+}
+
+// unreadable handles a message that is not a job, or one of another version. Another process may
+// be able to read it.
+func (f *Fetcher) unreadable(ctx context.Context, msg jetstream.Msg, deliveries int, err error) {
+	id, unknown := wire.ReadAttempt(msg.Headers())
+	if unknown != nil {
+		f.Log.Warn("message removed from the stream of jobs: it is not a job", "subject", msg.Subject(), "err", unknown)
+		_ = msg.TermWithReason("not a job")
+		return
+	}
+	if errors.Is(err, wire.ErrVersion) || deliveries <= fewDeliveries {
+		f.streams.Problems.Activity("read jobs").Noticed("job cannot be read and is left to other processes", err, "job_id", id.JobID)
+		_ = msg.NakWithDelay(delay(deliveries))
+		return
+	}
+	out := failed(jobs.Job{ID: id.JobID, Attempt: id.Number}, jobs.Failed, &clients.Error{
+		Op: "request", Code: clients.CodeInternal, Message: fmt.Sprintf("the fetcher on %s cannot read the job: %v", f.Host, err), Hint: "Run \"orderbeat jobs retry\".",
+	})
+	f.publish(ctx, msg, &out)
+}
+
+// delay is how long a job is left to others, longer with each delivery.
+func delay(deliveries int) time.Duration {
+	return min(shortDelay<<min(deliveries-1, 8), longDelay)
+}
+
+// publish publishes an outcome, again and again until it is in its stream or ctx ends, and then
+// acknowledges its job. If the acknowledgement is lost, the job is delivered again, and the second
+// outcome is dropped by its id.
+func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outcome) {
+	activity := f.streams.Problems.Activity("publish outcomes")
+	m, err := f.encode(out)
+	if err != nil {
+		f.Log.ErrorContext(ctx, "outcome cannot be encoded", "job_id", out.ID, "err", err)
+		large := failed(out.Job, jobs.Failed, &clients.Error{Provider: out.Provider, Op: "request", Code: clients.CodeBadResponse, Message: err.Error(), Hint: "Request less at once: a shorter window, smaller pages."})
+		if m, err = f.encode(&large); err != nil {
+			return // the job is delivered again
+		}
+	}
+	m.Subject = wire.OutcomeSubject(f.streams.Subjects, &out.Job)
+	if span := f.Trace.Context(ctx); span != "" {
+		m.Header.Set(wire.HeaderTrace, span)
+	}
+	for again := false; ; again = true {
+		duplicate, err := f.send(ctx, m)
+		if err == nil {
+			if duplicate && !again { // another process was faster, and its message names its own object
+				f.Blobs.Delete(ctx, m.Header)
+			}
+			activity.OK()
+			_ = msg.Ack()
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		activity.Failed("failed to publish an outcome, will retry", f.Conn.Explain(err), "stream", f.streams.Stream("outcomes"))
+		if !wait.For(ctx, publishRetry) {
+			return
+		}
+	}
+}
+
+// encode encodes an outcome without secrets.
+func (f *Fetcher) encode(out *jobs.Outcome) (*nats.Msg, error) {
+	if f.Mask != nil {
+		out.Mask(f.Mask.Text)
+	}
+	return wire.EncodeOutcome(out)
+}
+
+// send publishes an outcome. duplicate reports that an outcome of the attempt is in the stream already.
+func (f *Fetcher) send(ctx context.Context, m *nats.Msg) (duplicate bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
+	defer cancel()
+	if err := f.Blobs.Shrink(ctx, m); err != nil {
+		return false, err
+	}
+	ack, err := f.streams.JS.PublishMsg(ctx, m)
+	if err != nil {
+		return false, err
+	}
+	return ack.Duplicate, nil
+}

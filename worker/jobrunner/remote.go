@@ -1,0 +1,374 @@
+package jobrunner
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/db"
+	"orderbeat/jobs"
+	"orderbeat/worker/slots"
+	"orderbeat/worker/wait"
+)
+
+const (
+	// lostEvery is how often attempts at fetchers are looked for whose messages are gone. They are then at
+	// least three times as old.
+	lostEvery = 20 * time.Second
+	// roomCheck is how often a queue is looked at that waits for outcomes.
+	roomCheck = 250 * time.Millisecond
+	// aheadFactor is how many attempts are sent for each slot, so that fetchers do not wait for jobs.
+	aheadFactor = 2
+)
+
+// Fetchers make attempts at jobs in other processes.
+type Fetchers interface {
+	// Slots is how many attempts at jobs of a provider all processes make at once, this one included;
+	// others is false if no other process makes any.
+	Slots(provider string) (n int, others bool)
+	// Configure allows so many attempts at jobs of a provider at once.
+	Configure(ctx context.Context, provider string, concurrency int) error
+	// Send sends attempts. It may be called again for the same ones: they are made once, unless again is
+	// set, for attempts whose messages are gone.
+	Send(ctx context.Context, list []jobs.Job, again bool) error
+	// Idle reports whether nothing is left of what was sent for a provider, outcomes included.
+	Idle(ctx context.Context, provider string) (bool, error)
+	// Cancel cancels an attempt that was sent.
+	Cancel(job jobs.Job)
+	// Perform makes an attempt within the deadline of ctx and returns its outcome.
+	Perform(ctx context.Context, job jobs.Job) (jobs.Outcome, error)
+}
+
+// sent are the attempts that fetchers make. Of each provider they and the attempts of this process are
+// together at most its concurrency.
+type sent struct {
+	mu        sync.Mutex // guards the rest
+	attempts  map[attempt]sentAttempt
+	providers map[string]*sentOf
+}
+
+// sentAttempt is an attempt that was sent, or is about to be.
+type sentAttempt struct {
+	job     jobs.Job
+	since   time.Time
+	waiting bool // not sent yet
+}
+
+// sentOf are the attempts of one provider.
+type sentOf struct {
+	count       int
+	concurrency int
+	own         *slots.Slots // for attempts of this process
+	ended       chan struct{}
+}
+
+func newSent() *sent {
+	return &sent{attempts: map[attempt]sentAttempt{}, providers: map[string]*sentOf{}}
+}
+
+// resize sets the concurrency of a provider, whose attempts of this process have own slots.
+func (s *sent) resize(provider string, own *slots.Slots, concurrency int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.of(provider)
+	of.own, of.concurrency = own, concurrency
+	of.fit()
+}
+
+// of returns the attempts of a provider. It is called under mu.
+func (s *sent) of(provider string) *sentOf {
+	if s.providers[provider] == nil {
+		s.providers[provider] = &sentOf{ended: make(chan struct{}, 1)}
+	}
+	return s.providers[provider]
+}
+
+// fit leaves to this process what fetchers do not have of the concurrency.
+func (o *sentOf) fit() {
+	if o.own != nil {
+		o.own.Resize(max(0, o.concurrency-o.count))
+	}
+}
+
+func (s *sent) add(list []jobs.Job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, job := range list {
+		id := attempt{job.ID, job.Attempt}
+		if _, known := s.attempts[id]; known {
+			continue
+		}
+		s.attempts[id] = sentAttempt{job, time.Now(), true}
+		of := s.of(job.Provider)
+		of.count++
+		of.fit()
+	}
+}
+
+// remove removes an attempt that has ended, and returns its job.
+func (s *sent) remove(id attempt) (jobs.Job, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, ok := s.attempts[id]
+	if !ok {
+		return jobs.Job{}, false
+	}
+	delete(s.attempts, id)
+	of := s.of(a.job.Provider)
+	of.count--
+	of.fit()
+	select {
+	case of.ended <- struct{}{}:
+	default: // a wake-up is pending
+	}
+	return a.job, true
+}
+
+func (s *sent) get(id attempt) (jobs.Job, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, ok := s.attempts[id]
+	return a.job, ok
+}
+
+// ofJobs lists the attempts at jobs.
+func (s *sent) ofJobs(jobIDs []string) (list []attempt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id := range s.attempts {
+		if slices.Contains(jobIDs, id.jobID) {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// waiting lists the attempts of a provider that are not sent yet.
+func (s *sent) waiting(provider string) (list []jobs.Job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of(provider).count == 0 {
+		return nil
+	}
+	for _, a := range s.attempts {
+		if a.waiting && a.job.Provider == provider {
+			list = append(list, a.job)
+		}
+	}
+	slices.SortFunc(list, func(a, b jobs.Job) int { return a.FirstAt.Compare(b.FirstAt) })
+	return list
+}
+
+// went notes that attempts were sent.
+func (s *sent) went(list []jobs.Job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, job := range list {
+		id := attempt{job.ID, job.Attempt}
+		if a, ok := s.attempts[id]; ok {
+			a.waiting, a.since = false, time.Now()
+			s.attempts[id] = a
+		}
+	}
+}
+
+// room is how many more attempts of a provider may be sent, given the slots of all processes.
+func (s *sent) room(provider string, all int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.of(provider)
+	most := aheadFactor * min(all, of.concurrency)
+	if own := of.own.Used(); own > 0 { // until they have ended, what is sent must not wait for its turn
+		most = min(most, of.concurrency-own)
+	}
+	return most - of.count
+}
+
+// old lists the attempts of each provider that were sent some time ago.
+func (s *sent) old(age time.Duration) map[string][]jobs.Job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := map[string][]jobs.Job{}
+	for _, a := range s.attempts {
+		if !a.waiting && time.Since(a.since) > age && !jobs.Kinds[a.job.Kind].Remaps {
+			list[a.job.Provider] = append(list[a.job.Provider], a.job)
+		}
+	}
+	return list
+}
+
+// Sent is the number of attempts at jobs of a provider that fetchers make, of all if "".
+func (r *Runner) Sent(provider string) (n int) {
+	r.sent.mu.Lock()
+	defer r.sent.mu.Unlock()
+	for name, of := range r.sent.providers {
+		if provider == "" || name == provider {
+			n += of.count
+		}
+	}
+	return n
+}
+
+// restore sends what an earlier process has sent again, once, and what could not be sent. Whatever
+// happened to an attempt that was sent before, it is made once.
+func (r *Runner) restore(ctx context.Context, c *consumer) error {
+	if !c.restored {
+		list, err := r.db.Remote(ctx, c.provider)
+		if err != nil {
+			return err
+		}
+		r.sent.add(list)
+		c.restored = true
+	}
+	return r.sendWaiting(ctx, c)
+}
+
+// errNoFetchers is that a process that leaves all attempts to others is alone.
+var errNoFetchers = errors.New(`no process of the fleet makes attempts at its jobs: run one with worker.role = "fetch" or "all", the same nats.prefix and this provider`)
+
+// send claims jobs for fetchers, as many as there is room for, and sends them. It waits for room, and
+// returns how many jobs it claimed. Jobs that need the database are performed here.
+func (r *Runner) send(ctx, own, work context.Context, c *consumer, all int) (claimed int, err error) {
+	if all == 0 {
+		return 0, errNoFetchers
+	}
+	room := r.sent.room(c.provider, all)
+	if room <= 0 {
+		r.awaitOutcome(own, c.provider)
+		return 1, nil // the queue was not looked at
+	}
+	list, err := r.db.ClaimRemote(ctx, c.provider, time.Now(), min(room, maxClaimed), r.storeOnly)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	r.sent.add(list)
+	for _, job := range list {
+		if jobs.Kinds[job.Kind].Remaps {
+			r.sent.went([]jobs.Job{job})
+			r.working.Go(func() { r.remapHere(work, job) })
+		}
+	}
+	return len(list), r.sendWaiting(ctx, c)
+}
+
+// remapHere performs a job that needs the database.
+func (r *Runner) remapHere(ctx context.Context, job jobs.Job) {
+	defer r.sent.remove(attempt{job.ID, job.Attempt})
+	if !r.slots.Acquire(ctx) {
+		return // the next start queues it again
+	}
+	defer r.slots.Release()
+	r.handle(ctx, job)
+}
+
+// sendWaiting sends what was claimed and is not sent yet.
+func (r *Runner) sendWaiting(ctx context.Context, c *consumer) error {
+	list := r.sent.waiting(c.provider)
+	if len(list) == 0 {
+		return nil
+	}
+	p, ok := r.settings.Now().Provider(c.provider)
+	if ok && c.configured != p.Concurrency {
+		if err := r.fetchers.Configure(ctx, c.provider, p.Concurrency); err != nil {
+			return err
+		}
+		c.configured = p.Concurrency
+	}
+	if err := r.fetchers.Send(ctx, list, false); err != nil {
+		return err
+	}
+	r.sent.went(list)
+	return nil
+}
+
+// awaitOutcome waits until an attempt at a job of the provider has ended, for a moment.
+func (r *Runner) awaitOutcome(ctx context.Context, provider string) {
+	r.sent.mu.Lock()
+	ended := r.sent.of(provider).ended
+	r.sent.mu.Unlock()
+	timer := time.NewTimer(roomCheck)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-ended:
+	case <-timer.C:
+	}
+}
+
+// Outcome commits the outcome of an attempt that a fetcher made. The error is [runs.ErrUnknown] if the
+// job is not in this database.
+func (r *Runner) Outcome(ctx context.Context, out jobs.Outcome) error {
+	id := attempt{out.ID, out.Attempt}
+	if job, ok := r.sent.get(id); ok { // what the fetcher was sent, whatever it returns
+		tried := out.Tried
+		out.Job = job
+		out.Tried = tried
+	}
+	if err := r.store(ctx, out); err != nil {
+		return err
+	}
+	r.sent.remove(id)
+	return nil
+}
+
+// Unreadable ends an attempt whose outcome cannot be read. It does nothing if the attempt has ended.
+func (r *Runner) Unreadable(ctx context.Context, jobID string, number int, cause *clients.Error) error {
+	id := attempt{jobID, number}
+	job, ok := r.sent.get(id)
+	if !ok {
+		return nil
+	}
+	p, _ := r.settings.Now().Provider(job.Provider)
+	cause.Provider = job.Provider
+	return r.Outcome(ctx, jobs.Failure(job, cause, p.Retry, time.Now()))
+}
+
+// findLost sends attempts again whose messages are gone, because somebody deleted them or their stream,
+// until ctx ends.
+func (r *Runner) findLost(ctx context.Context) {
+	suspected := map[string]bool{} // providers that were idle at the last check
+	for wait.For(ctx, r.lostEvery) {
+		old := r.sent.old(3 * r.lostEvery)
+		maps.DeleteFunc(suspected, func(name string, _ bool) bool { return len(old[name]) == 0 })
+		for name, list := range old {
+			idle, err := r.fetchers.Idle(ctx, name)
+			switch {
+			case err != nil || !idle || !r.lease.WaitLeader(ctx):
+				delete(suspected, name)
+			case !suspected[name]:
+				suspected[name] = true // an outcome may be on its way from NATS to the database
+			default:
+				delete(suspected, name)
+				r.log.Warn("jobs are sent to fetchers again: their messages are gone", "provider", name, "jobs", len(list))
+				if r.fetchers.Send(ctx, list, true) == nil {
+					r.sent.went(list)
+				}
+			}
+		}
+	}
+}
+
+// store commits an outcome. One that the database rejects fails its job.
+func (r *Runner) store(ctx context.Context, out jobs.Outcome) error {
+	committed, err := r.commit(ctx, out)
+	if errors.Is(err, db.ErrOutcome) {
+		out = unstorable(out, err)
+		committed, err = r.commit(ctx, out)
+	}
+	if err != nil {
+		return err
+	}
+	if !committed.Repeated {
+		r.count(out)
+	}
+	r.log.DebugContext(ctx, "job", "job_id", out.ID, "provider", out.Provider, "account", out.Account, "attempt", out.Attempt,
+		"state", out.State, "orders", committed.Tally.Seen, "changed", committed.Tally.Changed, "err", out.Err)
+	if committed.Run != nil {
+		r.runEnded(ctx, *committed.Run)
+	}
+	return nil
+}
