@@ -110,3 +110,17 @@ func TestWithoutItsKeyFileAStoreIsOnlyRead(t *testing.T) {
 		})
 	}
 }
+
+// A container gets its secrets in files that its group may read, and whose names are links.
+func TestProvidedKeyFileMayBeReadByAGroup(t *testing.T) {
+	path := writeKeys(t, keyPath(t), oneKey)
+	must(t, os.Chmod(path, 0o440))
+	link := filepath.Join(filepath.Dir(path), "provided")
+	must(t, os.Symlink(path, link))
+	_, err := seal.LoadKeyring(link, false)
+	tells(t, err, "other users may read "+link)
+	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Dir(path)+"/")
+	if _, err := seal.LoadKeyring(link, false); err != nil {
+		t.Error(err)
+	}
+}

@@ -47,7 +47,7 @@ type Keyring struct {
 // key.
 //
 // The error names the file, the line and what to do, and contains no key. A file that others may read
-// is an error.
+// is an error, unless it is in $CREDENTIALS_DIRECTORY.
 func LoadKeyring(path string, create bool) (*Keyring, error) {
 	k := &Keyring{path: path}
 	_, err := k.read()
@@ -157,8 +157,10 @@ func (k *Keyring) read() (*keys, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", k.path, cause(err))
 	}
-	if err := secret.CheckPrivate(k.path, info); err != nil {
-		return nil, err
+	if !secret.Provided(k.path, os.Getenv) {
+		if err := secret.CheckPrivate(k.path, info); err != nil {
+			return nil, err
+		}
 	}
 	read, err := parseKeys(k.path, content)
 	if err != nil {
