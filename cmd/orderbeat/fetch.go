@@ -24,7 +24,7 @@ func fetch(ctx context.Context, current *configuration, h hooks, log *slog.Logge
 		return fmt.Errorf("%w; a fetcher needs the key file of the other processes", err)
 	}
 	version := readBuild().Version
-	bucket := tokens.New(tokens.Config{NATS: c.NATS, Log: log})
+	bucket := tokens.New(tokens.Config{NATS: c.NATS, Check: checkKeys(keys, log), Log: log})
 	deps := config.ProviderDeps{Tokens: seal.New(bucket, keys), UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
 	if c.Sandbox != nil {
 		deps.Sandbox = config.SandboxAt(c.Sandbox.Listen)
