@@ -65,7 +65,6 @@ var checks = []struct{ what, query string }{
 	{"lines of a despatch advice differ from its document", inconsistentAdviceLinesSQL},
 	{"lines of an invoice differ from its document", inconsistentInvoiceLinesSQL},
 	{"order linked to a missing document", orphanedLinksSQL},
-	{"document of an order without an event", linksWithoutEventSQL},
 	{"missing event of a document", linksWithMissingEventSQL},
 	{"job counts of a run differ from its jobs", inconsistentRunsSQL},
 	{"run state differs from the state of its jobs", inconsistentRunStatesSQL},
@@ -141,11 +140,6 @@ SELECT ` + documentName + ` FROM order_documents AS d
            THEN EXISTS (SELECT 1 FROM invoices AS i WHERE i.provider = d.provider AND i.account = d.account AND i.number = d.document_id)
            ELSE EXISTS (SELECT 1 FROM despatch_advices AS a WHERE a.provider = d.provider AND a.account = d.account AND a.advice_id = d.document_id) END`
 
-	linksWithoutEventSQL = `
-SELECT ` + documentName + ` FROM order_documents AS d
-  JOIN orders AS o ON o.provider = d.provider AND o.account = d.account AND o.order_id = d.order_id
- WHERE d.revision IS NULL`
-
 	linksWithMissingEventSQL = `
 SELECT ` + documentName + ` || ' revision ' || d.revision FROM order_documents AS d
  WHERE d.revision IS NOT NULL AND NOT EXISTS (
@@ -182,5 +176,6 @@ SELECT j.job_id FROM open AS j
 
 	orphanedAlertsSQL = `
 SELECT a.provider || ' ' || a.account || ' ' || a.code || ' ' || a.job_id FROM alerts AS a
- WHERE a.state = 'raised' AND a.job_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs AS j WHERE j.job_id = a.job_id)`
+ WHERE a.state = 'raised' AND a.job_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs AS j WHERE j.job_id = a.job_id)
+   AND EXISTS (SELECT 1 FROM jobs AS j WHERE j.run_id = a.run_id)`
 )

@@ -405,6 +405,11 @@ CREATE TABLE repeated_requests (
 
 CREATE INDEX repeated_requests_run ON repeated_requests (run_id);
 
+CREATE TABLE replication (
+  topic    TEXT NOT NULL PRIMARY KEY CHECK (topic IN ('orders', 'results', 'alerts')),
+  sequence INTEGER NOT NULL -- of the stream
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE report_progress (
   source TEXT NOT NULL PRIMARY KEY CHECK (source IN ('order_events', 'exchanges')),
   upto   INTEGER NOT NULL

@@ -61,6 +61,7 @@ type documentKind struct {
 	store       string
 	line        string
 	deleteLines string
+	deleteHead  string
 	text        string
 }
 
@@ -100,15 +101,15 @@ type storedDocument struct {
 }
 
 // storeDocuments stores the new and changed documents of an outcome and returns them with their
-// previous texts.
-func (t Tx) storeDocuments(o *jobs.Outcome, list []Document) (changed []changedDocument, err error) {
+// previous texts, and the others.
+func (t Tx) storeDocuments(o *jobs.Outcome, list []Document) (changed []changedDocument, same []*Document, err error) {
 	stored := map[*documentKind]map[string]storedDocument{}
 	requestedAt, now := sqlite.Stamp(o.AskedAt), sqlite.Stamp(time.Now())
 	for i := range list {
 		d := &list[i]
 		if stored[d.documentKind] == nil {
 			if stored[d.documentKind], err = t.storedDocuments(o, d.documentKind, list); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		before, known := stored[d.documentKind][d.id]
@@ -117,29 +118,31 @@ func (t Tx) storeDocuments(o *jobs.Outcome, list []Document) (changed []changedD
 		}
 		if known && d.merged != nil {
 			if *d, err = d.merged(before.text); err != nil {
-				return nil, fmt.Errorf("%s %s: %w", d.name, d.id, err)
+				return nil, nil, fmt.Errorf("%s %s: %w", d.name, d.id, err)
 			}
 		}
-		same := known && bytes.Equal(before.fingerprint, d.fingerprint[:])
-		if same && before.text == d.text {
+		equal := known && bytes.Equal(before.fingerprint, d.fingerprint[:])
+		if equal && before.text == d.text {
+			same = append(same, d)
 			continue
 		}
 		changedAt := requestedAt
-		if same { // only unreadable values differ
+		if equal { // only unreadable values differ
 			changedAt = before.changedAt
 		}
 		if err := t.storeDocument(o, d, known, changedAt); err != nil {
-			return nil, fmt.Errorf("%s %s: %w", d.name, d.id, err)
+			return nil, nil, fmt.Errorf("%s %s: %w", d.name, d.id, err)
 		}
 		if known {
 			// The fingerprint also differs if a newer program version computes it differently.
 			if was, err := d.refresh(before.text); err != nil || was == d.fingerprint {
+				same = append(same, d)
 				continue
 			}
 		}
 		changed = append(changed, changedDocument{d, before.text})
 	}
-	return changed, nil
+	return changed, same, nil
 }
 
 // changedDocument is a new or changed document; before is the previous text, "" for a new one.
@@ -251,4 +254,15 @@ func mergedDocument[T any](text string, content *T, keepStored func(stored *T), 
 	var err error
 	d.text, err = sqlite.EncodeJSON(content)
 	return d, err
+}
+
+// decodeStored decodes the JSON of a document.
+func decodeStored[T any](text string, build func(*T) Document) (Document, error) {
+	var content T
+	if err := json.Unmarshal([]byte(text), &content); err != nil {
+		return Document{}, err
+	}
+	d := build(&content)
+	d.text = text
+	return d, nil
 }

@@ -17,7 +17,7 @@ import (
 // it appends events for documents that were stored before. It adds the orders of the documents to
 // the tally.
 func (t Tx) Apply(o *jobs.Outcome, orders []orders.Reported, list []Document, traceparent string, tally *jobs.Tally) error {
-	changed, err := t.storeDocuments(o, list)
+	changed, same, err := t.storeDocuments(o, list)
 	if err != nil {
 		return err
 	}
@@ -40,6 +40,11 @@ func (t Tx) Apply(o *jobs.Outcome, orders []orders.Reported, list []Document, tr
 		}
 		ids, removed = append(ids, linked...), append(removed, unlinked...)
 	}
+	again, err := t.linkAgain(o, same)
+	if err != nil {
+		return err
+	}
+	ids = append(ids, again...)
 	recorded, err := t.recordDocumentEvents(o, ids, changed, traceparent)
 	if err != nil {
 		return err
@@ -149,10 +154,7 @@ UPDATE orders SET revision = ?, last_changed_at = max(last_changed_at, ?)
 
 // describe returns the changes of an event: one change with the whole document before and after.
 func (t Tx) describe(o *jobs.Outcome, l link, changed map[string]changedDocument) (kind *documentKind, changes string, err error) {
-	kind = &advices
-	if l.kind == invoices.name {
-		kind = &invoices
-	}
+	kind = kindOf(l.kind)
 	change := struct {
 		Path   string          `json:"path"`
 		Before json.RawMessage `json:"before"`

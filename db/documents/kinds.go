@@ -11,7 +11,7 @@ import (
 var advices = documentKind{
 	name: "despatch_advice", event: outbox.TypeOrderDespatched, path: clients.AdvicePath,
 	refresh: func(text string) ([16]byte, error) { return recomputeFingerprint(text, (*clients.Advice).Fingerprint) },
-	known:   knownAdvicesSQL, store: adviceSQL, line: adviceLineSQL, deleteLines: deleteAdviceLinesSQL, text: adviceTextSQL,
+	known:   knownAdvicesSQL, store: adviceSQL, line: adviceLineSQL, deleteLines: deleteAdviceLinesSQL, deleteHead: deleteAdviceSQL, text: adviceTextSQL,
 }
 
 func adviceRows(a *clients.Advice) documentRows {
@@ -46,6 +46,7 @@ INSERT INTO despatch_advice_lines (provider, account, advice_id, seq, line_id, o
        article_id, buyer_article_id, ean, quantity)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
+	deleteAdviceSQL      = `DELETE FROM despatch_advices WHERE provider = ? AND account = ? AND advice_id = ?`
 	deleteAdviceLinesSQL = `DELETE FROM despatch_advice_lines WHERE provider = ? AND account = ? AND advice_id = ?`
 
 	adviceTextSQL = `SELECT document FROM despatch_advices WHERE provider = ? AND account = ? AND advice_id = ?`
@@ -54,7 +55,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 var invoices = documentKind{
 	name: "invoice", event: outbox.TypeOrderInvoiced, path: clients.InvoicePath,
 	refresh: func(text string) ([16]byte, error) { return recomputeFingerprint(text, (*clients.Invoice).Fingerprint) },
-	known:   knownInvoicesSQL, store: invoiceSQL, line: invoiceLineSQL, deleteLines: deleteInvoiceLinesSQL, text: invoiceTextSQL,
+	known:   knownInvoicesSQL, store: invoiceSQL, line: invoiceLineSQL, deleteLines: deleteInvoiceLinesSQL, deleteHead: deleteInvoiceSQL, text: invoiceTextSQL,
 }
 
 func invoiceRows(i *clients.Invoice) documentRows {
@@ -87,7 +88,24 @@ INSERT INTO invoice_lines (provider, account, number, seq, line_id, order_id, or
        article_id, buyer_article_id, ean, quantity, unit_price, net_amount, total_amount)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
+	deleteInvoiceSQL      = `DELETE FROM invoices WHERE provider = ? AND account = ? AND number = ?`
 	deleteInvoiceLinesSQL = `DELETE FROM invoice_lines WHERE provider = ? AND account = ? AND number = ?`
 
 	invoiceTextSQL = `SELECT document FROM invoices WHERE provider = ? AND account = ? AND number = ?`
 )
+
+// kindOf returns the kind with a name of order_documents.
+func kindOf(name string) *documentKind {
+	if name == invoices.name {
+		return &invoices
+	}
+	return &advices
+}
+
+// decodeText decodes the JSON of a document of a kind.
+func decodeText(kind *documentKind, text string) (Document, error) {
+	if kind == &invoices {
+		return decodeStored(text, invoiceDocument)
+	}
+	return decodeStored(text, adviceDocument)
+}

@@ -96,3 +96,17 @@ SELECT DISTINCT d.order_id, a.advice_id
   LEFT JOIN despatch_advice_lines AS l ON l.provider = a.provider AND l.account = a.account AND l.advice_id = a.advice_id
  WHERE d.provider = ? AND d.account = ? AND d.order_id IN (SELECT value FROM json_each(?))
    AND l.order_id IS NULL`
+
+// linkAgain links unchanged documents to their orders again, and returns these: events that were rolled
+// back ([Tx.RollBack]) are recorded when the document is reported again.
+func (t Tx) linkAgain(o *jobs.Outcome, list []*Document) (orders []string, err error) {
+	for _, d := range list {
+		for _, id := range d.orders {
+			if err := t.link(o, link{id, d.name, d.id}); err != nil {
+				return nil, err
+			}
+		}
+		orders = append(orders, d.orders...)
+	}
+	return orders, nil
+}
