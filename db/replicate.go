@@ -157,7 +157,20 @@ func (d *DB) Reached(ctx context.Context, topic string) (upto uint64, err error)
 	return uint64(n), err //nolint:gosec // written by Apply
 }
 
+// Adopt records, for a database that has never followed another, that it contains what it published: until
+// then nobody else did.
+func (d *DB) Adopt(ctx context.Context) error {
+	return d.data.Write(ctx, 3, sqlite.Relaxed, func(t *sqlite.Tx) error {
+		_, err := t.Exec(adoptSQL)
+		return err
+	})
+}
+
 const (
+	adoptSQL = `
+INSERT INTO replication (topic, sequence) SELECT topic, after_seq FROM outbox_attempts WHERE topic IN ('orders', 'results', 'alerts') AND true
+    ON CONFLICT DO NOTHING`
+
 	reachSQL = `
 INSERT INTO replication (topic, sequence) VALUES (?, ?) ON CONFLICT (topic) DO UPDATE SET sequence = excluded.sequence`
 

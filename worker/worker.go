@@ -123,10 +123,12 @@ func Run(ctx context.Context, c Config) error {
 	})
 	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
+	follow := newFollowing(c, conn, server != nil, names, troubles)
 	lease := leader.New(leader.Config{
 		Conn: conn, NATS: c.NATS, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
 		Log:      c.Log,
 		Progress: func() (map[string]time.Time, bool) { return clock.Watermarks() },
+		Follow:   follow.begin, Current: follow.current,
 	})
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), PausedItself: pauses.Set, Ticks: ticks, Log: c.Log,
@@ -137,7 +139,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	crew := newCrew(c, conn, queues, live, tracer, troubles)
 	outbox := relay.New(relay.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: lease.CanPublish, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
+		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, CanPublish: func() bool { return follow.over.Load() && lease.IsLeader() }, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
 		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
@@ -308,6 +310,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 		err = ErrAbandoned
 	}
+	follow.stop()
 	stopServing()
 	err = errors.Join(err, backing.Wait())
 	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(flushTimeout)))

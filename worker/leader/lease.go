@@ -47,8 +47,10 @@ type Lease struct {
 	activity  *problems.Activity
 	// progress is the value of Accounted, false while it is unknown.
 	progress func() (map[string]time.Time, bool)
-	usable   func() error  // nil while NATS responds, as far as known
-	renewing chan struct{} // holds a value during a renewal
+	follow   func(context.Context) error // [Config.Follow]
+	current  func() bool                 // [Config.Current]
+	usable   func() error                // nil while NATS responds, as far as known
+	renewing chan struct{}               // holds a value during a renewal
 	log      *slog.Logger
 
 	kv jetstream.KeyValue // the bucket, once it was looked up
@@ -70,7 +72,13 @@ type Config struct {
 	// Progress has for each schedule the time until which its due times are recorded, false while
 	// it is unknown.
 	Progress func() (map[string]time.Time, bool)
-	Log      *slog.Logger
+	// Follow is called once, until it succeeds, if another database has led last: this one begins to
+	// follow what is published.
+	Follow func(context.Context) error
+	// Current reports whether this database contains what is published, except for the last seconds. Only
+	// then a database that follows can lead.
+	Current func() bool
+	Log     *slog.Logger
 }
 
 // New returns a lease, which [Lease.Acquire] takes.
@@ -82,7 +90,7 @@ func New(c Config) *Lease {
 			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
 		},
 		mine:     Term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
-		progress: c.Progress, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
+		progress: c.Progress, follow: c.Follow, current: c.Current, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
 		log: c.Log, reason: "nats: the leader is not known yet",
 	}
 }
@@ -92,6 +100,7 @@ func New(c Config) *Lease {
 func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 	var seen uint64 // the last revision seen, and since when
 	var since time.Time
+	follows := false
 	for ; ctx.Err() == nil; wait.For(ctx, lookEvery) {
 		last, revision, err := l.look(ctx)
 		if err != nil && !errors.Is(err, errUnreadable) {
@@ -106,6 +115,18 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 		if err != nil {
 			l.activity.Noticed("lease is unreadable, replacing it", err)
 			last = Term{Place: "an unknown place"}
+		}
+		if another := err == nil && last.ID != "" && last.ID != l.mine.ID; another && !follows {
+			if err := l.follow(ctx); err != nil {
+				l.setUnknown(ctx, err)
+				continue
+			}
+			follows = true
+		}
+		if follows && !l.current() {
+			seen, since = 0, time.Time{}
+			l.standBy(last)
+			continue
 		}
 		if !free && (revision != seen || since.IsZero()) {
 			seen, since = revision, time.Now()
@@ -126,8 +147,8 @@ func (l *Lease) standBy(other Term) {
 	if l.State() == Elsewhere {
 		return
 	}
-	l.set(Elsewhere, "standby: another worker leads, at "+other.Place)
-	l.log.Warn("another worker leads: standby", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
+	l.set(Elsewhere, "follower: another worker leads, at "+other.Place)
+	l.log.Info("another worker leads: following it", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
 }
 
 // take acquires the lease at a revision, unless another process was faster.

@@ -104,8 +104,3 @@ func (l *Lease) WaitLeader(ctx context.Context) bool {
 	}
 	return ctx.Err() == nil
 }
-
-// CanPublish reports whether the outbox may be published: by the leader while it is sure to be,
-// and by a standby. What a standby committed while it was the leader is still true, and its jobs
-// have been withdrawn.
-func (l *Lease) CanPublish() bool { return l.State() == Elsewhere || l.IsLeader() }

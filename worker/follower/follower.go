@@ -1,0 +1,331 @@
+package follower
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/db"
+	"orderbeat/db/outbox"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
+)
+
+// topics are the streams that are followed.
+var topics = []string{"orders", "results", "alerts"}
+
+const (
+	// maxBatch and maxBatchBytes limit the messages of one transaction.
+	maxBatch      = 256
+	maxBatchBytes = 4 << 20
+	// checkEvery is how often the end of a stream is looked up.
+	checkEvery = time.Second
+	// retryAfter is the pause after a failure.
+	retryAfter = time.Second
+)
+
+// Config has a follower's dependencies.
+type Config struct {
+	DB       *db.DB
+	JS       jetstream.JetStream
+	Subjects bus.Subjects
+	Explain  func(error) error // [bus.Conn.Explain]
+	// Revision returns a revision of an order as the leader has it, for a message that came without its
+	// order.
+	Revision func(ctx context.Context, provider, account, orderID string, revision int) (*outbox.Event, error)
+	Problems *problems.Set
+	Log      *slog.Logger
+}
+
+// Follower applies the streams to a database. It is safe for concurrent use.
+type Follower struct {
+	db     *db.DB
+	topics []*topic
+	log    *slog.Logger
+}
+
+// New returns a follower, which applies nothing before [Follower.Run].
+func New(c Config) *Follower {
+	f := &Follower{db: c.DB, log: c.Log}
+	for _, name := range topics {
+		f.topics = append(f.topics, &topic{Config: c, name: name, stream: c.Subjects.Stream(name), activity: c.Problems.Activity("follow " + name), moved: make(chan struct{})})
+	}
+	return f
+}
+
+// Run applies the streams until ctx ends. Only one call at a time may run.
+func (f *Follower) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	for _, t := range f.topics {
+		running.Go(func() { t.run(ctx) })
+	}
+}
+
+// CatchUp waits until the database contains the streams up to their ends as of the call. [Follower.Run]
+// must be running.
+func (f *Follower) CatchUp(ctx context.Context) error {
+	for _, t := range f.topics {
+		for {
+			end, err := t.end(ctx)
+			if err == nil {
+				if err = t.await(ctx, end); err == nil {
+					break
+				}
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			t.activity.Failed("failed to read the end of a stream, will retry", t.Explain(err), "stream", t.stream)
+			wait.For(ctx, retryAfter)
+		}
+	}
+	return nil
+}
+
+// Lag is for how long the database may lack what was published. It is false while that is unknown, which
+// it is at first.
+func (f *Follower) Lag() (lag time.Duration, known bool) {
+	for _, t := range f.topics {
+		at := t.current()
+		if at.IsZero() {
+			return 0, false
+		}
+		lag = max(lag, time.Since(at))
+	}
+	return lag, true
+}
+
+// topic follows one stream.
+type topic struct {
+	Config
+	name, stream string
+	activity     *problems.Activity
+
+	mu        sync.Mutex // guards the rest
+	reached   uint64     // the database contains the stream up to this sequence
+	currentAt time.Time  // when that was the end of the stream, zero if it never was
+	moved     chan struct{}
+}
+
+// end is the last sequence of the stream, 0 if there is none.
+func (t *topic) end(ctx context.Context) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	stream, err := t.JS.Stream(ctx, t.stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return stream.CachedInfo().State.LastSeq, nil
+}
+
+// await waits until a sequence is reached.
+func (t *topic) await(ctx context.Context, sequence uint64) error {
+	for {
+		t.mu.Lock()
+		reached, moved := t.reached, t.moved
+		t.mu.Unlock()
+		if reached >= sequence {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// move records that a sequence was reached; at is when it was the end of the stream, zero if it was not.
+func (t *topic) move(sequence uint64, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reached = sequence
+	if !at.IsZero() {
+		t.currentAt = at
+	}
+	close(t.moved)
+	t.moved = make(chan struct{})
+}
+
+func (t *topic) current() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.currentAt
+}
+
+// run follows the stream until ctx ends.
+func (t *topic) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := t.follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			t.activity.Failed("failed to follow a stream, will retry", t.Explain(err), "stream", t.stream)
+		}
+		wait.For(ctx, retryAfter)
+	}
+}
+
+// follow applies the stream from where the database is, until something fails or the stream is missing.
+func (t *topic) follow(ctx context.Context) error {
+	reached, err := t.DB.Reached(ctx, t.name)
+	if err != nil {
+		return err
+	}
+	asked := time.Now()
+	end, err := t.end(ctx)
+	if err != nil {
+		return err
+	}
+	if end < reached {
+		t.Log.Warn("stream is shorter than it was: it was created again, and is applied from its start", "stream", t.stream, "sequence", end, "before", reached)
+		reached = 0
+	}
+	if end == reached {
+		t.move(reached, asked)
+	} else {
+		t.move(reached, time.Time{})
+	}
+	if end == 0 { // there may be no stream yet
+		t.activity.OK()
+		return nil
+	}
+	consumer, err := t.JS.OrderedConsumer(ctx, t.stream, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: reached + 1,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(2*maxBatch), jetstream.PullHeartbeat(5*time.Second))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	t.activity.OK()
+	return t.apply(ctx, messages, reached)
+}
+
+// apply applies messages as they arrive.
+func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, reached uint64) error {
+	for {
+		batch, last, err := t.next(ctx, messages)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			if reached, err = t.idle(ctx, reached); err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		at := time.Now()
+		applied, err := t.DB.Apply(ctx, t.name, batch, last.Sequence.Stream)
+		if err != nil {
+			return err
+		}
+		if applied.Replaced > 0 {
+			t.Log.Warn("revisions that were never published are replaced by published ones", "revisions", applied.Replaced)
+		}
+		reached = last.Sequence.Stream
+		if last.NumPending > 0 {
+			at = time.Time{}
+		}
+		t.move(reached, at)
+		t.activity.OK()
+	}
+}
+
+// next waits for messages, for a limited time, and decodes as many as are there.
+func (t *topic) next(ctx context.Context, messages jetstream.MessagesContext) (batch []db.Published, last *jetstream.MsgMetadata, err error) {
+	waiting, cancel := context.WithTimeout(ctx, checkEvery)
+	defer cancel()
+	bytes := 0
+	for len(batch) < maxBatch && bytes < maxBatchBytes {
+		msg, err := messages.Next(jetstream.NextContext(waiting))
+		if err != nil {
+			if len(batch) > 0 && ctx.Err() == nil {
+				return batch, last, nil // the next call meets the error again
+			}
+			return nil, nil, err
+		}
+		if last, err = msg.Metadata(); err != nil {
+			return nil, nil, err
+		}
+		batch = append(batch, t.decode(ctx, msg))
+		if bytes += len(msg.Data()); last.NumPending == 0 {
+			break
+		}
+	}
+	return batch, last, nil
+}
+
+// idle is called when no message came for a while: the end of the stream may be where the database is, or
+// the last messages were deleted.
+func (t *topic) idle(ctx context.Context, reached uint64) (uint64, error) {
+	asked := time.Now()
+	limited, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	stream, err := t.JS.Stream(limited, t.stream)
+	if err != nil {
+		return reached, err
+	}
+	state := stream.CachedInfo().State
+	if state.LastSeq < reached {
+		return reached, fmt.Errorf("the stream ends at %d, before %d", state.LastSeq, reached)
+	}
+	if state.LastSeq > reached {
+		if _, err := stream.GetMsg(limited, reached+1, jetstream.WithGetMsgSubject(t.Subjects.Of(t.name+".>"))); !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return reached, err // it is about to arrive
+		}
+		if _, err := t.DB.Apply(ctx, t.name, nil, state.LastSeq); err != nil {
+			return reached, err
+		}
+	}
+	t.move(state.LastSeq, asked)
+	t.activity.OK()
+	return state.LastSeq, nil
+}
+
+// decode decodes a message. What this program does not understand is skipped, and logged.
+func (t *topic) decode(ctx context.Context, msg jetstream.Msg) db.Published {
+	header := msg.Headers()
+	if header.Get(outbox.HeaderReplay) != "" {
+		return db.Published{}
+	}
+	at, _ := time.Parse(time.RFC3339Nano, header.Get("ce-time"))
+	p, err := db.DecodePublished(header.Get("ce-type"), header.Get("ce-id"), at, msg.Data())
+	if err != nil && db.IsIncomplete(err) {
+		err = t.complete(ctx, &p)
+	}
+	if err != nil {
+		t.activity.Noticed("a published message cannot be applied in full", err, "stream", t.stream, "ce_id", header.Get("ce-id"), "ce_type", header.Get("ce-type"))
+	}
+	return p
+}
+
+// complete asks the leader for what a message lacks. While there is none, the order keeps its values until
+// the provider is asked again.
+func (t *topic) complete(ctx context.Context, p *db.Published) error {
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	provider, account, orderID, revision := p.Order()
+	event, err := t.Revision(ctx, provider, account, orderID, revision)
+	if err == nil {
+		err = p.Complete(event)
+	}
+	if err != nil {
+		return fmt.Errorf("the order was published without its document, and the leader did not send it: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"orderbeat/db"
+	"orderbeat/db/outbox"
+	"orderbeat/worker/api"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/follower"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
+)
+
+// maxBehind is how far behind the streams a database may be when its process takes over.
+const maxBehind = 5 * time.Second
+
+// following makes the database contain what is published: while another process leads, and before this
+// one begins to.
+type following struct {
+	*follower.Follower
+	db    *db.DB
+	alone bool // with the embedded server nobody else publishes
+	log   *slog.Logger
+
+	over atomic.Bool // the database contains all that was published before this process leads
+
+	mu      sync.Mutex // guards the rest
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+func newFollowing(c Config, conn *bus.Conn, alone bool, names bus.Subjects, set *problems.Set) *following {
+	return &following{
+		db: c.DB, alone: alone, log: c.Log, cancel: func() {},
+		Follower: follower.New(follower.Config{
+			DB: c.DB, JS: conn.JS, Subjects: names, Explain: conn.Explain, Revision: leadersRevision(conn, names), Problems: set, Log: c.Log,
+		}),
+	}
+}
+
+// begin undoes what this database has and nobody else knows, and follows the streams from then on.
+func (f *following) begin(ctx context.Context) error {
+	w, err := f.db.Withdraw(ctx)
+	if err != nil {
+		return err
+	}
+	if w.Messages > 0 || w.Runs > 0 {
+		f.log.Warn("another database has led since: what this one had not published was undone", "orders", w.Orders, "revisions", w.Revisions,
+			"alerts", w.Alerts, "runs", w.Runs, "open_jobs", w.Jobs, "messages", w.Messages)
+	}
+	f.start(ctx)
+	return nil
+}
+
+// start follows the streams until [following.stop].
+func (f *following) start(ctx context.Context) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	f.running.Go(func() { f.Run(ctx) })
+}
+
+// stop ends following, and waits.
+func (f *following) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.cancel()
+	f.running.Wait()
+}
+
+// current reports whether the database lacks at most the last seconds.
+func (f *following) current() bool {
+	lag, known := f.Lag()
+	return known && lag < maxBehind
+}
+
+// end applies the streams to their end, now that this process holds the lease and nobody else publishes.
+func (f *following) end(ctx context.Context) error {
+	f.stop()
+	if f.alone {
+		if err := f.db.Adopt(ctx); err != nil {
+			return err
+		}
+	}
+	f.start(ctx)
+	defer f.stop()
+	if err := f.CatchUp(ctx); err != nil {
+		return nil //nolint:nilerr // shutdown
+	}
+	if err := f.db.LoadAlerted(ctx); err != nil {
+		return err
+	}
+	f.over.Store(true)
+	return nil
+}
+
+// leadersRevision requests a revision of an order from a process that has it.
+func leadersRevision(conn *bus.Conn, names bus.Subjects) func(ctx context.Context, provider, account, orderID string, revision int) (*outbox.Event, error) {
+	return func(ctx context.Context, provider, account, orderID string, revision int) (*outbox.Event, error) {
+		request, err := json.Marshal(api.OrderHistory{Provider: provider, Account: account, OrderID: orderID, After: revision - 1, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		for { // a follower that does not have it yet may reply
+			msg, err := conn.NATS.RequestWithContext(ctx, names.Of("api.orders.history"), request)
+			if err != nil {
+				return nil, err
+			}
+			var reply api.OrderEvents
+			if err := json.Unmarshal(msg.Data, &reply); err == nil && len(reply.Events) == 1 && reply.Events[0].Revision == revision {
+				e := reply.Events[0]
+				return &outbox.Event{EventID: e.EventID, Type: e.Type, EventBody: e.EventBody}, nil
+			}
+			if !wait.For(ctx, time.Second/2) {
+				return nil, errors.New("no process has it")
+			}
+		}
+	}
+}
