@@ -129,7 +129,7 @@ func TestOutboxIsReadInOrderUntilPublished(t *testing.T) {
 	if err != nil || len(first) != 2 {
 		t.Fatalf("got %v, %v", first, err)
 	}
-	if err := d.Published(t.Context(), []int64{first[0].ID, first[1].ID, 4711}, nil); err != nil {
+	if err := d.Published(t.Context(), outbox.Settled{IDs: []int64{first[0].ID, first[1].ID, 4711}}); err != nil {
 		t.Fatal(err)
 	}
 	rest := dbtest.Pending(t, d, dbtest.Noon)
@@ -159,10 +159,10 @@ func TestSequencesArePublishedTogether(t *testing.T) {
 	dbtest.Observe(t, d, dbtest.Noon, dbtest.Order("SO1", false), dbtest.Order("SO2", false))
 	list := dbtest.Pending(t, d, dbtest.Noon)
 	one, two := list[0].Subject, list[1].Subject
-	if err := d.Published(t.Context(), []int64{list[0].ID}, map[string]uint64{one: 7}); err != nil {
+	if err := d.Published(t.Context(), outbox.Settled{IDs: []int64{list[0].ID}, Sequences: map[string]uint64{one: 7}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Published(t.Context(), nil, map[string]uint64{one: 3}); err != nil { // the stream was made again
+	if err := d.Published(t.Context(), outbox.Settled{Sequences: map[string]uint64{one: 3}}); err != nil { // the stream was made again
 		t.Fatal(err)
 	}
 	known, err := d.Sequences(t.Context(), []string{one, two})
@@ -197,7 +197,7 @@ func TestLargeMessagesAreReadInSmallBatches(t *testing.T) {
 		}
 		got = append(got, len(list))
 		for _, m := range list {
-			if err := d.Published(t.Context(), []int64{m.ID}, nil); err != nil {
+			if err := d.Published(t.Context(), outbox.Settled{IDs: []int64{m.ID}}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -19,6 +19,10 @@ import (
 // Published is a decoded message of one of the streams of orders, results and alerts, for [DB.Apply]. The
 // zero value is a message that means nothing to this database.
 type Published struct {
+	// Subject, without the prefix, and Sequence are where the message is in the stream of orders.
+	Subject  string
+	Sequence uint64
+
 	id       string
 	order    *orders.Published
 	document *documents.Published
@@ -97,6 +101,11 @@ func (d *DB) Apply(ctx context.Context, topic string, list []Published, upto uin
 		var have []string
 		for i := range list {
 			p := &list[i]
+			if p.Subject != "" {
+				if err := outbox.SetSequence(t, p.Subject, p.Sequence); err != nil {
+					return err
+				}
+			}
 			isNew, err := d.in(t).replicate(p, &a)
 			if err != nil {
 				return fmt.Errorf("message %s: %w", p.id, err)
@@ -157,6 +166,14 @@ func (d *DB) Reached(ctx context.Context, topic string) (upto uint64, err error)
 	return uint64(n), err //nolint:gosec // written by Apply
 }
 
+// Restart records that the stream of a topic was created again: this database contains nothing of it.
+func (d *DB) Restart(ctx context.Context, topic string) error {
+	return d.data.Write(ctx, 1, sqlite.Relaxed, func(t *sqlite.Tx) error {
+		_, err := t.Exec(restartSQL, topic)
+		return err
+	})
+}
+
 // Adopt records, for a database that has never followed another, that it contains what it published: until
 // then nobody else did.
 func (d *DB) Adopt(ctx context.Context) error {
@@ -172,7 +189,9 @@ INSERT INTO replication (topic, sequence) SELECT topic, after_seq FROM outbox_at
     ON CONFLICT DO NOTHING`
 
 	reachSQL = `
-INSERT INTO replication (topic, sequence) VALUES (?, ?) ON CONFLICT (topic) DO UPDATE SET sequence = excluded.sequence`
+INSERT INTO replication (topic, sequence) VALUES (?, ?) ON CONFLICT (topic) DO UPDATE SET sequence = max(sequence, excluded.sequence)`
+
+	restartSQL = `DELETE FROM replication WHERE topic = ?`
 
 	reachedSQL = `SELECT sequence FROM replication WHERE topic = ?`
 )

@@ -47,7 +47,7 @@ func (r *replicas) publish(d *db.DB, limit, unsettled int) {
 		}
 		done = append(done, m.ID)
 	}
-	if err := d.Published(r.t.Context(), done[:max(0, len(done)-unsettled)]); err != nil {
+	if err := d.Published(r.t.Context(), outbox.Settled{IDs: done[:max(0, len(done)-unsettled)]}); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -67,6 +67,7 @@ func (r *replicas) follow(d *db.DB, batch int) (total db.Applied) {
 				if err != nil {
 					r.t.Fatal(err)
 				}
+				p.Subject, p.Sequence = m.Subject, at+uint64(len(list))+1
 				list = append(list, p)
 			}
 			at += uint64(len(messages))

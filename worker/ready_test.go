@@ -290,8 +290,8 @@ func TestReadyzOfAStandbyAndADrainingWorker(t *testing.T) {
 	second := outside(t, srv.ClientURL(), func(c *worker.Config) {
 		c.Web.User, c.Web.Password = "ops", secret.New("canary")
 	})
-	second.readyz(200, "ok: standby: another worker leads")
-	second.page("/readyz?leader", 503, "standby")
+	second.readyz(200, "ok: follower: another worker leads")
+	second.page("/readyz?leader", 503, "follower")
 	if _, body := second.get("/readyz"); strings.Contains(body, first.config.Place) || strings.Contains(body, "/") {
 		t.Errorf("without a password it names a place: %s", body)
 	}

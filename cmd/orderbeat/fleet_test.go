@@ -183,11 +183,11 @@ func publishedAfter(t *testing.T, d *depot, after map[string]uint64) (runs []str
 
 func standsBy(t *testing.T, m *member) {
 	t.Helper()
-	m.says("another worker leads: standby", 1)
+	m.says("another worker leads: following it", 1)
 	if status, page := m.get("/healthz"); status != 200 {
 		t.Errorf("/healthz: got %d %s", status, page)
 	}
-	if status, page := m.get("/readyz"); status != 200 || !strings.Contains(page, "ok: standby: another worker leads, at …") {
+	if status, page := m.get("/readyz"); status != 200 || !strings.Contains(page, "ok: follower: another worker leads, at …") {
 		t.Errorf("/readyz: got %d %s", status, page)
 	}
 	if status, page := m.get("/metrics"); status != 200 || !strings.Contains(page, "\norderbeat_leader 0\n") {

@@ -176,7 +176,7 @@ func Publish(tb testing.TB, d *db.DB) {
 	for _, m := range Pending(tb, d, Noon.AddDate(1, 0, 0)) {
 		ids = append(ids, m.ID)
 	}
-	if err := d.Published(context.WithoutCancel(tb.Context()), ids, nil); err != nil {
+	if err := d.Published(context.WithoutCancel(tb.Context()), outbox.Settled{IDs: ids}); err != nil {
 		tb.Fatal(err)
 	}
 }

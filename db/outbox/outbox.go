@@ -169,20 +169,37 @@ func (s *Store) Backlog(ctx context.Context, topic string, limit int) (n int, er
 
 const topicBacklogSQL = `SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic = ? LIMIT ?)`
 
-// Published deletes messages from the outbox, and records the sequences of the last messages on their
-// subjects ([SetSequence]). Unknown ids are ignored. It does not wait for fsync: messages that reappear
-// after a power failure are published again and deduplicated by id.
-func (s *Store) Published(ctx context.Context, ids []int64, sequences map[string]uint64) error {
-	if len(ids) == 0 && len(sequences) == 0 {
+// Settled are messages of a topic that its stream has.
+type Settled struct {
+	Topic string
+	IDs   []int64
+	// Sequences are those of the last messages on their subjects ([SetSequence]).
+	Sequences map[string]uint64
+	// Last is the sequence of the last message if the stream has nothing else between the first and it, else
+	// 0.
+	Last uint64
+}
+
+// Published deletes messages from the outbox, and records their sequences. Unknown ids are ignored. If the
+// database contained the stream up to the first message, it contains it up to the last one now. It does
+// not wait for fsync: messages that reappear after a power failure are published again and deduplicated by
+// id.
+func (s *Store) Published(ctx context.Context, m Settled) error {
+	if len(m.IDs) == 0 && len(m.Sequences) == 0 {
 		return nil
 	}
-	list, err := json.Marshal(ids)
+	list, err := json.Marshal(m.IDs)
 	if err != nil {
 		return err
 	}
-	return s.file.Write(ctx, len(ids)+len(sequences), sqlite.Relaxed, func(t *sqlite.Tx) error {
-		for subject, sequence := range sequences {
+	return s.file.Write(ctx, len(m.IDs)+len(m.Sequences), sqlite.Relaxed, func(t *sqlite.Tx) error {
+		for subject, sequence := range m.Sequences {
 			if err := SetSequence(t, subject, sequence); err != nil {
+				return err
+			}
+		}
+		if m.Last > 0 {
+			if _, err := t.Exec(containedSQL, int64(m.Last), m.Topic, len(m.IDs)); err != nil { //nolint:gosec // sequences do not exceed int64
 				return err
 			}
 		}
@@ -190,6 +207,8 @@ func (s *Store) Published(ctx context.Context, ids []int64, sequences map[string
 		return err
 	})
 }
+
+const containedSQL = `UPDATE replication SET sequence = ?1 WHERE topic = ?2 AND sequence = ?1 - ?3`
 
 const publishedSQL = `DELETE FROM outbox WHERE id IN (SELECT value FROM json_each(?))`
 

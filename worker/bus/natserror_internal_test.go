@@ -282,7 +282,7 @@ func TestReplacedNKeyIsUsedAtReconnect(t *testing.T) {
 
 func TestPublicErrorsHaveNoHostsAndPaths(t *testing.T) {
 	for text, want := range map[string]string{
-		"standby: another worker leads, at vm:/srv/o b.db": "standby: another worker leads, at … b.db",
+		"follower: another worker leads, at vm:/srv/o b.db": "follower: another worker leads, at … b.db",
 		"open /var/lib/orderbeat.db: no space left":        "open …: no space left",
 		"dial tcp 10.1.2.3:4222: i/o timeout":              "dial tcp …: i/o timeout",
 		"dial tcp [fe80::1%eth0]:4222: refused":            "dial tcp …: refused",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -191,6 +192,9 @@ func (t *topic) follow(ctx context.Context) error {
 	if end < reached {
 		t.Log.Warn("stream is shorter than it was: it was created again, and is applied from its start", "stream", t.stream, "sequence", end, "before", reached)
 		reached = 0
+		if err := t.DB.Restart(ctx, t.name); err != nil {
+			return err
+		}
 	}
 	if end == reached {
 		t.move(reached, asked)
@@ -262,7 +266,11 @@ func (t *topic) next(ctx context.Context, messages jetstream.MessagesContext) (b
 		if last, err = msg.Metadata(); err != nil {
 			return nil, nil, err
 		}
-		batch = append(batch, t.decode(ctx, msg))
+		p := t.decode(ctx, msg)
+		if t.name == "orders" {
+			p.Subject, p.Sequence = strings.TrimPrefix(msg.Subject(), t.Subjects.Of("")), last.Sequence.Stream
+		}
+		batch = append(batch, p)
 		if bytes += len(msg.Data()); last.NumPending == 0 {
 			break
 		}

@@ -39,6 +39,7 @@ type outcome struct {
 	refused   []refusal
 	conflicts []outbox.Message  // those of done whose Nats-Msg-Id another publisher had used
 	sequences map[string]uint64 // of the last message by subject, with a fence
+	last      uint64            // the sequence of the last of done; 0 if it is unknown
 }
 
 // refusal is a message that its stream rejects as it is. It is set aside or postponed.
@@ -90,7 +91,7 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []outbo
 	if len(messages) > maxSingles && t.home.Config.AllowAtomicPublish && !t.single {
 		last, err := p.batch(ctx, t, messages)
 		if err == nil {
-			t.attempt.AfterSeq = last
+			t.attempt.AfterSeq, out.last = last, last
 			out.done = append(out.done, idsOf(messages)...)
 			for i := range messages { // a batch is stored without gaps
 				t.reached(&out, &messages[i], last-uint64(len(messages)-1-i)) //nolint:gosec // not negative
@@ -224,7 +225,7 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []outbo
 		}
 	}
 	if err == nil && last > 0 {
-		t.attempt.AfterSeq = last
+		t.attempt.AfterSeq, out.last = last, last
 	}
 	return t.home.Explain(err)
 }

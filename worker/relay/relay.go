@@ -313,7 +313,7 @@ func (t *topicRelay) record(ctx context.Context, last int64) error {
 
 // settle stores the outcome of a pass.
 func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
-	if err := t.db.Published(ctx, out.done, out.sequences); err != nil {
+	if err := t.db.Published(ctx, outbox.Settled{Topic: t.topic, IDs: out.done, Sequences: out.sequences, Last: out.last}); err != nil {
 		return err
 	}
 	t.Relay.published.WithLabelValues(t.topic).Add(float64(len(out.done)))
