@@ -16,7 +16,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/clients"
-	"orderbeat/db/dbtest"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
@@ -122,24 +121,6 @@ func TestForeignMessageDoesNotStopTheLeader(t *testing.T) {
 	b.sequencesHold()
 	if n := b.logged.count("another publisher's message on an order's subject"); n != 1 {
 		t.Errorf("logged it %d times, want once", n)
-	}
-}
-
-// A standby keeps its order events: the leader's come first.
-func TestStandbyPublishesNoOrderEvents(t *testing.T) {
-	t.Parallel()
-	url := depot(t)().ClientURL()
-	first := startIn(t, t.TempDir(), on(url))
-	second := launch(t, t.TempDir(), on(url))
-	second.eventually("it is a standby", func() bool { return second.logged.count(standsBy) == 1 })
-	dbtest.Observe(t, second.db, time.Now(), order("detroit", "SO9", 0, ""))
-	first.hasResult(first.sync("detroit").ID)
-	first.settled()
-	if n := first.holds("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.detroit.SO9"); n != 0 {
-		t.Error("a standby published an order event")
-	}
-	if n := second.value("SELECT count(*) FROM outbox WHERE topic = 'orders'"); n != "1" {
-		t.Errorf("got %s events in its outbox, want one", n)
 	}
 }
 

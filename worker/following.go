@@ -21,6 +21,9 @@ import (
 // maxBehind is how far behind the streams a database may be when its process takes over.
 const maxBehind = 5 * time.Second
 
+// keepUpEvery is how often a leader looks whether its database lacks messages of the streams.
+const keepUpEvery = 10 * time.Minute
+
 // following makes the database contain what is published: while another process leads, and before this
 // one begins to.
 type following struct {
@@ -89,16 +92,29 @@ func (f *following) end(ctx context.Context) error {
 			return err
 		}
 	}
-	f.start(ctx)
-	defer f.stop()
-	if err := f.CatchUp(ctx); err != nil {
-		return nil //nolint:nilerr // shutdown
+	if !f.catchUp(ctx) {
+		return nil
 	}
 	if err := f.db.LoadAlerted(ctx); err != nil {
 		return err
 	}
 	f.over.Store(true)
 	return nil
+}
+
+// catchUp applies the streams to their ends. It is false if ctx ended first.
+func (f *following) catchUp(ctx context.Context) bool {
+	f.start(ctx)
+	defer f.stop()
+	return f.CatchUp(ctx) == nil
+}
+
+// keepUp applies from time to time, until ctx ends, what others may have published while this process
+// leads, such as a process that was suspended. Its own messages are recorded as they are published.
+func (f *following) keepUp(ctx context.Context) {
+	for wait.For(ctx, keepUpEvery) {
+		f.catchUp(ctx)
+	}
 }
 
 // leadersRevision requests a revision of an order from a process that has it.

@@ -221,6 +221,8 @@ func Run(ctx context.Context, c Config) error {
 	if c.TokenBucket != nil {
 		taking.Go(func() error { c.TokenBucket.Run(taken); return nil })
 	}
+	backing.Go(func() error { pruning.run(taken); return nil })
+	backing.Go(func() error { c.DB.Reports().Run(taken, c.Log); return nil })
 	if c.Started != nil {
 		c.Started()
 	}
@@ -238,6 +240,9 @@ func Run(ctx context.Context, c Config) error {
 			}
 			return nil
 		})
+		if err := follow.end(taken); err != nil {
+			return err
+		}
 		pauses.Each(taken, honour(taken, c.DB, c.Log))
 		open.Resume(taken, func(ctx context.Context, l handover.Left) (bool, error) {
 			return plans.TakeOver(ctx, l.Run, l.Jobs, l.Joined, l.Answered)
@@ -247,12 +252,11 @@ func Run(ctx context.Context, c Config) error {
 			return err
 		}
 		backing.Go(func() error { creds.run(serving); return nil })
-		backing.Go(func() error { pruning.run(taken); return nil })
 		backing.Go(func() error { stale.Run(taken); return nil })
 		backing.Go(func() error { availability.Run(taken); return nil })
 		backing.Go(func() error { notify.Run(taken); return nil })
 		backing.Go(func() error { dates.Run(taken); return nil })
-		backing.Go(func() error { c.DB.Reports().Run(taken, c.Log); return nil })
+		backing.Go(func() error { follow.keepUp(taken); return nil })
 		taking.Go(func() error {
 			clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(live.Now().Schedules)))
 			return nil
