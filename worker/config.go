@@ -28,6 +28,7 @@ type Config struct {
 	Providers   []Provider
 	Schedules   []Schedule
 	Concurrency int               // concurrent jobs in this process
+	MaxLag      time.Duration     // how far behind what is published a follower may reply and take over; 0 is 5s
 	Drain       time.Duration     // how long jobs in flight may take during a shutdown
 	Started     func()            // called once, if not nil, when this worker may begin to lead or to stand by
 	Leading     func(page string) // called once, if not nil, when this worker leads; with the address of its page, "" without one

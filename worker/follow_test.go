@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"orderbeat/db/dbtest"
+	"orderbeat/worker/api"
 )
 
 // content is what two databases have in common when one follows the other.
@@ -100,5 +101,40 @@ func TestNewDatabaseIsFilledFromTheStreams(t *testing.T) {
 	fresh.settled()
 	if n := fresh.holds("ORDERBEAT_ORDERS", subjectOfSO1); n != 2 {
 		t.Errorf("got %d events of SO1, want 2: nothing changed", n)
+	}
+}
+
+// A follower replies to reads as long as it is current, and has the leader do what it cannot.
+func TestFollowerReplies(t *testing.T) {
+	t.Parallel()
+	url := depot(t)().ClientURL()
+	first := startIn(t, t.TempDir(), on(url))
+	first.supplier.answers(lists(0, "SO1"))
+	first.hasResult(first.sync("detroit").ID)
+	second := launch(t, t.TempDir(), on(url))
+	second.eventually("it follows", func() bool { return second.logged.count(standsBy) == 1 })
+	second.equals(first)
+	stored, live := map[bool]int{}, 0
+	first.eventually("both have replied", func() bool {
+		for _, request := range []string{`{"provider":"michelin","account":"detroit","order_id":"SO1"}`, `{"provider":"michelin","account":"detroit","order_id":"SO1","max_age":"0s"}`} {
+			var reply api.Order
+			first.decode(first.request("orders.get", request, nil).Data, &reply)
+			if reply.Revision != 1 {
+				t.Fatalf("got %+v", reply)
+			}
+			switch reply.Source {
+			case "live":
+				live++
+			default:
+				stored[reply.AsOf != nil]++
+			}
+		}
+		return stored[true] > 3 && stored[false] > 3
+	})
+	if live != stored[true]+stored[false] {
+		t.Errorf("got %d live replies, want %d", live, stored[true]+stored[false])
+	}
+	if calls := second.supplier.calls(); calls != 0 {
+		t.Errorf("the follower called the provider %d times", calls)
 	}
 }

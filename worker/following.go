@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,8 +19,8 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// maxBehind is how far behind the streams a database may be when its process takes over.
-const maxBehind = 5 * time.Second
+// defaultMaxLag is the default of [Config.MaxLag].
+const defaultMaxLag = 5 * time.Second
 
 // keepUpEvery is how often a leader looks whether its database lacks messages of the streams.
 const keepUpEvery = 10 * time.Minute
@@ -28,20 +29,26 @@ const keepUpEvery = 10 * time.Minute
 // one begins to.
 type following struct {
 	*follower.Follower
-	db    *db.DB
-	alone bool // with the embedded server nobody else publishes
-	log   *slog.Logger
+	db     *db.DB
+	maxLag time.Duration
+	alone  bool // with the embedded server nobody else publishes
+	log    *slog.Logger
 
 	over atomic.Bool // the database contains all that was published before this process leads
 
-	mu      sync.Mutex // guards the rest
-	cancel  context.CancelFunc
-	running sync.WaitGroup
+	// reads replies to requests while this process follows.
+	reads func(ctx context.Context, asOf func() (time.Time, bool))
+
+	mu        sync.Mutex // guards the rest
+	cancel    context.CancelFunc
+	running   sync.WaitGroup
+	stopReads context.CancelFunc
+	reading   sync.WaitGroup
 }
 
 func newFollowing(c Config, conn *bus.Conn, alone bool, names bus.Subjects, set *problems.Set) *following {
 	return &following{
-		db: c.DB, alone: alone, log: c.Log, cancel: func() {},
+		db: c.DB, alone: alone, maxLag: cmp.Or(c.MaxLag, defaultMaxLag), log: c.Log, cancel: func() {}, stopReads: func() {},
 		Follower: follower.New(follower.Config{
 			DB: c.DB, JS: conn.JS, Subjects: names, Explain: conn.Explain, Revision: leadersRevision(conn, names), Problems: set, Log: c.Log,
 		}),
@@ -59,6 +66,10 @@ func (f *following) begin(ctx context.Context) error {
 			"alerts", w.Alerts, "runs", w.Runs, "open_jobs", w.Jobs, "messages", w.Messages)
 	}
 	f.start(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ctx, f.stopReads = context.WithCancel(context.WithoutCancel(ctx))
+	f.reading.Go(func() { f.reads(ctx, f.asOf) })
 	return nil
 }
 
@@ -78,10 +89,24 @@ func (f *following) stop() {
 	f.running.Wait()
 }
 
+// leads ends the replies of a follower, now that the leader's endpoints are open.
+func (f *following) leads() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopReads()
+	f.reading.Wait()
+}
+
 // current reports whether the database lacks at most the last seconds.
 func (f *following) current() bool {
-	lag, known := f.Lag()
-	return known && lag < maxBehind
+	_, current := f.asOf()
+	return current
+}
+
+// asOf is when the database last contained all that was published, false if that is too long ago.
+func (f *following) asOf() (time.Time, bool) {
+	at := f.AsOf()
+	return at, time.Since(at) < f.maxLag
 }
 
 // end applies the streams to their end, now that this process holds the lease and nobody else publishes.

@@ -173,6 +173,10 @@ func Run(ctx context.Context, c Config) error {
 		Retention: retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
 	})
 
+	follow.reads = func(ctx context.Context, asOf func() (time.Time, bool)) {
+		endpoints.Follow(ctx, context.WithoutCancel(ctx), asOf)
+	}
+
 	// Three contexts: taking ends with ctx; work, the jobs in flight, ends after Drain; serving,
 	// which the jobs need, ends after them.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
@@ -251,6 +255,7 @@ func Run(ctx context.Context, c Config) error {
 		if err := endpoints.Open(work); err != nil {
 			return err
 		}
+		follow.leads()
 		backing.Go(func() error { creds.run(serving); return nil })
 		backing.Go(func() error { stale.Run(taken); return nil })
 		backing.Go(func() error { availability.Run(taken); return nil })
@@ -315,6 +320,7 @@ func Run(ctx context.Context, c Config) error {
 		err = ErrAbandoned
 	}
 	follow.stop()
+	follow.leads()
 	stopServing()
 	err = errors.Join(err, backing.Wait())
 	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(flushTimeout)))

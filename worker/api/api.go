@@ -81,6 +81,9 @@ type Order struct {
 	// NotFoundSince is since when the provider's response to a request for this order is "not
 	// found". Absent while the order is found.
 	NotFoundSince *time.Time `json:"not_found_since,omitempty"`
+	// AsOf is when the database of the worker that replies last contained everything that was published.
+	// Absent if the leader replies.
+	AsOf *time.Time `json:"as_of,omitempty"`
 }
 
 // ListOrders is the request of orders.list. Members that are absent do not filter.
@@ -108,6 +111,9 @@ type Orders struct {
 	Orders []ListedOrder `json:"orders"`
 	// Cursor requests the next page; "" after the last one.
 	Cursor string `json:"cursor"`
+	// AsOf is when the database of the worker that replies last contained everything that was published.
+	// Absent if the leader replies.
+	AsOf *time.Time `json:"as_of,omitempty"`
 }
 
 // ListedOrder is an order of orders.list.
@@ -142,6 +148,9 @@ type OrderEvents struct {
 	Events []ListedEvent `json:"events"`
 	// More reports that there are further events: request them with after.
 	More bool `json:"more"`
+	// AsOf is when the database of the worker that replies last contained everything that was published.
+	// Absent if the leader replies.
+	AsOf *time.Time `json:"as_of,omitempty"`
 }
 
 // ListedEvent is an event of orders.history: the published body with its id and type.

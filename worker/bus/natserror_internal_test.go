@@ -283,13 +283,13 @@ func TestReplacedNKeyIsUsedAtReconnect(t *testing.T) {
 func TestPublicErrorsHaveNoHostsAndPaths(t *testing.T) {
 	for text, want := range map[string]string{
 		"follower: another worker leads, at vm:/srv/o b.db": "follower: another worker leads, at … b.db",
-		"open /var/lib/orderbeat.db: no space left":        "open …: no space left",
-		"dial tcp 10.1.2.3:4222: i/o timeout":              "dial tcp …: i/o timeout",
-		"dial tcp [fe80::1%eth0]:4222: refused":            "dial tcp …: refused",
-		"connect to nats://hub.example.com:4222: x":        "connect to … x",
-		"at hub.example.com:4222":                          "at …",
-		"server big1 says no (code 10076)":                 "server … says no (code 10076)",
-		"consumer is paused for another 1m0s":              "consumer is paused for another 1m0s",
+		"open /var/lib/orderbeat.db: no space left":         "open …: no space left",
+		"dial tcp 10.1.2.3:4222: i/o timeout":               "dial tcp …: i/o timeout",
+		"dial tcp [fe80::1%eth0]:4222: refused":             "dial tcp …: refused",
+		"connect to nats://hub.example.com:4222: x":         "connect to … x",
+		"at hub.example.com:4222":                           "at …",
+		"server big1 says no (code 10076)":                  "server … says no (code 10076)",
+		"consumer is paused for another 1m0s":               "consumer is paused for another 1m0s",
 	} {
 		if got := WithoutPlaces(errors.New(text), "big1"); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

@@ -90,17 +90,14 @@ func (f *Follower) CatchUp(ctx context.Context) error {
 	return nil
 }
 
-// Lag is for how long the database may lack what was published. It is false while that is unknown, which
-// it is at first.
-func (f *Follower) Lag() (lag time.Duration, known bool) {
-	for _, t := range f.topics {
-		at := t.current()
-		if at.IsZero() {
-			return 0, false
+// AsOf is when the database last contained the streams up to their ends; zero if it never did.
+func (f *Follower) AsOf() (at time.Time) {
+	for i, t := range f.topics {
+		if current := t.current(); i == 0 || current.Before(at) {
+			at = current
 		}
-		lag = max(lag, time.Since(at))
 	}
-	return lag, true
+	return at
 }
 
 // topic follows one stream.

@@ -53,7 +53,7 @@ func (p *publishing) pass() int {
 			done = append(done, m.ID)
 		}
 	}
-	if err := p.db.Published(p.Context(), done); err != nil {
+	if err := p.db.Published(p.Context(), outbox.Settled{IDs: done}); err != nil {
 		p.Fatal(err)
 	}
 	if err := p.db.Postpone(p.Context(), rejected); err != nil {

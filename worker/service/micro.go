@@ -60,6 +60,15 @@ func (m *microService) add(name, subject string, metadata map[string]string, han
 	return err
 }
 
+// listen subscribes to a subject that is no endpoint of the protocol.
+func (m *microService) listen(subject string, handle func(*nats.Msg)) error {
+	sub, err := m.conn.Subscribe(subject, handle)
+	if err == nil {
+		m.subs = append(m.subs, sub)
+	}
+	return err
+}
+
 // discoverable responds to PING, INFO and STATS, addressed to all services, to the name, or to
 // this instance. Nothing is added after it.
 func (m *microService) discoverable() error {

@@ -44,6 +44,9 @@ func (s *Service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any
 	if found && recentEnough(stored.LastSeenAt) {
 		return orderReply(stored, "stored")
 	}
+	if isFollowing(ctx) {
+		return nil, errLeader
+	}
 	if q.Account == "" {
 		return nil, notFound("the order is not stored", "Name an account to request it from the provider.")
 	}

@@ -114,6 +114,7 @@ type endpoint struct {
 // handler handles the requests of one endpoint, so many at once.
 type handler struct {
 	atOnce  int
+	follows bool         // a follower replies, too
 	request reflect.Type // of the decoded body
 	handle  func(ctx context.Context, r *request) (any, error)
 }
@@ -142,9 +143,9 @@ func (s *Service) endpoints() []endpoint {
 
 func (s *Service) handlers() map[string]handler {
 	return map[string]handler{
-		"orders.get":        with(256, s.getOrder),
-		"orders.list":       with(64, s.listOrders),
-		"orders.history":    with(64, s.orderHistory),
+		"orders.get":        follows(with(256, s.getOrder)),
+		"orders.list":       follows(with(64, s.listOrders)),
+		"orders.history":    follows(with(64, s.orderHistory)),
 		"runs.start":        with(256, s.startRun),
 		"runs.get":          with(64, s.getRun),
 		"runs.list":         with(64, s.listRuns),
@@ -176,7 +177,7 @@ func (s *Service) handlers() map[string]handler {
 
 // with makes a handler of a function, for which it decodes the body of a request.
 func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (any, error)) handler {
-	return handler{atOnce, reflect.TypeFor[Q](), func(ctx context.Context, r *request) (any, error) {
+	return handler{atOnce, false, reflect.TypeFor[Q](), func(ctx context.Context, r *request) (any, error) {
 		var q Q
 		if err := r.decode(&q); err != nil {
 			return nil, invalid("invalid request: "+err.Error(), "Send one JSON object with "+membersOf(reflect.TypeFor[Q]())+".")
@@ -185,15 +186,36 @@ func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (
 	}}
 }
 
+// follows makes a handler one that followers have, too.
+func follows(h handler) handler {
+	h.follows = true
+	return h
+}
+
 // Counters are the service's metrics.
 func (s *Service) Counters() []prometheus.Collector { return []prometheus.Collector{s.durations} }
 
 // Open subscribes to the endpoints. work is the context of the requests.
 func (s *Service) Open(work context.Context) (err error) {
-	s.micro = newMicroService(s.conn, s.Version, "order status of suppliers")
-	for _, e := range s.endpoints() {
+	if s.micro, err = s.open(work, s.endpoints(), nil); err != nil {
+		return err
+	}
+	s.announce(work)
+	return nil
+}
+
+// open subscribes to endpoints as an instance of the micro service. asOf is nil for a leader: see
+// [Service.Follow].
+func (s *Service) open(work context.Context, list []endpoint, asOf func() (time.Time, bool)) (m *microService, err error) {
+	m = newMicroService(s.conn, s.Version, "order status of suppliers")
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, m.stop())
+		}
+	}()
+	for _, e := range list {
 		free := make(chan struct{}, e.atOnce)
-		err = s.micro.add(e.microName(), s.Subjects.Of("api."+e.Name), e.metadata(), func(msg *nats.Msg, counted counter) {
+		receive := func(msg *nats.Msg, counted counter) {
 			count := func(took time.Duration, failed string) {
 				counted(took, failed)
 				result := "ok"
@@ -210,17 +232,19 @@ func (s *Service) Open(work context.Context) (err error) {
 				s.sendError(msg, err)
 				return
 			}
-			s.working.Go(func() { s.handle(work, e, msg, count, func() { <-free }) })
-		})
+			s.working.Go(func() { s.handle(work, e, msg, asOf, count, func() { <-free }) })
+		}
+		if err = m.add(e.microName(), s.Subjects.Of("api."+e.Name), e.metadata(), receive); err == nil && asOf == nil && e.follows {
+			err = m.listen(s.leaderSubject(e), func(msg *nats.Msg) { receive(msg, func(time.Duration, string) {}) })
+		}
 		if err != nil {
-			return fmt.Errorf("endpoint %s: %w", e.Name, err)
+			return nil, fmt.Errorf("endpoint %s: %w", e.Name, err)
 		}
 	}
-	if err = s.micro.discoverable(); err != nil {
-		return fmt.Errorf("request/reply service: %w", err)
+	if err = m.discoverable(); err != nil {
+		return nil, fmt.Errorf("request/reply service: %w", err)
 	}
-	s.announce(work)
-	return nil
+	return m, nil
 }
 
 // announce waits until the server has registered the endpoints, if it is connected: clients may
@@ -291,15 +315,27 @@ func membersOf(t reflect.Type) string {
 // handle processes a request. It frees the slot and counts the request before the reply is sent:
 // a caller that sends requests one after another must not be rejected for its previous one, nor
 // miss it in the statistics.
-func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, count counter, done func()) {
+func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, asOf func() (time.Time, bool), count counter, done func()) {
 	start := time.Now()
 	r := &request{Msg: msg}
 	defer r.free()
 	ctx, span := s.Trace.Call(ctx, e.Name, msg.Header.Get("traceparent"))
+	ctx = following(ctx, asOf)
 	reply, err := s.call(ctx, e, r)
+	if errors.Is(err, errLeader) {
+		r.free()
+		s.forward(ctx, e, msg)
+		done()
+		span.Replied(0, "", "")
+		count(time.Since(start), "")
+		return
+	}
 	var body []byte
 	if err == nil {
 		body, err = s.encode(reply)
+	}
+	if err == nil && asOf != nil {
+		body = withAsOf(body, asOf)
 	}
 	done()
 	if err != nil {

@@ -1,0 +1,85 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"orderbeat/clients"
+	"orderbeat/worker/api"
+	"orderbeat/worker/wait"
+)
+
+// followEvery is how often a follower looks whether it may reply.
+const followEvery = 250 * time.Millisecond
+
+// errLeader is that only the leader can carry out a request.
+var errLeader = errors.New("only the leader can do this")
+
+// Follow replies to requests that read orders, in one queue group with the leader, until ctx ends. asOf is
+// when the database last contained all that was published, false while that is too long ago: then this
+// process replies to nothing. Requests that need the leader are forwarded to it.
+func (s *Service) Follow(ctx, work context.Context, asOf func() (time.Time, bool)) {
+	list := slices.DeleteFunc(s.endpoints(), func(e endpoint) bool { return !e.follows })
+	current := func() bool { _, ok := asOf(); return ok }
+	for wait.For(ctx, followEvery) {
+		if !current() {
+			continue
+		}
+		m, err := s.open(work, list, asOf)
+		if err != nil {
+			s.Log.Warn("a follower cannot reply to requests, will retry", "err", err)
+			continue
+		}
+		for current() && wait.For(ctx, followEvery) { //nolint:revive // until one of them ends
+		}
+		if err := m.stop(); err != nil && ctx.Err() == nil {
+			s.Log.Warn("failed to end the service of a follower", "err", err)
+		}
+	}
+}
+
+type followingKey struct{}
+
+// following marks the context of a request that a follower handles.
+func following(ctx context.Context, asOf func() (time.Time, bool)) context.Context {
+	if asOf == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, followingKey{}, true)
+}
+
+// follows reports whether a follower handles the request.
+func isFollowing(ctx context.Context) bool { return ctx.Value(followingKey{}) != nil }
+
+// leaderSubject is the subject of an endpoint on which only the leader replies.
+func (s *Service) leaderSubject(e endpoint) string { return s.Subjects.Of("leader." + e.Name) }
+
+// forward sends a request to the leader, and its reply to the caller.
+func (s *Service) forward(ctx context.Context, e endpoint, msg *nats.Msg) {
+	timeout, _ := timeoutOf(msg.Header) // was valid
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	reply, err := s.conn.RequestMsgWithContext(ctx, &nats.Msg{Subject: s.leaderSubject(e), Header: msg.Header, Data: msg.Data})
+	if err != nil {
+		s.sendError(msg, &api.Error{
+			Status: http.StatusServiceUnavailable, Code: clients.CodeUnavailable, Message: "no worker leads at the moment, and only a leader can request the order from the provider",
+			Hint: "Repeat the request in a few seconds, or accept the stored order: leave max_age out.",
+		})
+		return
+	}
+	if msg.Reply != "" {
+		_ = s.conn.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: reply.Header, Data: reply.Data}) // as in sendError
+	}
+}
+
+// withAsOf adds the member as_of to a reply.
+func withAsOf(body []byte, asOf func() (time.Time, bool)) []byte {
+	at, _ := asOf()
+	member := `,"as_of":"` + at.UTC().Format(time.RFC3339Nano) + `"}`
+	return append(slices.Clone(body[:len(body)-1]), member...)
+}
