@@ -196,7 +196,7 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, Role: worker.Role(c.Worker.Role), DB: database, ID: id, Place: place, Providers: suppliers, Schedules: current.schedules(),
-		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, Web: c.Web, Tokens: sealed, TokenBucket: bucket,
+		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, MaxLag: c.Worker.MaxLag, Web: c.Web, Tokens: sealed, TokenBucket: bucket,
 		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Telemetry: c.Telemetry, Version: version, Mask: c.Mask, Log: log,
 		Reload: current.reload, Reloads: h.reloads, Path: c.Path,
 	})

@@ -44,6 +44,8 @@ type Worker struct {
 	Drain time.Duration `toml:"drain"`
 	// QueueAlert is how long a job may wait in the queue before an alert is raised.
 	QueueAlert time.Duration `toml:"queue_alert"`
+	// MaxLag is how far behind what is published a follower may be that replies to requests or takes over.
+	MaxLag time.Duration `toml:"max_lag"`
 	// Key is the file of the key that seals tokens at rest, as "file:PATH".
 	Key string `toml:"key"`
 }
@@ -123,7 +125,7 @@ func defaults() file {
 		},
 		Events:    Events{Body: EventsOrder},
 		DB:        DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: db.Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
-		Worker:    Worker{Role: RoleAll, Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, Key: defaultKey},
+		Worker:    Worker{Role: RoleAll, Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, MaxLag: 5 * time.Second, Key: defaultKey},
 		Web:       webSection{Listen: "127.0.0.1:8321"},
 		Log:       Log{Level: "info", Format: "auto"},
 		Telemetry: telemetrySection{Protocol: telemetry.Protocol},
@@ -159,6 +161,9 @@ func (l *loader) worker(s Worker) {
 	}
 	if s.Drain < time.Second || s.Drain > time.Hour {
 		l.add("worker.drain", "want 1s to 1h, got %s", s.Drain)
+	}
+	if s.MaxLag < 2*time.Second || s.MaxLag > time.Hour {
+		l.add("worker.max_lag", "want 2s to 1h, got %s", s.MaxLag)
 	}
 	if s.QueueAlert != 0 && (s.QueueAlert < time.Minute || s.QueueAlert > 7*24*time.Hour) {
 		l.add("worker.queue_alert", "want 1m to 7d, or 0s for never, got %s", s.QueueAlert)
