@@ -229,12 +229,21 @@ params = { lookback = "3d" }
 overlap = "allow"
 catch_up = "all"
 `, nats, webOn(t, "127.0.0.1", ""), o.url, writeSecret(t, folder, "id", sandbox.ClientID), writeSecret(t, folder, "secret", sandbox.ClientSecret))
-	path = filepath.Join(folder, "config.toml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	// Workers that share tokens need the same key.
+	data := filepath.Join(folder, "data")
+	if err := os.MkdirAll(data, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	for path, text := range map[string]string{filepath.Join(data, "key"): sharedKey, filepath.Join(folder, "config.toml"): text} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return filepath.Join(folder, "config.toml")
 }
+
+// sharedKey is the content of a key file.
+const sharedKey = "c2FtcGxlIHNhbXBsZSBzYW1wbGUgc2FtcGxlIDAwMDA=\n"
 
 // accountsAsked counts the order requests per account.
 func (o *outside) accountsAsked() map[string]int {
