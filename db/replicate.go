@@ -169,8 +169,10 @@ func (d *DB) Reached(ctx context.Context, topic string) (upto uint64, err error)
 // Restart records that the stream of a topic was created again: this database contains nothing of it.
 func (d *DB) Restart(ctx context.Context, topic string) error {
 	return d.data.Write(ctx, 1, sqlite.Relaxed, func(t *sqlite.Tx) error {
-		_, err := t.Exec(restartSQL, topic)
-		return err
+		if _, err := t.Exec(restartSQL, topic); err != nil || topic != "orders" {
+			return err
+		}
+		return outbox.ForgetSequences(t)
 	})
 }
 

@@ -221,7 +221,7 @@ func TestSequencesFollowTheStream(t *testing.T) {
 			if err := b.stop(); err != nil {
 				t.Fatal(err)
 			}
-			change(`DELETE FROM order_sequences; CREATE TABLE restored AS SELECT * FROM outbox_gone ORDER BY id DESC LIMIT 10;
+			change(`DELETE FROM order_sequences; DELETE FROM replication; CREATE TABLE restored AS SELECT * FROM outbox_gone ORDER BY id DESC LIMIT 10;
 				INSERT OR IGNORE INTO outbox SELECT * FROM restored; DROP TABLE restored`)
 			b = startIn(t, folder, on(srv.ClientURL()))
 		}

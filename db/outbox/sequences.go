@@ -16,6 +16,12 @@ func SetSequence(t *sqlite.Tx, subject string, sequence uint64) error {
 	return err
 }
 
+// ForgetSequences forgets all recorded sequences: the stream was created again.
+func ForgetSequences(t *sqlite.Tx) error {
+	_, err := t.Exec(forgetSequencesSQL)
+	return err
+}
+
 // Sequences returns the recorded sequences of subjects. Those without a record are missing.
 func (s *Store) Sequences(ctx context.Context, subjects []string) (map[string]uint64, error) {
 	list, err := json.Marshal(subjects)
@@ -52,6 +58,8 @@ const (
 	setSequenceSQL = `
 INSERT INTO order_sequences (subject, sequence) VALUES (?, ?)
     ON CONFLICT (subject) DO UPDATE SET sequence = excluded.sequence`
+
+	forgetSequencesSQL = `DELETE FROM order_sequences`
 
 	sequencesSQL = `SELECT subject, sequence FROM order_sequences WHERE subject IN (SELECT value FROM json_each(?))`
 

@@ -61,7 +61,9 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []outbox.M
 			return nil, err
 		}
 		if at > 0 {
-			t.reached(out, m, at)
+			if at > t.ends.last[m.Subject] { // later messages may have been recorded when they were applied
+				t.reached(out, m, at)
+			}
 			out.done = append(out.done, m.ID)
 		} else {
 			missing = append(missing, *m)
