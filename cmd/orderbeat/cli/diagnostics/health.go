@@ -19,7 +19,7 @@ func HealthCommand(a *cli.App) *cobra.Command {
 		Use:   "health",
 		Short: "Report whether the worker on this machine is ready",
 		Long: `Report whether the worker on this machine is ready, as its web listener's /readyz states:
-exit status 0 if it is, 1 with the reason if it is not. A standby is ready. Intended for
+exit status 0 if it is, 1 with the reason if it is not. A follower is ready. Intended for
 health checks of images without a shell or an HTTP client.`,
 		Example: `  orderbeat health            this process leads, or could take over
   orderbeat health --leader   this process leads
@@ -59,6 +59,6 @@ health checks of images without a shell or an HTTP client.`,
 		},
 	}
 	c.Flags().BoolVar(&live, "live", false, "check only that the process runs")
-	c.Flags().BoolVar(&leader, "leader", false, "report a standby as not ready")
+	c.Flags().BoolVar(&leader, "leader", false, "report a follower as not ready")
 	return c
 }

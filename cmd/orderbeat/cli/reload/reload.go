@@ -29,7 +29,7 @@ started with.
 
 An invalid configuration changes nothing: the mistakes are printed, and the exit status is 2.
 "orderbeat check" finds them beforehand. With several workers, the leader reloads; send
-SIGHUP to a standby.`,
+SIGHUP to the others.`,
 		Example: `  orderbeat check && orderbeat reload
   systemctl reload orderbeat             the same by signal; the result is in the log`,
 		Args: cobra.NoArgs,
