@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -64,6 +65,7 @@ type killed struct {
 	t         *testing.T
 	random    *rand.Rand
 	book      *book
+	limits    string // of the provider
 	config    string
 	url       string
 	m         *member
@@ -102,14 +104,20 @@ type killedRequest struct {
 	attempts      int
 }
 
-func newKilled(t *testing.T, name string, seed uint64) *killed {
+// blankKilled has a provider and no worker yet.
+func blankKilled(t *testing.T, seed uint64) *killed {
 	t.Helper()
-	k := &killed{
-		t: t, random: rand.New(rand.NewPCG(seed, 0)), book: newBook(t), struck: map[string]int{}, published: make(chan struct{}, 1), //nolint:gosec // a test's choices
+	return &killed{
+		t: t, random: rand.New(rand.NewPCG(seed, 0)), book: newBook(t), limits: `rate = "1000/s"`, struck: map[string]int{}, published: make(chan struct{}, 1), //nolint:gosec // a test's choices
 		did: map[string]int{}, open: map[int]*killedRequest{}, accepted: map[int]int{}, acked: map[string]int{}, runs: map[string]bool{}, replays: map[string]int{},
 		events: map[string]bool{}, ids: map[string]bool{}, revisions: map[string]int{}, last: map[string]string{}, replaysOf: map[string]int{},
 		resultsOf: map[string]int{}, replies: map[string]int{}, next: map[string]uint64{},
 	}
+}
+
+func newKilled(t *testing.T, name string, seed uint64) *killed {
+	t.Helper()
+	k := blankKilled(t, seed)
 	var section string
 	switch name {
 	case "external":
@@ -156,7 +164,7 @@ kind = "declared"
 base_url = %q
 allow_insecure_http = true
 scheme = "none"
-rate = "1000/s"
+%s
 exchanges = "full"
 map = '.orders[] | {order_id: .id, reference: .po, ordered_on: .day, lines: [{line_id: "1", article_id: "A", description: .version, ordered: 5, open: 5}]}'
 [providers.acme.orders]
@@ -166,7 +174,7 @@ window_days = 7
 [providers.acme.fetch]
 path = '/\($bill_to)/orders/\($order_id)'
 empty = [404]
-`, section, k.book.url)
+`, section, k.book.url, k.limits)
 	for n := range killedAccounts {
 		text += fmt.Sprintf("[[providers.acme.accounts]]\nname = %q\nbill_to = %[1]q\n", killedAccount(n))
 	}
@@ -444,6 +452,8 @@ func (k *killed) cancelAndRetry(ctx context.Context, random *rand.Rand) {
 type book struct {
 	url             string
 	asked, answered chan struct{} // receive when a request for orders arrives and was responded
+	delay           time.Duration // of each response
+	now, most       atomic.Int64  // requests at once
 
 	mu       sync.Mutex // guards versions
 	versions map[string][]int
@@ -476,6 +486,11 @@ func (b *book) respond(w http.ResponseWriter, r *http.Request, matches func(id, 
 		}
 	}
 	note(b.asked)
+	now := b.now.Add(1)
+	defer b.now.Add(-1)
+	for most := b.most.Load(); now > most && !b.most.CompareAndSwap(most, now); most = b.most.Load() {
+	}
+	time.Sleep(b.delay)
 	account := r.PathValue("account")
 	var list []string
 	b.mu.Lock()

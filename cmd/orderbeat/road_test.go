@@ -226,6 +226,9 @@ func TestMain(m *testing.M) {
 		signal.Ignore(syscall.SIGXFSZ) // make the file size limit an error, like a full disk
 		main()
 	}
+	if text := os.Getenv(asNATS); text != "" {
+		runNode(text)
+	}
 	// Most tests wait rather than compute: run more than one per processor, unless -parallel is set.
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		panic(err)

@@ -1,0 +1,445 @@
+package main // an inside test: a main package cannot be imported
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"orderbeat/cmd/orderbeat/cli"
+)
+
+// TestFleetWithFaults has two stores and three fetchers on a cluster of three NATS servers, while requests
+// are sent and orders change. Processes and servers are killed, suspended and cut off. Whatever happens:
+// each event and each result is published once, revisions are contiguous, every accepted run has one
+// result, the provider is never asked by more at once than it allows, and in the end both stores have what
+// the provider has.
+//
+// ORDERBEAT_TEST_FAULTS is the number of faults, ORDERBEAT_TEST_SEED the seed of their choice.
+func TestFleetWithFaults(t *testing.T) {
+	t.Parallel() // mostly waits
+	faults := 20
+	if text := os.Getenv("ORDERBEAT_TEST_FAULTS"); text != "" {
+		var err error
+		if faults, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := newFaulty(t, seedOf(t))
+	for f.kills < faults && !t.Failed() {
+		f.strike()
+		if f.kills-f.checked >= 20 || f.kills == faults {
+			f.quiet()
+		}
+	}
+	t.Logf("%d faults: %v; did %v; %d events of %d orders, %d results, at most %d requests at once", f.kills, f.struck, f.did,
+		len(f.events), len(f.revisions), f.results, f.book.most.Load())
+}
+
+// faultyConcurrency is the provider's limit of requests at once.
+const faultyConcurrency = 6
+
+// faulty is a fleet with faults.
+type faulty struct {
+	*killed
+	nodes  []*node
+	places []*place // two stores, then three fetchers
+}
+
+// place is where a process of the program runs.
+type place struct {
+	config string
+	links  []*wireLink // to each NATS server
+	m      *member
+}
+
+func newFaulty(t *testing.T, seed uint64) *faulty {
+	t.Helper()
+	f := &faulty{killed: blankKilled(t, seed)}
+	f.limits = fmt.Sprintf("rate = \"1000/s\"\nconcurrency = %d", faultyConcurrency)
+	f.book.delay = 10 * time.Millisecond
+	f.nodes = newNodes(t, 3)
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(sharedKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []string{"store", "store", "fetch", "fetch", "fetch"} {
+		p := &place{}
+		var urls []string
+		for _, n := range f.nodes {
+			l := newLink(t, n.address)
+			p.links = append(p.links, l)
+			urls = append(urls, "nats://"+l.address)
+		}
+		list, err := json.Marshal(urls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.config = f.configure(fmt.Sprintf("url = %s\nreplicas = 3\n[worker]\nrole = %q\nkey = \"file:%s\"\ndrain = \"2s\"", list, role, key))
+		f.places = append(f.places, p)
+	}
+	t.Cleanup(func() {
+		for _, p := range f.places {
+			if p.m != nil {
+				p.m.discharge()
+			}
+		}
+	})
+	var urls []string
+	for _, n := range f.nodes {
+		urls = append(urls, "nats://"+n.address)
+	}
+	f.url = strings.Join(urls, ",")
+	var err error
+	if f.conn, err = nats.Connect(f.url, nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond), nats.RetryOnFailedConnect(true)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.conn.Close)
+	if f.js, err = jetstream.New(f.conn); err != nil {
+		t.Fatal(err)
+	}
+	awaitFleet(t, "the cluster works", func() bool {
+		_, err := f.js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "REPLIES", Subjects: []string{"replies.>"}, Replicas: 3})
+		return err == nil
+	})
+	f.revive()
+	f.m, f.config = f.places[0].m, f.places[0].config
+	f.leader()
+	return f
+}
+
+// awaitFleet waits for a condition.
+func awaitFleet(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(90 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// revive starts the processes that have ended, as a service manager does.
+func (f *faulty) revive() {
+	f.t.Helper()
+	for _, p := range f.places {
+		if p.m != nil {
+			select {
+			case <-p.m.ended:
+			default:
+				continue
+			}
+		}
+		p.m = launch(f.t, os.Args[0], p.config)
+	}
+	f.m = f.places[0].m
+}
+
+// leader waits until a store leads, and returns it.
+func (f *faulty) leader() (leads *place) {
+	f.t.Helper()
+	awaitFleet(f.t, "a store leads", func() bool {
+		f.revive()
+		kv, err := f.js.KeyValue(f.t.Context(), "ORDERBEAT_WORKER")
+		if err != nil {
+			return false
+		}
+		entry, err := kv.Get(f.t.Context(), "store")
+		if err != nil {
+			return false
+		}
+		for _, p := range f.places[:2] {
+			if strings.Contains(string(entry.Value()), filepath.Dir(p.config)) && p.m.said("orderbeat is running") > 0 {
+				leads = p
+			}
+		}
+		return leads != nil
+	})
+	return leads
+}
+
+// strike lets an operator work, and makes one fault.
+func (f *faulty) strike() {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	ended := make(chan struct{})
+	random := rand.New(rand.NewPCG(f.random.Uint64(), 1)) //nolint:gosec // a test's choices
+	go func() {                                           // waited for below
+		defer close(ended)
+		f.operate(ctx, random)
+	}()
+	time.Sleep(f.within(time.Second))
+	long := f.within(3 * time.Second)
+	if f.kills%10 == 3 { // longer than a lease lives: another store takes over
+		long = 20 * time.Second
+	}
+	at := f.random.IntN(len(f.places))
+	if long > 10*time.Second {
+		at = slices.Index(f.places, f.leader())
+	}
+	p := f.places[at]
+	kind := pick(f.random, "kill", "kill", "kill", "suspend", "cut off", "kill a NATS server")
+	if long > 10*time.Second && kind == "kill a NATS server" {
+		kind = "suspend"
+	}
+	switch kind {
+	case "kill":
+		p.m.kill()
+		time.Sleep(long)
+	case "suspend":
+		p.m.signal(syscall.SIGSTOP)
+		time.Sleep(long)
+		p.m.signal(syscall.SIGCONT)
+	case "cut off":
+		for _, l := range p.links {
+			l.cut(true)
+		}
+		time.Sleep(long)
+		for _, l := range p.links {
+			l.cut(false)
+		}
+	case "kill a NATS server":
+		n := f.nodes[f.random.IntN(len(f.nodes))]
+		n.kill()
+		time.Sleep(long)
+		n.start()
+	}
+	f.kills++
+	f.struck[kind]++
+	f.revive()
+	cancel()
+	<-ended
+}
+
+// quiet waits until everything is done, and compares what was requested, published and stored.
+func (f *faulty) quiet() {
+	f.t.Helper()
+	f.checked = f.kills
+	f.config = f.leader().config
+	f.calls("schedules.pause", `{"name":"steady"}`)
+	f.settle()
+	f.calls("runs.start", `{"provider":"acme","kind":"sync","params":{"lookback":"30d"},"wait":true}`)
+	f.settle()
+	f.read()
+	f.acked, f.replays = map[string]int{}, map[string]int{} // a live reply and a replay are not published before they are stated
+	f.compare()
+	f.ticks()
+	for _, p := range f.places[:2] {
+		follows(f.t, &member{t: f.t, config: p.config}, &member{t: f.t, config: f.config})
+		if r := do(f.t, "--config", p.config, "db", "check"); r.status != cli.Done {
+			f.t.Errorf("db check: %s%s", r.stdout, r.stderr)
+		}
+	}
+	if most := f.book.most.Load(); most > faultyConcurrency {
+		f.t.Errorf("%d requests at once, want at most %d", most, faultyConcurrency)
+	}
+	f.calls("schedules.resume", `{"name":"steady"}`)
+}
+
+// settle waits until every request is accepted, every run has ended and every message is published.
+func (f *faulty) settle() {
+	f.t.Helper()
+	left := ""
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		f.config = f.leader().config
+		if left = f.left(); left == "" {
+			kv, err := f.js.KeyValue(f.t.Context(), "ORDERBEAT_OPEN_RUNS")
+			if err != nil {
+				left = err.Error()
+			} else if keys, err := kv.Keys(f.t.Context()); len(keys) > 0 {
+				left = fmt.Sprintf("%d open runs %v", len(keys), err)
+			}
+		}
+		if left == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			f.t.Fatalf("not done after two minutes: %s", left)
+		}
+	}
+}
+
+// ticks checks that each due time became one run with one result.
+func (f *faulty) ticks() {
+	f.t.Helper()
+	runs := map[string]map[string]bool{}
+	for _, p := range f.places[:2] {
+		var list [][2]string
+		m := &member{t: f.t, config: p.config}
+		if err := json.Unmarshal([]byte(m.value("SELECT json_group_array(json_array(due_at, run_id)) FROM ticks WHERE run_id IS NOT NULL")), &list); err != nil {
+			f.t.Fatal(err)
+		}
+		for _, tick := range list {
+			if runs[tick[0]] == nil {
+				runs[tick[0]] = map[string]bool{}
+			}
+			runs[tick[0]][tick[1]] = true
+		}
+	}
+	for due, ids := range runs {
+		if len(ids) != 1 {
+			f.t.Errorf("due time %s became the runs %v, want one", due, slices.Collect(maps.Keys(ids)))
+		}
+		for id := range ids {
+			if f.resultsOf[id] != 1 {
+				f.t.Errorf("run %s of due time %s has %d results, want one", id, due, f.resultsOf[id])
+			}
+		}
+	}
+	if len(runs) == 0 {
+		f.t.Error("nothing was due")
+	}
+}
+
+// asNATS makes the test binary run as a NATS server with these options, as JSON.
+const asNATS = "ORDERBEAT_TEST_AS_NATS"
+
+// node is a NATS server of a cluster, a process of its own.
+type node struct {
+	t       *testing.T
+	address string
+	options string
+	cmd     *exec.Cmd
+}
+
+// newNodes starts a cluster.
+func newNodes(t *testing.T, n int) (nodes []*node) {
+	t.Helper()
+	ports, routes := make([]int, n), ""
+	for i := range n {
+		ports[i] = freePortNumber(t)
+		routes += fmt.Sprintf(",nats://127.0.0.1:%d", ports[i])
+	}
+	for i := range n {
+		port := freePortNumber(t)
+		options, err := json.Marshal(nodeOptions{fmt.Sprint("node", i), port, ports[i], routes[1:], t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		nodes = append(nodes, &node{t: t, address: fmt.Sprint("127.0.0.1:", port), options: string(options)})
+		nodes[i].start()
+	}
+	t.Cleanup(func() {
+		for _, n := range nodes {
+			n.kill()
+		}
+	})
+	return nodes
+}
+
+type nodeOptions struct {
+	Name          string
+	Port, Cluster int
+	Routes, Store string
+}
+
+// runNode is a NATS server until the process is killed.
+func runNode(text string) {
+	var o nodeOptions
+	if err := json.Unmarshal([]byte(text), &o); err != nil {
+		panic(err)
+	}
+	s, err := server.NewServer(&server.Options{
+		ServerName: o.Name, Host: "127.0.0.1", Port: o.Port, JetStream: true, StoreDir: o.Store, NoSigs: true, NoLog: true,
+		Cluster: server.ClusterOpts{Name: "fleet", Host: "127.0.0.1", Port: o.Cluster, NoAdvertise: true}, Routes: server.RoutesFromStr(o.Routes),
+	})
+	if err != nil {
+		panic(err)
+	}
+	s.Start()
+	select {}
+}
+
+func (n *node) start() {
+	n.cmd = exec.CommandContext(context.Background(), os.Args[0])
+	n.cmd.Env = append(os.Environ(), asNATS+"="+n.options)
+	if err := n.cmd.Start(); err != nil {
+		n.t.Error(err)
+	}
+}
+
+func (n *node) kill() {
+	_ = n.cmd.Process.Kill()
+	_ = n.cmd.Wait()
+}
+
+// wireLink is the connection of one process to one NATS server, which can be cut.
+type wireLink struct {
+	address string
+
+	mu    sync.Mutex // guards the rest
+	off   bool
+	conns []net.Conn
+}
+
+func newLink(t *testing.T, to string) *wireLink {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &wireLink{address: listener.Addr().String()}
+	t.Cleanup(func() {
+		listener.Close()
+		l.cut(true)
+	})
+	go func() { // ends with the listener
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.serve(conn, to)
+		}
+	}()
+	return l
+}
+
+// serve passes on what one connection sends and receives.
+func (l *wireLink) serve(conn net.Conn, to string) {
+	defer conn.Close()
+	other, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer other.Close()
+	l.mu.Lock()
+	off := l.off
+	l.conns = append(l.conns, conn, other)
+	l.mu.Unlock()
+	if off {
+		return
+	}
+	go func() { // ends with the connections
+		defer other.Close()
+		_, _ = io.Copy(other, conn)
+	}()
+	_, _ = io.Copy(conn, other)
+}
+
+// cut cuts or restores the link.
+func (l *wireLink) cut(off bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.off = off
+	for _, c := range l.conns {
+		c.Close()
+	}
+	l.conns = nil
+}
