@@ -50,6 +50,7 @@ type crew struct {
 	fetching func() bool
 	inFlight func() int // attempts in flight at jobs of its own
 	sent     func(provider string) int
+	term     func() string // [leader.Lease.Term]
 }
 
 // newCrew returns a crew. queues, live and tracer are those of the process.
@@ -58,7 +59,7 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 	w := &crew{
 		role: cmp.Or(c.Role, RoleAll), conn: conn, queues: queues, live: live, slots: slots.New(c.Concurrency),
 		self:     fleet.Process{ID: ulid.Make().String(), Host: host, Version: c.Version, Wire: wire.Version, Since: time.Now().UTC()},
-		fetching: func() bool { return c.Role == RoleFetch }, inFlight: func() int { return 0 }, sent: func(string) int { return 0 },
+		fetching: func() bool { return c.Role == RoleFetch }, inFlight: func() int { return 0 }, sent: func(string) int { return 0 }, term: func() string { return "" },
 	}
 	w.self.Role = string(w.role)
 	w.blobs = &wire.Blobs{Store: wire.OpenStore(conn.JS, c.NATS, conn.Explain), MaxBody: conn.MaxBody}
@@ -71,7 +72,7 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 		Version: c.Version, Host: host, Mask: c.Mask, Trace: tracer, Log: c.Log,
 	})
 	w.remote = remote.New(remote.Config{
-		Conn: conn, Streams: queues, Fleet: w.fleet, Own: w.own, Blobs: w.blobs, Trace: tracer, Log: c.Log,
+		Conn: conn, Streams: queues, Fleet: w.fleet, Term: func() string { return w.term() }, Own: w.own, Blobs: w.blobs, Trace: tracer, Log: c.Log,
 	})
 	return w
 }
@@ -136,7 +137,8 @@ func (w *crew) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
 
 // lead connects the room that queues and claims jobs. fetching reports whether this process makes
 // attempts.
-func (w *crew) lead(runner *jobrunner.Runner, fetching func() bool) {
+func (w *crew) lead(runner *jobrunner.Runner, fetching func() bool, term func() string) {
+	w.term = term
 	w.fetching, w.sent = fetching, runner.Sent
 	w.inFlight = func() int { return len(runner.InFlight()) }
 }

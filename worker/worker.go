@@ -145,7 +145,7 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
 		Fetchers: crew.remote, StoreOnly: c.Role == RoleStore, Slots: crew.slots, LostEvery: c.Intervals.Lost,
 	})
-	crew.lead(runner, func() bool { return c.Role != RoleStore && (c.TokenBucket != nil || lease.State() == leader.Held) })
+	crew.lead(runner, func() bool { return c.Role != RoleStore && (c.TokenBucket != nil || lease.State() == leader.Held) }, lease.Term)
 	outcomes := crew.outcomes(c, runner)
 	delays := jobrunner.NewDelays(jobrunner.DelaysConfig{
 		DB: c.DB, QueueAlert: func() time.Duration { return rest.Load().QueueAlert }, Alerts: alert, Activity: troubles.Activity("check the queue"),

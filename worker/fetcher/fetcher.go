@@ -348,6 +348,9 @@ func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outc
 		}
 	}
 	m.Subject = wire.OutcomeSubject(f.streams.Subjects, &out.Job)
+	if id := msg.Headers().Get(nats.MsgIdHdr); id != "" { // one outcome for each message of a job
+		m.Header.Set(nats.MsgIdHdr, id)
+	}
 	if span := f.Trace.Context(ctx); span != "" {
 		m.Header.Set(wire.HeaderTrace, span)
 	}

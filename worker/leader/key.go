@@ -23,6 +23,8 @@ type Term struct {
 	Place    string    `json:"place"`   // where the database is, for display
 	Since    time.Time `json:"since"`
 	Released bool      `json:"released,omitempty"` // the process released it at shutdown
+	// Term is the same as long as this database leads, and unique to that time.
+	Term string `json:"term,omitempty"`
 	// Accounted has a time for each schedule: all its due times until then are recorded, and
 	// their requests are in the outbox.
 	Accounted map[string]time.Time `json:"accounted,omitempty"`

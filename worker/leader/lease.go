@@ -142,6 +142,10 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 	return Term{}, false
 }
 
+// Term names the time in which this database leads without a break. It is valid once the lease was
+// acquired.
+func (l *Lease) Term() string { return l.mine.Term }
+
 // standBy records that another process leads, and logs it once.
 func (l *Lease) standBy(other Term) {
 	if l.State() == Elsewhere {
@@ -155,7 +159,10 @@ func (l *Lease) standBy(other Term) {
 func (l *Lease) take(ctx context.Context, last Term, revision uint64) bool {
 	another := last.ID != l.mine.ID && (last.ID != "" || l.State() == Elsewhere)
 	begun := time.Now()
-	l.mine.Since, l.mine.Accounted = begun.UTC(), last.Accounted
+	l.mine.Since, l.mine.Accounted, l.mine.Term = begun.UTC(), last.Accounted, last.Term
+	if last.ID != l.mine.ID || last.Term == "" {
+		l.mine.Term = ulid.Make().String()
+	}
 	revision, err := l.put(ctx, revision)
 	if outrun(err) {
 		l.log.Info("lease acquired by another process", "bucket", l.bucket.Bucket)

@@ -39,10 +39,13 @@ type Config struct {
 	Conn    *bus.Conn
 	Streams *bus.Streams
 	Fleet   Fleet
-	Own     func() int // the attempts that this process makes at once; 0 if it makes none
-	Blobs   *wire.Blobs
-	Trace   *telemetry.Tracer
-	Log     *slog.Logger
+	// Term names the leadership of this database ([leader.Lease.Term]): an attempt is made once within it.
+	// What the leader before has done of it may be lost.
+	Term  func() string
+	Own   func() int // the attempts that this process makes at once; 0 if it makes none
+	Blobs *wire.Blobs
+	Trace *telemetry.Tracer
+	Log   *slog.Logger
 }
 
 // Remote sends jobs to fetchers. It is safe for concurrent use.
@@ -69,9 +72,9 @@ func (r *Remote) Configure(ctx context.Context, provider string, concurrency int
 func (r *Remote) Send(ctx context.Context, list []jobs.Job, again bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
 	defer cancel()
-	suffix := ""
+	suffix := r.Term()
 	if again {
-		suffix = strconv.FormatInt(time.Now().UnixMilli(), 10)
+		suffix += "." + strconv.FormatInt(time.Now().UnixMilli(), 10)
 	}
 	acks := make([]jetstream.PubAckFuture, 0, len(list))
 	for i := range list {

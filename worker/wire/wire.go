@@ -76,16 +76,16 @@ func FetchSubject(s bus.Subjects, provider string) string {
 // Consumer is the durable consumer of a provider's jobs.
 func Consumer(provider string) string { return outbox.Token(provider) }
 
-// EncodeJob returns the message of a job without its subject; again distinguishes it from earlier ones
-// of the same attempt, unless it is "".
-func EncodeJob(j *jobs.Job, again, traceparent string) (*nats.Msg, error) {
+// EncodeJob returns the message of a job without its subject. Within a term an attempt is sent once; ""
+// is for a message that is sent once anyway.
+func EncodeJob(j *jobs.Job, term, traceparent string) (*nats.Msg, error) {
 	body, err := json.Marshal(j)
 	if err != nil {
 		return nil, err
 	}
 	m := &nats.Msg{Header: header(AttemptOf(j)), Data: body}
-	if again != "" {
-		m.Header.Set(nats.MsgIdHdr, m.Header.Get(nats.MsgIdHdr)+"."+again)
+	if term != "" {
+		m.Header.Set(nats.MsgIdHdr, m.Header.Get(nats.MsgIdHdr)+"."+term)
 	}
 	if traceparent != "" {
 		m.Header.Set(HeaderTrace, traceparent)
