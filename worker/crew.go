@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"orderbeat/clients"
+	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/fetcher"
 	"orderbeat/worker/fleet"
@@ -133,6 +134,18 @@ func (w *crew) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
 		Remote: w.remote, Committer: runner, Memory: c.Memory,
 		Active: func() bool { return w.role == RoleStore || runner.Sent("") > 0 || len(w.fleet.Processes()) > 1 },
 	})
+}
+
+// processes lists all processes for a reply of this one, which leads.
+func (w *crew) processes() []api.Process {
+	list := []api.Process{}
+	for _, p := range w.fleet.Processes() {
+		list = append(list, api.Process{
+			Process: p.ID, Host: p.Host, Role: p.Role, Leader: p.ID == w.self.ID, Version: p.Version, Since: p.Since,
+			Providers: append([]string{}, p.Providers...), Slots: p.Slots, InFlight: p.InFlight,
+		})
+	}
+	return list
 }
 
 // lead connects the room that queues and claims jobs. fetching reports whether this process makes

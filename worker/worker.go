@@ -108,7 +108,7 @@ func Run(ctx context.Context, c Config) error {
 	rest.Store(&Settings{QueueAlert: c.QueueAlert, Retention: c.Retention})
 	creds := newCustody(c.Providers, func(providers []Provider) *credentials.Credentials {
 		return credentials.New(credentials.Config{
-			DB: c.DB, Providers: providers, Alerts: alert, Log: c.Log,
+			DB: c.DB, Providers: providers, Alerts: alert, Shared: c.TokenBucket != nil, Log: c.Log,
 			ConsentURL: func(provider, user string) string { return web.StartURL(public, provider, user) },
 		})
 	})
@@ -167,7 +167,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	endpoints := service.New(service.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
-		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, SchedulePaused: pauses.Set, RunPaused: open.Pause,
+		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, SchedulePaused: pauses.Set, RunPaused: open.Pause,
 		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
 		Retention: retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },

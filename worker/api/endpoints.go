@@ -36,6 +36,7 @@ var Endpoints = []Endpoint{
 	{"events.replay", "republish events of the history, without provider calls", ReplayEvents{}, nil, []any{Replayed{}}},
 	{"exchanges.remap", "re-run the mapping over recorded responses, without provider calls", Remap{}, []string{"provider"}, []any{Run{}}},
 	{"providers.list", "list providers with limits, credentials and account freshness", struct{}{}, nil, []any{Providers{}}},
+	{"fleet.list", "list the processes that share this NATS prefix", struct{}{}, nil, []any{Fleet{}}},
 	{"auth.status", "list the states of credentials", Credential{}, nil, []any{Credentials{}}},
 	{"auth.introspect", "introspect the current token at the provider", Credential{}, []string{"provider"}, []any{Introspections{}}},
 	{"auth.authorize", "create a single-use link through which a user grants access", Credential{}, []string{"provider", "user"}, []any{Authorize{}}},

@@ -37,6 +37,8 @@ type Config struct {
 	DB        *db.DB
 	Providers []settings.Provider
 	Alerts    Alerts
+	// Shared says that other processes renew the same tokens: their states are read again and again.
+	Shared bool
 	// ConsentURL is where a user grants access, "" without a web listener.
 	ConsentURL func(provider, user string) string
 	Log        *slog.Logger
@@ -123,6 +125,9 @@ func (s *Credentials) Tend(ctx context.Context) {
 	for wait.For(ctx, tendEvery) {
 		s.Prepare(ctx)
 		for _, c := range s.all {
+			if s.Shared && c.Prepare(ctx) != nil {
+				continue // reported by the store, and by the next call
+			}
 			c.Tend() //nolint:contextcheck // a renewal outlives its caller
 		}
 	}

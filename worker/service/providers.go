@@ -69,3 +69,8 @@ func (s *Service) provider(ctx context.Context, p settings.Provider) (api.Provid
 	}
 	return reply, nil
 }
+
+// listFleet lists the processes that share the NATS prefix.
+func (s *Service) listFleet(context.Context, *request, struct{}) (any, error) {
+	return api.Fleet{Processes: s.Fleet()}, nil
+}

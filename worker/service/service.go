@@ -62,6 +62,8 @@ type Config struct {
 	RunPaused      func(ctx context.Context, runID string, at *time.Time, note string)
 	// NextDue is the next due time of a schedule with this watermark, false if there is none.
 	NextDue func(settings.Schedule, schedules.Watermark) (time.Time, bool)
+	// Fleet lists the processes that share the NATS prefix.
+	Fleet func() []api.Process
 	// Sources are the sources of tokens of a provider, or of one of its users.
 	Sources func(provider, user string) []*auth.Source
 	Tokens  *seal.Store
@@ -163,6 +165,7 @@ func (s *Service) handlers() map[string]handler {
 		"events.replay":     with(2, s.replayEvents),
 		"exchanges.remap":   with(2, s.remapExchanges),
 		"providers.list":    with(64, s.listProviders),
+		"fleet.list":        with(16, s.listFleet),
 		"auth.status":       with(64, s.authStatus),
 		"auth.introspect":   with(4, s.authIntrospect),
 		"auth.authorize":    with(4, s.authAuthorize),

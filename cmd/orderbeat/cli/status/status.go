@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type report struct {
 	Database  string             `json:"database"`
 	Alerts    []alerts.Alert     `json:"alerts"` // raised
 	Providers []api.Provider     `json:"providers"`
+	Processes []api.Process      `json:"processes"` // of the fleet; empty without a worker
 	Jobs      map[jobs.State]int `json:"jobs"` // unfinished, and of the last 24 hours without success
 	Open      int                `json:"open_orders"`
 	Late      int                `json:"late_orders"`
@@ -40,7 +42,7 @@ func Command(a *cli.App) *cobra.Command {
 		Short: "Show what is wrong now and what to do",
 		Long: `Show on one screen whether a worker runs, when each account last succeeded, late orders,
 jobs, messages that wait to be published, and what is wrong with what to do about it. Reads
-the database, and asks the running worker for breakers and credentials.`,
+the database, and asks the running worker for breakers, credentials and the other processes.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := read(c.Context(), a)
@@ -72,15 +74,20 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 		return r, err
 	}
 	defer database.Close()
-	r = report{Worker: "running", Database: conf.DB.Path, Alerts: []alerts.Alert{}}
+	r = report{Worker: "running", Database: conf.DB.Path, Alerts: []alerts.Alert{}, Processes: []api.Process{}}
 	list, absent, err := providers(ctx, a, conf, database)
 	if err != nil {
 		return r, err
 	}
 	if r.Providers = list; absent != nil {
 		r.Worker = absent.Error()
-	} else if c, err := loaded(ctx, a); err == nil {
-		r.Config = &c
+	} else {
+		if c, err := asked[api.Configuration](ctx, a, "config.get"); err == nil {
+			r.Config = &c
+		}
+		if f, err := asked[api.Fleet](ctx, a, "fleet.list"); err == nil {
+			r.Processes = f.Processes
+		}
 	}
 	raised, err := database.Alerts(ctx, true)
 	if err != nil {
@@ -95,12 +102,12 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 	return r, nil
 }
 
-// loaded is the state of the configuration of the running worker.
-func loaded(ctx context.Context, a *cli.App) (api.Configuration, error) {
+// asked is the running worker's reply to a request without parameters.
+func asked[R any](ctx context.Context, a *cli.App, endpoint string) (R, error) {
 	const patience = 3 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return cli.Call[api.Configuration](ctx, a, "config.get", struct{}{})
+	return cli.Call[R](ctx, a, endpoint, struct{}{})
 }
 
 // unwrapped is an error without its exit status.
@@ -132,8 +139,28 @@ func (r report) print(a *cli.App) error {
 	if err := printProviders(a, r.Providers); err != nil {
 		return err
 	}
+	if err := printFleet(a, r.Processes); err != nil {
+		return err
+	}
 	r.printAlerts(a)
 	return nil
+}
+
+// printFleet lists the processes if there are several.
+func printFleet(a *cli.App, processes []api.Process) error {
+	if len(processes) < 2 {
+		return nil
+	}
+	rows := make([][]string, len(processes))
+	for i, p := range processes {
+		role := p.Role
+		if p.Leader {
+			role += ", leads"
+		}
+		rows[i] = []string{p.Process, p.Host, role, p.Version, a.Minute(p.Since), strconv.Itoa(p.Slots), strconv.Itoa(p.InFlight)}
+	}
+	fmt.Fprintln(a.Stdout)
+	return cli.PrintTable(a.Stdout, []string{"PROCESS", "HOST", "ROLE", "VERSION", a.Head("SINCE"), "SLOTS", "JOBS"}, rows)
 }
 
 // printConfig says whether the configuration that applies differs from the file.
