@@ -265,7 +265,7 @@ func TestServiceIsDiscoverable(t *testing.T) {
 	}
 	want := "orderbeat.api.orders.get orderbeat.api.orders.list orderbeat.api.orders.history orderbeat.api.runs.start " +
 		"orderbeat.api.runs.get orderbeat.api.runs.list orderbeat.api.runs.cancel orderbeat.api.runs.pause orderbeat.api.runs.resume orderbeat.api.jobs.get orderbeat.api.jobs.list orderbeat.api.jobs.retry orderbeat.api.jobs.cancel orderbeat.api.schedules.list orderbeat.api.schedules.pause orderbeat.api.schedules.resume orderbeat.api.schedules.trigger orderbeat.api.events.replay orderbeat.api.exchanges.remap orderbeat.api.providers.list " +
-		"orderbeat.api.auth.status orderbeat.api.auth.introspect orderbeat.api.auth.authorize orderbeat.api.auth.logout orderbeat.api.auth.unlatch orderbeat.api.auth.rekey orderbeat.api.db.prune " +
+		"orderbeat.api.fleet.list orderbeat.api.auth.status orderbeat.api.auth.introspect orderbeat.api.auth.authorize orderbeat.api.auth.logout orderbeat.api.auth.unlatch orderbeat.api.auth.rekey orderbeat.api.db.prune " +
 		"orderbeat.api.config.get orderbeat.api.config.reload"
 	if info.Version != "1.2.3" || strings.Join(subjects, " ") != want {
 		t.Errorf("got version %s, endpoints %v, want 1.2.3 and %s", info.Version, subjects, want)
