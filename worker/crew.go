@@ -3,6 +3,8 @@ package worker
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"time"
 
@@ -59,7 +61,7 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 	host, _ := os.Hostname() // "" if unknown
 	w := &crew{
 		role: cmp.Or(c.Role, RoleAll), conn: conn, queues: queues, live: live, slots: slots.New(c.Concurrency),
-		self:     fleet.Process{ID: ulid.Make().String(), Host: host, Version: c.Version, Wire: wire.Version, Since: time.Now().UTC()},
+		self:     fleet.Process{ID: processID(c.ID), Host: host, Version: c.Version, Wire: wire.Version, Since: time.Now().UTC()},
 		fetching: func() bool { return c.Role == RoleFetch }, inFlight: func() int { return 0 }, sent: func(string) int { return 0 }, term: func() string { return "" },
 	}
 	w.self.Role = string(w.role)
@@ -76,6 +78,16 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 		Conn: conn, Streams: queues, Fleet: w.fleet, Term: func() string { return w.term() }, Own: w.own, Blobs: w.blobs, Trace: tracer, Log: c.Log,
 	})
 	return w
+}
+
+// processID is the id of this process in the fleet. A process that is restarted with the same database
+// replaces itself.
+func processID(database string) string {
+	if database == "" {
+		return ulid.Make().String()
+	}
+	sum := sha256.Sum256([]byte(database))
+	return hex.EncodeToString(sum[:16])
 }
 
 // entry is the entry of this process in the fleet.

@@ -10,7 +10,7 @@ type Fleet struct {
 
 // Process is one process of the fleet.
 type Process struct {
-	// Process is the id of the process; a restarted one has another.
+	// Process is the id of the process. One with a database has the same after a restart.
 	Process string `json:"process"`
 	// Host is the name of its machine.
 	Host string `json:"host"`
