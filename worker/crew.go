@@ -173,7 +173,23 @@ func (w *crew) fetch(ctx, work context.Context) error {
 	if !w.fleet.Wait(ctx) {
 		return nil
 	}
+	if w.role == RoleStore {
+		<-ctx.Done()
+		return nil
+	}
 	return w.fetcher.Run(ctx, work)
+}
+
+// settle waits at a shutdown, for a moment, for the outcomes of attempts that have ended. What others
+// still do is committed after the next start.
+func (w *crew) settle() {
+	const pause, quiet = 20 * time.Millisecond, 50
+	for last, same := w.sent(""), 0; last > 0 && same < quiet; same++ {
+		time.Sleep(pause)
+		if now := w.sent(""); now != last {
+			last, same = now, 0
+		}
+	}
 }
 
 // join waits until the other processes are known, for a while: without them this process works alone.

@@ -230,9 +230,13 @@ func Run(ctx context.Context, c Config) error {
 	if c.Started != nil {
 		c.Started()
 	}
-	if c.Role != RoleStore {
-		taking.Go(func() error { return crew.fetch(taken, work) })
-	}
+	collecting, stopCollecting := context.WithCancel(context.WithoutCancel(ctx)) // of outcomes
+	defer stopCollecting()
+	taking.Go(func() error {
+		defer stopCollecting()
+		defer crew.settle() //nolint:contextcheck // after ctx has ended
+		return crew.fetch(taken, work)
+	})
 	taking.Go(func() error {
 		before, held := lease.Acquire(taken)
 		if !held {
@@ -277,7 +281,7 @@ func Run(ctx context.Context, c Config) error {
 			if err := queues.Provision(taken); err != nil {
 				return err
 			}
-			taking.Go(func() error { outcomes.Run(taken); return nil })
+			taking.Go(func() error { outcomes.Run(collecting); return nil })
 			taking.Go(func() error { plans.Consume(taken, queues); return nil })
 			taking.Go(func() error { return (&planner.Repeats{DB: c.DB, Subjects: names, Log: c.Log}).Run(taken, conn.NATS) })
 			return nil
