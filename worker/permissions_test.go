@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/auth"
+	"orderbeat/clients"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
@@ -98,6 +100,9 @@ func TestDocumentedPermissionsAreSufficient(t *testing.T) {
 			c.TokenBucket = tokens.New(tokens.Config{NATS: c.NATS, Database: c.ID, Local: c.DB, Log: c.Log})
 		})
 		b.page("/readyz?leader", 200, "ok")
+		b.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) { // its event has a document
+			return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", 0, user+strings.Repeat("x", 1<<20))}}, nil
+		})
 		if err := renew(t, b.config.TokenBucket); err != nil {
 			t.Errorf("%s: %v", user, err)
 		}
@@ -110,8 +115,8 @@ func TestDocumentedPermissionsAreSufficient(t *testing.T) {
 		if _, err := results.NextMsg(30 * time.Second); err != nil {
 			t.Errorf("%s: no result: %v", user, err)
 		}
-		if _, err := events.NextMsg(30 * time.Second); err != nil {
-			t.Errorf("%s: no event: %v", user, err)
+		if event, err := events.NextMsg(30 * time.Second); err != nil || event.Header.Get("Orderbeat-Document") == "" {
+			t.Errorf("%s: no event with a document: %v", user, err)
 		}
 		if msg, err := caller.Request("orderbeat.api.providers.list", []byte("{}"), 30*time.Second); err != nil || msg.Header.Get("Nats-Service-Error") != "" {
 			t.Errorf("%s: got %v, %v", user, msg, err)

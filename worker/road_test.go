@@ -3,17 +3,22 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/clients"
+	"orderbeat/db/alerts"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
+	"orderbeat/db/unpublishable"
 	"orderbeat/jobs"
 	"orderbeat/worker"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/contracttest"
 )
 
@@ -245,6 +250,60 @@ func TestLargeEventIsTruncated(t *testing.T) {
 	b.decode(event.Data(), &fields)
 	if fields["order"] != nil || string(fields["truncated"]) != "true" || string(fields["order_id"]) != `"SO1"` {
 		t.Errorf("got %.300s, want everything but the order, and truncated", event.Data())
+	}
+	document := b.document(event.Headers())
+	b.decode(document, &fields)
+	if fields["order"] == nil || len(document) < 80<<10 {
+		t.Errorf("got %.300s, want the whole event", document)
+	}
+	b.request("events.replay", `{"provider":"michelin"}`, nil)
+	again := b.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 2)[1]
+	if name := again.Headers().Get("Orderbeat-Document"); name != event.Headers().Get("Orderbeat-Document") || string(b.document(again.Headers())) != string(document) {
+		t.Errorf("got document %s of the republished event, want that of the event", name)
+	}
+}
+
+// document reads the whole body of a truncated event.
+func (b *bench) document(header nats.Header) []byte {
+	b.t.Helper()
+	documents := bus.Documents{JS: b.js, Config: b.config.NATS}
+	body, err := documents.Read(b.t.Context(), header.Get("Orderbeat-Document"))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return body
+}
+
+// A truncated event waits, with later ones of its order, while its document cannot be stored.
+func TestTruncatedEventWaitsForItsDocument(t *testing.T) {
+	t.Parallel()
+	b := start(t, func(c *worker.Config) { c.NATS.MaxPayload = 64 << 10 })
+	if _, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "OBJ_ORDERBEAT_DOCUMENTS", Subjects: []string{"elsewhere"}}); err != nil {
+		t.Fatal(err)
+	}
+	large := func(shipped int64) func(context.Context, clients.Query) (clients.Answer, error) {
+		return func(_ context.Context, q clients.Query) (clients.Answer, error) {
+			return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", shipped, strings.Repeat("x", 80<<10)), order(q.Account.Name, "SO2", shipped, "")}}, nil
+		}
+	}
+	b.supplier.answers(large(0))
+	b.sync("detroit")
+	a := b.alerted(unpublishable.CodeUnpublishable, alerts.AlertRaised)
+	if !strings.Contains(a.Message, "its document cannot be stored: object store ORDERBEAT_DOCUMENTS: ") {
+		t.Errorf("got %+v, want it to say why", a)
+	}
+	b.supplier.answers(large(1))
+	b.sync("detroit")
+	b.eventually("other orders go on", func() bool { return b.holds("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.detroit.SO2") == 2 })
+	if n := b.holds("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.detroit.SO1"); n != 0 {
+		t.Errorf("got %d events without a document", n)
+	}
+	if err := b.js.DeleteStream(t.Context(), "OBJ_ORDERBEAT_DOCUMENTS"); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually("both are published", func() bool { return b.holds("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.detroit.SO1") == 2 })
+	if got := fmt.Sprint(b.revisions("SO1")); got != "[1 2]" {
+		t.Errorf("got revisions %s, want them in order", got)
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 // HeaderReplay is the header of a republished event with the id of the replay.
 const HeaderReplay = "Orderbeat-Replay"
 
+// HeaderDocument is the header of a truncated event with the name of its whole body in the object store.
+const HeaderDocument = "Orderbeat-Document"
+
 // EventFilter selects events; an empty field matches all.
 type EventFilter struct {
 	Provider string

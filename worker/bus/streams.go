@@ -22,6 +22,9 @@ const dedupeWindow = 10 * time.Minute
 
 const day = 24 * time.Hour
 
+// ordersLife is how long order events are kept.
+const ordersLife = 400 * day
+
 // streamConfigs are the streams of the public contract.
 func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
 	define := func(topic, about string, keep jetstream.RetentionPolicy, age time.Duration) jetstream.StreamConfig {
@@ -42,7 +45,7 @@ func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
 		define("runs", "requests for runs", jetstream.WorkQueuePolicy, 0),
 		define("jobs", "jobs for fetchers", jetstream.WorkQueuePolicy, 0),
 		define("outcomes", "outcomes of the jobs of fetchers", jetstream.WorkQueuePolicy, 0),
-		define("orders", "order events", jetstream.LimitsPolicy, 400*day),
+		define("orders", "order events", jetstream.LimitsPolicy, ordersLife),
 		define("results", "run results", jetstream.LimitsPolicy, 7*day),
 		define("alerts", "alerts", jetstream.LimitsPolicy, 30*day),
 	}

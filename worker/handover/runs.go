@@ -286,9 +286,7 @@ func (r *Runs) Flush(ctx context.Context) {
 			break
 		}
 		r.mu.Lock()
-		if _, wanted := r.late[key]; wanted {
-			delete(r.late, key)
-		}
+		delete(r.late, key)
 		r.mu.Unlock()
 	}
 	if failed == nil {

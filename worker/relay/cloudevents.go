@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -40,9 +42,20 @@ func (p *publisher) message(h *bus.Home, m *outbox.Message) *nats.Msg {
 		msg.Data = onlyChanges(m.Type, msg.Data)
 	}
 	if limit := p.limit(h, msg); limit > 0 && len(msg.Data) > limit {
+		if m.Topic == "orders" {
+			msg.Header[outbox.HeaderDocument] = []string{documentName(m)}
+			limit = p.limit(h, msg)
+		}
 		msg.Data = truncate(msg.Data, limit)
 	}
 	return msg
+}
+
+// documentName is the name of a truncated event's whole body in the object store. A republished event has
+// the name of the event.
+func documentName(m *outbox.Message) string {
+	sum := sha256.Sum256(m.Body)
+	return eventID(m) + "." + hex.EncodeToString(sum[:8])
 }
 
 // dataSchema is the URI of the JSON Schema of a type of message, in docs/schemas.

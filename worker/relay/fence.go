@@ -219,7 +219,7 @@ func (p *publisher) own(ctx context.Context, raw *jetstream.RawStreamMsg) (own, 
 	}
 	id, kind := raw.Header.Get("ce-id"), raw.Header.Get("ce-type")
 	if !strings.HasPrefix(kind, "orderbeat.order.") || id == "" || json.Unmarshal(raw.Data, &body) != nil || body.OrderID == "" {
-		return false, false, nil
+		return false, false, nil //nolint:nilerr // what is not JSON is no order event
 	}
 	e, pruned, err := p.db.EventOf(ctx, body.Provider, body.Account, body.OrderID, body.Revision)
 	if e == nil || err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,11 +24,12 @@ const maxSingles = 3
 
 // publisher publishes messages of the outbox to NATS.
 type publisher struct {
-	bus      *bus.Conn
-	subjects bus.Subjects
-	streams  *bus.Streams
-	db       *db.DB
-	fence    *Fence // nil with the embedded server, which only one process can use
+	bus       *bus.Conn
+	subjects  bus.Subjects
+	streams   *bus.Streams
+	db        *db.DB
+	documents *bus.Documents
+	fence     *Fence // nil with the embedded server, which only one process can use
 	// onlyChanges shortens order messages to what changed.
 	onlyChanges bool
 }
@@ -80,6 +82,9 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []outbo
 	}
 	messages = p.accepted(t, messages, &out)
 	messages, err = p.unpublished(ctx, t, messages, &out)
+	if err == nil {
+		messages = p.keepDocuments(ctx, t, messages, &out)
+	}
 	if err != nil || len(messages) == 0 {
 		return out, err
 	}
@@ -125,6 +130,34 @@ func (p *publisher) accepted(t *topicRelay, messages []outbox.Message, out *outc
 	}
 	return fit
 }
+
+// keepDocuments stores the whole bodies of events that are too large for a message. An event whose body
+// cannot be stored is postponed, with all later ones of its order.
+func (p *publisher) keepDocuments(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) (fit []outbox.Message) {
+	limit := p.limit(t.home, &nats.Msg{})
+	small := max(0, limit-maxHeaders)
+	if t.topic != "orders" || limit <= 0 || !slices.ContainsFunc(messages, func(m outbox.Message) bool { return len(m.Body) > small }) {
+		return messages
+	}
+	waits := map[string]bool{} // by subject
+	for _, m := range messages {
+		if waits[m.Subject] {
+			continue
+		}
+		if name := p.message(t.home, &m).Header.Get(outbox.HeaderDocument); name != "" {
+			if err := p.documents.Keep(ctx, name, m.Body); err != nil {
+				out.refuse(&m, "its document cannot be stored: "+p.bus.Explain(err).Error(), false)
+				waits[m.Subject] = true
+				continue
+			}
+		}
+		fit = append(fit, m)
+	}
+	return fit
+}
+
+// maxHeaders is more than the headers of a message take, in bytes.
+const maxHeaders = 4 << 10
 
 // batch publishes all messages or none as one atomic batch (ADR-50), which a server with
 // sync_always writes with one fsync instead of one per message. It returns the sequence of the

@@ -77,6 +77,7 @@ type Config struct {
 	Conn       *bus.Conn
 	Subjects   bus.Subjects
 	Streams    *bus.Streams
+	Documents  *bus.Documents
 	CanPublish func() bool // not while another worker may lead
 	Fence      *Fence      // nil if no other process can publish
 	// OnlyChanges publishes order messages without the order and without what stays the same.
@@ -89,7 +90,7 @@ type Config struct {
 // New returns a relay, which publishes nothing before [Relay.Run].
 func New(c Config) *Relay {
 	r := &Relay{
-		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, db: c.DB, fence: c.Fence, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, trace: c.Trace, log: c.Log,
+		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, documents: c.Documents, db: c.DB, fence: c.Fence, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, trace: c.Trace, log: c.Log,
 		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS rejected and that were set aside or postponed.", "topic", Topics),
 		published: metrics.NewCounter("published_total", "Messages of the outbox that NATS has accepted.", "topic", Topics),
 		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used.", "topic", Topics),

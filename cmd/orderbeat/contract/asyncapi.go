@@ -192,6 +192,7 @@ func cloudEventHeaders() object {
 			"ce-dataschema":      text("The schema of the body: " + docs.EventsSchema + "#<anchor>."),
 			"Nats-Msg-Id":        text("The ce-id; in a replay <ce-id>.replay.<replay_id>."),
 			"Orderbeat-Replay":   text("The id of the replay. Absent when an event is published for the first time."),
+			"Orderbeat-Document": text("The object with the whole body of a truncated order event, in the object store ORDERBEAT_DOCUMENTS."),
 			"traceparent":        text("W3C trace context of the run."),
 		},
 		"required": []any{"ce-id", "ce-type", "ce-source", "ce-subject", "ce-time", "ce-specversion", "ce-datacontenttype", "ce-dataschema", "Nats-Msg-Id"},

@@ -149,7 +149,7 @@ func truncatable(def *jsonschema.Schema, keys []string, also ...string) {
 	}
 	def.Properties.Set("truncated", &jsonschema.Schema{
 		Const:       true,
-		Description: "Present if the message was too large for NATS: first the order is absent, then the changes and documents. orders.get and orders.history return them.",
+		Description: "Present if the message was too large for NATS: first the order is absent, then the changes and documents. The header Orderbeat-Document names the object with the whole message.",
 	})
 	is := jsonschema.NewProperties()
 	is.Set("truncated", &jsonschema.Schema{Const: true})
