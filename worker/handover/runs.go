@@ -32,8 +32,8 @@ const (
 	retryEvery = time.Second
 	// markerLife is how long the bucket shows that an entry was removed.
 	markerLife = time.Second
-	// lookAgain is how long after the first look the entries are read once more: the server that
-	// answered may not have had the latest.
+	// lookAgain is how often it is checked whether the bucket has entries of others: the server that
+	// answered the first look may not have had the latest.
 	lookAgain = 10 * time.Second
 	// maxWaiting limits the entries that wait to be written.
 	maxWaiting = 10_000
@@ -319,28 +319,45 @@ func (r *Runs) remove(ctx context.Context, keys []string) error {
 	return removing.Wait()
 }
 
-// Resume calls start for every run in the bucket that is not of this process, oldest first, and once
-// more for those that come to light soon after. done says that the run needs no entry any more. It
-// returns after the first look.
+// Resume calls start for every run in the bucket that is not of this process, oldest first, and later for
+// those that come to light. done says that the run needs no entry any more. It returns after the first
+// look.
 func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (done bool, err error), later func(func())) {
 	if r == nil {
 		return
 	}
-	r.look(ctx, start)
+	looked := r.look(ctx, start)
 	later(func() {
-		if wait.For(ctx, lookAgain) {
-			r.look(ctx, start)
+		for wait.For(ctx, lookAgain) {
+			if !looked || r.hasOthers(ctx) {
+				looked = r.look(ctx, start)
+			}
 		}
 	})
 }
 
-func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) {
+// hasOthers reports whether the bucket may have entries that this process does not know.
+func (r *Runs) hasOthers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	r.mu.Lock()
+	known := len(r.mine) + len(r.ended) // what is being written or removed only makes it look in vain
+	for _, keys := range r.mine {
+		known += len(keys)
+	}
+	r.mu.Unlock()
+	stream, err := r.Conn.JS.Stream(ctx, "KV_"+r.bucket.Bucket)
+	return err == nil && stream.CachedInfo().State.Msgs > uint64(known)
+}
+
+// look is false if the bucket could not be read.
+func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) bool {
 	found, err := r.entries(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.Activity.Failed("failed to read the runs that another worker left", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
 		}
-		return
+		return false
 	}
 	now := time.Now()
 	joined := map[string][]string{} // keys by run
@@ -381,6 +398,7 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	if started > 0 {
 		r.Log.Info("open runs of the worker before", "bucket", r.bucket.Bucket, "runs", started)
 	}
+	return true
 }
 
 // answered reports whether the result of a run is in the stream.
