@@ -262,8 +262,8 @@ func (f *faulty) settle() {
 			kv, err := f.js.KeyValue(f.t.Context(), "ORDERBEAT_OPEN_RUNS")
 			if err != nil {
 				left = err.Error()
-			} else if keys, err := kv.Keys(f.t.Context()); len(keys) > 0 {
-				left = fmt.Sprintf("%d open runs %v", len(keys), err)
+			} else if keys, _ := kv.Keys(f.t.Context()); len(keys) > 0 {
+				left = fmt.Sprintf("%d open runs, such as %s: %s", len(keys), keys[0], f.value("SELECT coalesce(max(state || ' ' || coalesce(finished_at, '') || ' ' || coalesce(reply_to, '') || ' ' || (SELECT count(*) FROM jobs WHERE jobs.run_id = runs.run_id)), 'unknown') FROM runs WHERE run_id = '"+keys[0]+"'"))
 			}
 		}
 		if left == "" {
