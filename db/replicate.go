@@ -116,7 +116,7 @@ func (d *DB) Apply(ctx context.Context, topic string, list []Published, upto uin
 				have = append(have, p.id)
 			}
 		}
-		if err := d.outboxStore.Drop(t, topic, have); err != nil {
+		if err := d.Drop(t, topic, have); err != nil {
 			return err
 		}
 		_, err := t.Exec(reachSQL, topic, int64(upto)) //nolint:gosec // a stream has fewer messages
@@ -230,7 +230,7 @@ func (d *DB) Withdraw(ctx context.Context) (w Withdrawn, err error) {
 		if w.Runs, w.Jobs, err = in.runs.Withdraw(); err != nil {
 			return err
 		}
-		w.Messages, err = d.outboxStore.Clear(t)
+		w.Messages, err = d.Clear(t)
 		return err
 	})
 	if err != nil {

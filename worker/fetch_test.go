@@ -400,7 +400,7 @@ func TestUnreadableOutcomes(t *testing.T) {
 	if n := f.count("ORDERBEAT_OUTCOMES"); n != 1 {
 		t.Errorf("got %d outcomes in the stream, want it kept", n)
 	}
-	out.Job.ID = "unknown"
+	out.ID = "unknown"
 	send(func(*nats.Msg) {})
 	f.eventually("that of an unknown job is dropped", func() bool { return f.count("ORDERBEAT_OUTCOMES") == 1 })
 	out.Job = job

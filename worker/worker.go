@@ -235,7 +235,7 @@ func Run(ctx context.Context, c Config) error {
 	defer stopCollecting()
 	taking.Go(func() error {
 		defer stopCollecting()
-		defer crew.settle() //nolint:contextcheck // after ctx has ended
+		defer crew.settle()
 		return crew.fetch(taken, work)
 	})
 	taking.Go(func() error {

@@ -116,7 +116,7 @@ func (f *Fetcher) Run(ctx, work context.Context) error {
 		return fmt.Errorf("cancellations: %w", err)
 	}
 	defer func() { _ = cancels.Unsubscribe() }()
-	live := newLive(f, work)
+	live := newLive(work, f)
 	defer live.stop()
 	f.receiveAll(ctx, work, live)
 	f.working.Wait()
@@ -154,7 +154,7 @@ func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
 				Activity(f.streams.Problems, name).OK()
 			}
 		}
-		live.serve(active)
+		live.serve(active) //nolint:contextcheck // requests have the context of the work
 		select {
 		case <-ctx.Done():
 		case <-f.changed:

@@ -26,7 +26,7 @@ type live struct {
 	working sync.WaitGroup
 }
 
-func newLive(f *Fetcher, work context.Context) *live { return &live{f: f, work: work} }
+func newLive(work context.Context, f *Fetcher) *live { return &live{f: f, work: work} }
 
 // serve serves requests to the active providers.
 func (l *live) serve(active map[string]bool) {

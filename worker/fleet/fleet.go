@@ -22,7 +22,8 @@ import (
 const (
 	// announceEvery is how often a process writes its entry, life how long an entry lasts.
 	announceEvery = 5 * time.Second
-	life          = 15 * time.Second
+	life          = lives * announceEvery
+	lives         = 3
 	// retryPause is the pause after a failure.
 	retryPause = time.Second
 	// bucketBytes limits the bucket if the streams have a limit.
@@ -88,7 +89,7 @@ func New(c Config) *Fleet {
 }
 
 func (f *Fleet) every() time.Duration { return cmp.Or(f.c.Every, announceEvery) }
-func (f *Fleet) life() time.Duration  { return life / announceEvery * f.every() }
+func (f *Fleet) life() time.Duration  { return lives * f.every() }
 
 // Run announces this process and follows the others until ctx ends, when it withdraws its entry.
 func (f *Fleet) Run(ctx context.Context) {
@@ -237,11 +238,12 @@ func (f *Fleet) noted(entry jetstream.KeyValueEntry, tell bool) {
 }
 
 func (f *Fleet) log(gone bool, p Process) {
-	msg := "process joined the fleet"
+	about := []any{"process", p.ID, "host", p.Host, "role", p.Role, "version", p.Version}
 	if gone {
-		msg = "process left the fleet"
+		f.c.Log.Info("process left the fleet", about...)
+	} else {
+		f.c.Log.Info("process joined the fleet", about...)
 	}
-	f.c.Log.Info(msg, "process", p.ID, "host", p.Host, "role", p.Role, "version", p.Version)
 }
 
 // renewAll gives all known processes a full life: while NATS was away nobody could write its entry.

@@ -35,7 +35,7 @@ func (s *Service) Follow(ctx, work context.Context, asOf func() (time.Time, bool
 			s.Log.Warn("a follower cannot reply to requests, will retry", "err", err)
 			continue
 		}
-		for current() && wait.For(ctx, followEvery) { //nolint:revive // until one of them ends
+		for current() && wait.For(ctx, followEvery) {
 		}
 		if err := m.stop(); err != nil && ctx.Err() == nil {
 			s.Log.Warn("failed to end the service of a follower", "err", err)

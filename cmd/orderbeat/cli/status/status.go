@@ -26,7 +26,7 @@ type report struct {
 	Alerts    []alerts.Alert     `json:"alerts"` // raised
 	Providers []api.Provider     `json:"providers"`
 	Processes []api.Process      `json:"processes"` // of the fleet; empty without a worker
-	Jobs      map[jobs.State]int `json:"jobs"` // unfinished, and of the last 24 hours without success
+	Jobs      map[jobs.State]int `json:"jobs"`      // unfinished, and of the last 24 hours without success
 	Open      int                `json:"open_orders"`
 	Late      int                `json:"late_orders"`
 	Outbox    int                `json:"outbox_messages"`
