@@ -32,9 +32,11 @@ const (
 	retryEvery = time.Second
 	// markerLife is how long the bucket shows that an entry was removed.
 	markerLife = time.Second
-	// lookAgain is how often it is checked whether the bucket has entries of others: the server that
-	// answered the first look may not have had the latest.
+	// lookAgain is how often the bucket is searched for entries of others, less often if that takes more
+	// than a part in lookShare of the time: the server that answered the first look may not have had the
+	// latest.
 	lookAgain = 10 * time.Second
+	lookShare = 20
 	// maxWaiting limits the entries that wait to be written.
 	maxWaiting = 10_000
 	// maxPlain is the size of an entry, in bytes, above which it is compressed.
@@ -326,38 +328,23 @@ func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (do
 	if r == nil {
 		return
 	}
-	looked := r.look(ctx, start)
+	began := time.Now()
+	r.look(ctx, start)
 	later(func() {
-		for wait.For(ctx, lookAgain) {
-			if !looked || r.hasOthers(ctx) {
-				looked = r.look(ctx, start)
-			}
+		for wait.For(ctx, max(lookAgain, lookShare*time.Since(began))) {
+			began = time.Now()
+			r.look(ctx, start)
 		}
 	})
 }
 
-// hasOthers reports whether the bucket may have entries that this process does not know.
-func (r *Runs) hasOthers(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
-	defer cancel()
-	r.mu.Lock()
-	known := len(r.mine) + len(r.ended) // what is being written or removed only makes it look in vain
-	for _, keys := range r.mine {
-		known += len(keys)
-	}
-	r.mu.Unlock()
-	stream, err := r.Conn.JS.Stream(ctx, "KV_"+r.bucket.Bucket)
-	return err == nil && stream.CachedInfo().State.Msgs > uint64(known)
-}
-
-// look is false if the bucket could not be read.
-func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) bool {
+func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) {
 	found, err := r.entries(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.Activity.Failed("failed to read the runs that another worker left", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
 		}
-		return false
+		return
 	}
 	now := time.Now()
 	joined := map[string][]string{} // keys by run
@@ -366,6 +353,7 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 			joined[e.Joins] = append(joined[e.Joins], key)
 		}
 	}
+	r.removeOrphans(found)
 	started := 0
 	for _, key := range slices.Sorted(maps.Keys(found)) {
 		e := found[key]
@@ -398,7 +386,20 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	if started > 0 {
 		r.Log.Info("open runs of the worker before", "bucket", r.bucket.Bucket, "runs", started)
 	}
-	return true
+}
+
+// removeOrphans removes the entries of requests whose run has no entry any more: it has ended, and its
+// worker was removing them.
+func (r *Runs) removeOrphans(found map[string]entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, e := range found {
+		_, open := found[e.Joins]
+		_, mine := r.mine[e.Joins]
+		if e.Joins != "" && !open && !mine {
+			r.ended[key] = true
+		}
+	}
 }
 
 // answered reports whether the result of a run is in the stream.

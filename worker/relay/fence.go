@@ -145,7 +145,7 @@ func (p *publisher) mismatch(ctx context.Context, t *topicRelay, m *outbox.Messa
 		if t.topic == "results" && endOf(last.Header.Get("ce-id"), m.CESubject) >= endOf(m.MsgID, m.CESubject) {
 			t.log.Warn("run has ended already, as another worker published: its result is not published again",
 				"run_id", m.CESubject, "subject", sent.Subject, "sequence", last.Sequence)
-			out.done = append(out.done, m.ID)
+			out.done, out.foreign = append(out.done, m.ID), true
 			return nil
 		}
 		if err := p.accounted(ctx, t, last); err != nil {

@@ -42,6 +42,7 @@ type outcome struct {
 	conflicts []outbox.Message  // those of done whose Nats-Msg-Id another publisher had used
 	sequences map[string]uint64 // of the last message by subject, with a fence
 	last      uint64            // the sequence of the last of done; 0 if it is unknown
+	foreign   bool              // the stream has messages of another process instead of some of done
 }
 
 // refusal is a message that its stream rejects as it is. It is set aside or postponed.

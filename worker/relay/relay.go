@@ -314,6 +314,9 @@ func (t *topicRelay) record(ctx context.Context, last int64) error {
 
 // settle stores the outcome of a pass.
 func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
+	if out.foreign {
+		out.last = 0
+	}
 	if err := t.db.Published(ctx, outbox.Settled{Topic: t.topic, IDs: out.done, Sequences: out.sequences, Last: out.last}); err != nil {
 		return err
 	}
