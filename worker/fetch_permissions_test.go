@@ -38,6 +38,7 @@ func TestDocumentedPermissionsOfAFetcherAreSufficient(t *testing.T) {
 		b.page("/readyz?leader", 503, "no process of the fleet")
 		logged := &logged{}
 		fetch := b.config
+		fetch.ID = ""
 		login("fetch")(&fetch)
 		fetch.Providers = b.config.Providers
 		fetch.Web, fetch.Log = web.Config{Listen: freeAddress(t)}, slog.New(watcher{Handler: b.config.Log.Handler().(watcher).Handler, running: make(chan map[string]string, 1), logged: logged})
@@ -86,6 +87,7 @@ func TestFetcherWithoutPermissionForOutcomesIsReported(t *testing.T) {
 	}
 	b := outside(t, srv.ClientURL(), login("worker"))
 	fetch := b.config
+	fetch.ID = ""
 	login("fetch")(&fetch)
 	fetch.Web, fetch.Log = web.Config{Listen: freeAddress(t)}, slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(t.Context())

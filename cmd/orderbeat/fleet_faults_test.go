@@ -277,7 +277,7 @@ func (f *faulty) settle() {
 	}
 }
 
-// ticks checks that each due time became one run with one result.
+// ticks checks that each due time became a run with a result, once.
 func (f *faulty) ticks() {
 	f.t.Helper()
 	runs := map[string]map[string]bool{}
@@ -294,14 +294,13 @@ func (f *faulty) ticks() {
 			runs[tick[0]][tick[1]] = true
 		}
 	}
-	for due, ids := range runs {
-		if len(ids) != 1 {
-			f.t.Errorf("due time %s became the runs %v, want one", due, slices.Collect(maps.Keys(ids)))
-		}
+	for due, ids := range runs { // a store that was killed may have a run of which nobody else knows
+		results := 0
 		for id := range ids {
-			if f.resultsOf[id] != 1 {
-				f.t.Errorf("run %s of due time %s has %d results, want one", id, due, f.resultsOf[id])
-			}
+			results += f.resultsOf[id]
+		}
+		if results != 1 {
+			f.t.Errorf("due time %s became the runs %v with %d results, want one", due, slices.Collect(maps.Keys(ids)), results)
 		}
 	}
 	if len(runs) == 0 {

@@ -247,13 +247,12 @@ func once(t *testing.T, all map[string]*member, d *depot, o *outside, again, end
 	lost := 0 // claimed, and the process ended before the run was stored
 	for i, at := range due {
 		when := time.Unix(at, 0).UTC().Format(time.TimeOnly)
-		if in := runs[at]; len(in) != 1 {
-			t.Errorf("due time %s became the runs %v, want one", when, in)
-		}
+		n := 0 // a worker that was killed may have a run of which nobody else knows
 		for run := range runs[at] {
-			if n := results[run]; n != 1 {
-				t.Errorf("run %s of due time %s has %d results, want one", run, when, n)
-			}
+			n += results[run]
+		}
+		if n != 1 {
+			t.Errorf("due time %s became the runs %v with %d results, want one", when, runs[at], n)
 		}
 		if i > 0 && at != due[i-1]+1 {
 			lost += int(at - due[i-1] - 1)
