@@ -227,8 +227,14 @@ func (d *DB) Withdraw(ctx context.Context) (w Withdrawn, err error) {
 		if w.Alerts, err = in.runs.Alerts.Withdraw(); err != nil {
 			return err
 		}
-		if w.Runs, w.Jobs, err = in.runs.Withdraw(); err != nil {
+		var earlier bool
+		if w.Runs, w.Jobs, earlier, err = in.runs.Withdraw(); err != nil {
 			return err
+		}
+		if earlier { // the results of earlier ends are applied again
+			if _, err := t.Exec(restartSQL, "results"); err != nil {
+				return err
+			}
 		}
 		w.Messages, err = d.Clear(t)
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients"
+	"orderbeat/db"
 	"orderbeat/db/dbtest"
 	"orderbeat/db/orders"
 	"orderbeat/db/runs"
@@ -164,6 +165,48 @@ func TestTickWithAUsedKeyIsSkipped(t *testing.T) {
 	}
 	if _, found, err := d.Run(t.Context(), run.ID); found || err != nil {
 		t.Errorf("got the run %v, %v, want none", found, err)
+	}
+}
+
+// A due time whose run another process planned belongs to that run, and starts no other.
+func TestTickOfARunThatWasTakenOver(t *testing.T) {
+	d := dbtest.Open(t)
+	other, js := dbtest.Plan(1)
+	other.Key, other.Trigger = "recent@2026-11-20T12:00:00Z", "schedule:recent"
+	if _, _, err := d.TakeOver(t.Context(), other, js, nil, dbtest.Noon); err != nil {
+		t.Fatal(err)
+	}
+	run, js := dbtest.Plan(1)
+	started, err := d.StartTick(t.Context(), schedules.Tick{Schedule: "recent", DueAt: dbtest.Noon, Outcome: "started"}, run, js)
+	want := &schedules.Tick{Schedule: "recent", DueAt: dbtest.Noon, Outcome: "started", RunID: other.ID}
+	if diff := cmp.Diff(want, started.Tick); diff != "" || started.Run != nil || err != nil {
+		t.Errorf("got the run %v, %v (-want +got):\n%s", started.Run, err, diff)
+	}
+}
+
+// A reopened run is not replaced by the result of its earlier end.
+func TestEarlierResultLeavesAReopenedRun(t *testing.T) {
+	d := dbtest.Open(t)
+	run, js := dbtest.Start(t, d, 1)
+	dbtest.Commit(t, d, dbtest.Failed(js[0], jobs.Failed, dbtest.Noon))
+	var list []db.Published
+	for _, m := range dbtest.Pending(t, d, dbtest.Noon.Add(time.Hour)) {
+		if m.Topic == "results" {
+			p, err := db.DecodePublished(m.Type, m.MsgID, m.Time, m.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, p)
+		}
+	}
+	if _, err := d.RetryJob(t.Context(), js[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Apply(t.Context(), "results", list, 1); err != nil || len(list) != 1 {
+		t.Fatal(err, len(list))
+	}
+	if again, found, err := d.Run(t.Context(), run.ID); err != nil || !found || again.State.Ended() {
+		t.Errorf("got %+v, %v, %v, want the run still open", again, found, err)
 	}
 }
 

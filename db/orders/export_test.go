@@ -21,6 +21,12 @@ func Queries() []queryplan.Query {
 		queryplan.Of("delete despatches", deleteDespatchesSQL, "p", "a", "o"),
 		queryplan.Of("history", historySQL, "p", "a", "o", 0, 1),
 		queryplan.Of("open orders to track", openOrdersSQL, "p", "a"),
+		queryplan.Of("revision", revisionSQL, "p", "a", "o", 1),
+		queryplan.Of("stored revision", storedRevisionSQL, "p", "a", "o"),
+		queryplan.Of("vanished", vanishedSQL, "t", "p", "a", "o", "t"),
+		queryplan.Of("remove events", removeEventsSQL, "p", "a", "o", 1),
+		queryplan.Of("event document", eventDocumentSQL, "p", "a", "o", 1),
+		queryplan.Of("delete order", deleteOrderSQL, "p", "a", "o"),
 		queryplan.Of("order", orderSQL, "p", "a", "o"),
 		queryplan.Of("order text", orderTextSQL, "p", "a", "o"),
 	}

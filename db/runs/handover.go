@@ -51,6 +51,38 @@ func (s *Store) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joine
 	return stored, started, nil
 }
 
+// Answer puts the result of an ended run into the outbox again for those who asked for it, and stores who
+// they are, if this database has the run from the stream of results only. The process that ended it may
+// have replied to some of them: their replies have the same message ids.
+func (s *Store) Answer(ctx context.Context, run jobs.Run, joined []Joined, at time.Time) error {
+	if run.Key == "" && run.ReplyTo == "" && len(joined) == 0 {
+		return nil
+	}
+	err := s.do(ctx, 2+2*len(joined), sqlite.AsOpened, func(t Tx) error {
+		if _, found, err := t.Earlier(run.Key); found || err != nil {
+			return err
+		}
+		n, err := t.Exec(adoptRunSQL, sqlite.OrNull(run.Key), sqlite.OrNull(run.ReplyTo), run.ID)
+		if err != nil || n == 0 {
+			return err
+		}
+		for _, j := range joined {
+			if _, err := t.Exec(joinAgainSQL, j.Key, run.ID, sqlite.OrNull(j.ReplyTo), sqlite.Stamp(at)); err != nil {
+				return err
+			}
+		}
+		ended, err := scanRun(t.Row, runSQL, run.ID)
+		if err != nil {
+			return err
+		}
+		return t.enqueueReplies(&ended)
+	})
+	if err != nil {
+		return fmt.Errorf("run %s: %w", run.ID, err)
+	}
+	return nil
+}
+
 // Unanswered returns those of some runs that have messages in the outbox: their result, or that for a
 // requester.
 func (s *Store) Unanswered(ctx context.Context, runIDs []string) ([]string, error) {
@@ -63,6 +95,10 @@ func (s *Store) Unanswered(ctx context.Context, runIDs []string) ([]string, erro
 
 const (
 	runExistsSQL = `SELECT EXISTS (SELECT 1 FROM runs WHERE run_id = ?)`
+
+	adoptRunSQL = `
+UPDATE runs SET key = ?, reply_to = ?
+ WHERE run_id = ? AND key IS NULL AND reply_to IS NULL AND finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.run_id = runs.run_id)`
 
 	joinAgainSQL = `
 INSERT INTO joined_requests (key, run_id, reply_to, requested_at) VALUES (?, ?, ?, ?)

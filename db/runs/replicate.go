@@ -38,18 +38,21 @@ func (t Tx) Replicate(run *jobs.Run) (bool, error) {
 }
 
 // Withdraw removes the runs that have not ended, and those whose result is still in the outbox, with
-// their jobs. It returns their number and that of the jobs.
-func (t Tx) Withdraw() (runs, jobs int, err error) {
+// their jobs. It returns their number and that of the jobs, and whether any has an earlier result.
+func (t Tx) Withdraw() (runs, jobs int, earlier bool, err error) {
 	if err := t.Row(countWithdrawnSQL, nil, &jobs); err != nil {
-		return 0, 0, err
+		return 0, 0, false, err
+	}
+	if err := t.Row(earlierWithdrawnSQL, nil, &earlier); err != nil {
+		return 0, 0, false, err
 	}
 	n, err := t.Exec(withdrawRunsSQL)
-	return int(n), jobs, err
+	return int(n), jobs, earlier, err
 }
 
 const (
 	displaceRunSQL = `
-DELETE FROM runs WHERE run_id = ? AND (state IN ('queued', 'running') OR reopened < ?)`
+DELETE FROM runs WHERE run_id = ?1 AND (reopened < ?2 OR reopened = ?2 AND state IN ('queued', 'running'))`
 
 	replicateRunSQL = `
 INSERT INTO runs (run_id, provider, kind, state, trigger, jobs_total, jobs_succeeded, jobs_partial, jobs_failed, jobs_dead, jobs_cancelled,
@@ -62,6 +65,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         UNION ALL
        SELECT ce_subject FROM outbox WHERE topic = 'results')`
 
-	countWithdrawnSQL = `SELECT count(*) FROM jobs` + withdrawnRuns + ` AND state IN ('queued', 'running', 'waiting')`
-	withdrawRunsSQL   = `DELETE FROM runs` + withdrawnRuns
+	countWithdrawnSQL   = `SELECT count(*) FROM jobs` + withdrawnRuns + ` AND state IN ('queued', 'running', 'waiting')`
+	earlierWithdrawnSQL = `SELECT EXISTS (SELECT 1 FROM runs` + withdrawnRuns + ` AND reopened > 0)`
+	withdrawRunsSQL     = `DELETE FROM runs` + withdrawnRuns
 )

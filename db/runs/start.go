@@ -177,6 +177,15 @@ func (t Tx) enqueueResult(run *jobs.Run) error {
 	if err := outbox.Enqueue(t.Tx, &e); err != nil {
 		return err
 	}
+	return t.enqueueReplies(run)
+}
+
+// enqueueReplies puts the result of a run into the outbox for each requester.
+func (t Tx) enqueueReplies(run *jobs.Run) error {
+	e, err := resultMessage(run)
+	if err != nil {
+		return err
+	}
 	requesters, err := t.requesters(run)
 	if err != nil {
 		return err

@@ -75,16 +75,20 @@ func (s *Store) StartTick(ctx context.Context, tick Tick, run jobs.Run, js []job
 			return err
 		}
 		recordedTick.RunID, recordedTick.Reason = run.ID, cmp.Or(note, tick.Reason)
-		if found {
+		of, _ := jobs.ScheduleOf(earlier.Trigger)
+		switch {
+		case found && of == tick.Schedule: // another process planned it, and ended before the tick was recorded
+			recordedTick.RunID = earlier.ID
+		case found:
 			recordedTick.Outcome, recordedTick.Reason, recordedTick.RunID = "skipped", "run "+earlier.ID+" has the key of this due time", ""
-		} else if len(left) == 0 && len(js) > 0 {
+		case len(left) == 0 && len(js) > 0:
 			recordedTick.Outcome, recordedTick.RunID = "skipped", ""
 		}
 		recorded, err := recordTick(t, &recordedTick)
 		if err != nil || !recorded {
 			return err
 		}
-		if started.Tick = &recordedTick; recordedTick.RunID == "" {
+		if started.Tick = &recordedTick; recordedTick.RunID != run.ID {
 			return nil
 		}
 		started.Run = &starting

@@ -193,6 +193,9 @@ func (t *topic) follow(ctx context.Context) error {
 			return err
 		}
 	}
+	if _, err := t.DB.Apply(ctx, t.name, nil, reached); err != nil { // from here on, own messages are recorded
+		return err
+	}
 	if end == reached {
 		t.move(reached, asked)
 	} else {

@@ -213,6 +213,11 @@ func (p *Planner) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joi
 		return false, err
 	}
 	if found {
+		if known.State.Ended() {
+			if err := p.db.Answer(ctx, run, joined, time.Now()); err != nil {
+				return false, err
+			}
+		}
 		waits, err := p.db.Unanswered(ctx, []string{run.ID})
 		return known.State.Ended() && len(waits) == 0, err
 	}
