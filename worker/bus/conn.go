@@ -170,7 +170,7 @@ func (b *Conn) Explain(err error) error {
 	denied, at := b.denied, b.deniedAt
 	b.mu.Unlock()
 	unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrJetStreamNotEnabled)
-	if unanswered && denied != nil && time.Since(at) < 2*Timeout {
+	if unanswered && denied != nil && time.Since(at) < 3*Timeout { // longer than a request waits
 		return &natsError{strings.TrimPrefix(denied.Error(), "nats: "), err}
 	}
 	return b.config.Explain(err)
