@@ -3,8 +3,7 @@ package worker
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"math"
 	"os"
 	"time"
 
@@ -15,7 +14,9 @@ import (
 	"orderbeat/worker/bus"
 	"orderbeat/worker/fetcher"
 	"orderbeat/worker/fleet"
+	"orderbeat/worker/follower"
 	"orderbeat/worker/jobrunner"
+	"orderbeat/worker/leader"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/remote"
 	"orderbeat/worker/settings"
@@ -29,8 +30,8 @@ type Role string
 
 // The roles. "" is RoleAll.
 const (
-	RoleAll   Role = "all"   // leads or stands by, and makes attempts at jobs
-	RoleStore Role = "store" // leads or stands by, and leaves all attempts to others
+	RoleAll   Role = "all"   // leads or follows, and makes attempts at jobs
+	RoleStore Role = "store" // leads or follows, and leaves all attempts to others
 	RoleFetch Role = "fetch" // makes attempts at jobs that others queued
 )
 
@@ -54,6 +55,9 @@ type crew struct {
 	inFlight func() int // attempts in flight at jobs of its own
 	sent     func(provider string) int
 	term     func() string // [leader.Lease.Term]
+	// standing is the id of the process that leads, "" if it is not known, and how far behind this one is,
+	// nil unless it follows.
+	standing func() (leading string, lag *api.Lag)
 }
 
 // newCrew returns a crew. queues, live and tracer are those of the process.
@@ -63,6 +67,7 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 		role: cmp.Or(c.Role, RoleAll), conn: conn, queues: queues, live: live, slots: slots.New(c.Concurrency),
 		self:     fleet.Process{ID: processID(c.ID), Host: host, Version: c.Version, Wire: wire.Version, Since: time.Now().UTC()},
 		fetching: func() bool { return c.Role == RoleFetch }, inFlight: func() int { return 0 }, sent: func(string) int { return 0 }, term: func() string { return "" },
+		standing: func() (string, *api.Lag) { return "", nil },
 	}
 	w.self.Role = string(w.role)
 	w.blobs = &wire.Blobs{Store: wire.OpenStore(conn.JS, c.NATS, conn.Explain), MaxBody: conn.MaxBody}
@@ -72,7 +77,7 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 	})
 	w.fetcher = fetcher.New(fetcher.Config{
 		Conn: conn, Streams: queues, Settings: live, Slots: w.slots, Memory: c.Memory, Blobs: w.blobs, Active: w.active, Limit: w.limit,
-		Version: c.Version, Host: host, Mask: c.Mask, Trace: tracer, Log: c.Log,
+		Version: c.Version, Host: host, Process: w.self.ID, Mask: c.Mask, Trace: tracer, Log: c.Log,
 	})
 	w.remote = remote.New(remote.Config{
 		Conn: conn, Streams: queues, Fleet: w.fleet, Term: func() string { return w.term() }, Own: w.own, Blobs: w.blobs, Trace: tracer, Log: c.Log,
@@ -80,14 +85,12 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 	return w
 }
 
-// processID is the id of this process in the fleet. A process that is restarted with the same database
-// replaces itself.
+// processID is the id of this process in the fleet.
 func processID(database string) string {
 	if database == "" {
 		return ulid.Make().String()
 	}
-	sum := sha256.Sum256([]byte(database))
-	return hex.EncodeToString(sum[:16])
+	return fleet.ProcessID(database)
 }
 
 // entry is the entry of this process in the fleet.
@@ -97,7 +100,53 @@ func (w *crew) entry() fleet.Process {
 		p.Providers = append(p.Providers, provider.Name)
 	}
 	p.Slots, p.InFlight = w.own(), w.inFlight()+w.fetcher.InFlight()
+	leading, lag := w.standing()
+	p.Lag = lag
+	p.Does = does(p, leading)
 	return p
+}
+
+// does is what a process does. Which one leads is in the lease; the entry of one that was killed may still
+// say that it does.
+func does(p fleet.Process, leading string) []string {
+	list := []string{}
+	switch {
+	case p.ID == leading:
+		list = append(list, api.Leads)
+	case p.Lag != nil:
+		list = append(list, api.Follows)
+	}
+	if p.Slots > 0 {
+		list = append(list, api.Fetches)
+	}
+	return list
+}
+
+// stand connects what says whether this process leads or follows. It is called before the fleet is joined.
+func (w *crew) stand(lease *leader.Lease, follow *following) {
+	w.standing = func() (string, *api.Lag) {
+		switch lease.State() {
+		case leader.Held:
+			return w.self.ID, nil
+		case leader.Elsewhere:
+			id, _ := lease.Other()
+			if id != "" {
+				id = fleet.ProcessID(id)
+			}
+			return id, lagOf(follow.Lag())
+		case leader.Unknown, leader.Over:
+		}
+		return "", nil
+	}
+}
+
+func lagOf(l follower.Lag) *api.Lag {
+	lag := &api.Lag{Seconds: math.Round(l.Behind.Seconds()*10) / 10, Messages: l.Messages}
+	if !l.AsOf.IsZero() {
+		at := l.AsOf.UTC()
+		lag.AsOf = &at
+	}
+	return lag
 }
 
 // own is how many attempts this process makes at once.
@@ -148,16 +197,34 @@ func (w *crew) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
 	})
 }
 
-// processes lists all processes for a reply of this one, which leads.
+// processes lists all processes, for a reply and a page of this one.
 func (w *crew) processes() []api.Process {
+	leading, _ := w.standing()
 	list := []api.Process{}
 	for _, p := range w.fleet.Processes() {
+		if p.ID == leading {
+			p.Lag = nil // it has just taken over
+		}
 		list = append(list, api.Process{
-			Process: p.ID, Host: p.Host, Role: p.Role, Leader: p.ID == w.self.ID, Version: p.Version, Since: p.Since,
+			Process: p.ID, Host: p.Host, Role: p.Role, Leader: p.ID == leading, Does: does(p, leading), Lag: p.Lag, Version: p.Version, Since: p.Since,
 			Providers: append([]string{}, p.Providers...), Slots: p.Slots, InFlight: p.InFlight,
 		})
 	}
 	return list
+}
+
+// counted is the number of processes by what they do, nil unless this process leads.
+func (w *crew) counted() map[string]int {
+	if leading, _ := w.standing(); leading != w.self.ID {
+		return nil
+	}
+	n := map[string]int{api.Leads: 0, api.Follows: 0, api.Fetches: 0}
+	for _, p := range w.processes() {
+		for _, what := range p.Does {
+			n[what]++
+		}
+	}
+	return n
 }
 
 // lead connects the room that queues and claims jobs. fetching reports whether this process makes

@@ -60,7 +60,7 @@ var ErrAbandoned = errors.New("stopped with work still running that ignores its 
 
 // Run works until ctx ends, then drains: it receives no new jobs, finishes those in flight within
 // Drain, publishes the outbox and returns nil. It returns [ErrAbandoned] instead of waiting for a
-// job that does not return. While another worker holds the lease it is a standby; if another one
+// job that does not return. While another worker holds the lease it follows; if another one
 // takes it over, Run returns an error.
 //
 // It is one straight line on purpose: what starts first ends last.
@@ -138,6 +138,7 @@ func Run(ctx context.Context, c Config) error {
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers, AckWait: c.Intervals.AckWait,
 	}
 	crew := newCrew(c, conn, queues, live, tracer, troubles)
+	crew.stand(lease, follow)
 	outbox := relay.New(relay.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, Documents: &bus.Documents{JS: conn.JS, Config: c.NATS},
 		CanPublish: func() bool { return follow.over.Load() && lease.IsLeader() }, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
@@ -168,7 +169,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	endpoints := service.New(service.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
-		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, SchedulePaused: pauses.Set, RunPaused: open.Pause,
+		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, SchedulePaused: pauses.Set, RunPaused: open.Pause,
 		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
 		Retention: retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
@@ -209,7 +210,11 @@ func Run(ctx context.Context, c Config) error {
 			Config: c.Web, Public: public, NotLeader: lease.NotLeaderReason, Ready: ready.page(c.Web), Page: pages,
 			Metrics: metrics.New(metrics.Config{
 				DB: c.DB, Providers: live.Providers, Sources: creds.sources, Topics: relay.Topics, Version: c.Version, Log: c.Log,
-				Leading: func() bool { return lease.NotLeaderReason() == nil },
+				Leading: func() bool { return lease.NotLeaderReason() == nil }, Fleet: crew.counted,
+				Lag: func() (time.Duration, uint64, bool) {
+					l := follow.Lag()
+					return l.Behind, l.Messages, lease.State() == leader.Elsewhere
+				},
 			}, slices.Concat(outbox.Counters(), runner.Counters(), outcomes.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), tracer.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads})...),
 			Sources: creds.sources, Redirects: func() map[string]string { return settings.RedirectURIs(live.Providers()) }, Again: again, Log: c.Log,
 		})
@@ -339,7 +344,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	open.Flush(last)
 	if released := lease.Release(last); released != nil {
-		c.Log.Warn("failed to release the lease: a standby takes over after its timeout", "err", released)
+		c.Log.Warn("failed to release the lease: a follower takes over after its timeout", "err", released)
 	}
 	if ended != nil {
 		select {

@@ -16,8 +16,13 @@ type Process struct {
 	Host string `json:"host"`
 	// Role is its worker.role: all, store or fetch.
 	Role string `json:"role"`
-	// Leader reports that it is the leader, which replies.
+	// Leader reports that it is the leader.
 	Leader bool `json:"leader"`
+	// Does is what it does: leads or follows, and fetches if it makes provider calls. It is empty for a process
+	// that has just started.
+	Does []string `json:"does"`
+	// Lag is how far the database of a follower is behind what is published, as of a few seconds ago.
+	Lag *Lag `json:"lag,omitempty"`
 	// Version is the version of its program.
 	Version string `json:"version"`
 	// Since is when it was started.
@@ -28,4 +33,22 @@ type Process struct {
 	Slots int `json:"slots"`
 	// InFlight is the number of jobs that it performs now, as of a few seconds ago.
 	InFlight int `json:"in_flight"`
+}
+
+// What a process does, in Process.Does.
+const (
+	Leads   = "leads"
+	Follows = "follows"
+	Fetches = "fetches"
+)
+
+// Lag is how far the database of a follower is behind what is published.
+type Lag struct {
+	// AsOf is when its database last contained everything that was published. It is missing if it never did
+	// since the process started.
+	AsOf *time.Time `json:"as_of,omitempty"`
+	// Seconds have passed since then; without as_of since the process started. Up to 2 are usual.
+	Seconds float64 `json:"seconds"`
+	// Messages are published and not in its database yet, at most.
+	Messages uint64 `json:"messages"`
 }

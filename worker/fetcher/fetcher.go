@@ -57,6 +57,7 @@ type Config struct {
 	Limit   func(provider string) int
 	Version string
 	Host    string
+	Process string    // id of this process in the fleet
 	Mask    *mask.Set // secrets that are masked in outcomes
 	Trace   *telemetry.Tracer
 	Log     *slog.Logger

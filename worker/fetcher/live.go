@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go/micro"
@@ -41,14 +42,17 @@ func (l *live) serve(active map[string]bool) {
 	if len(names) == 0 {
 		return
 	}
-	service, err := micro.AddService(l.f.Conn.NATS, micro.Config{Name: "orderbeat-fetcher", Version: wire.Semver(l.f.Version), Description: "calls of providers for an Orderbeat without them"})
+	service, err := micro.AddService(l.f.Conn.NATS, micro.Config{
+		Name: "orderbeat-fetcher", Version: wire.Semver(l.f.Version), Description: "calls of providers; fetches",
+		Metadata: map[string]string{"role": "fetcher", "process": l.f.Process, "host": l.f.Host, "providers": strings.Join(names, " ")},
+	})
 	if err != nil {
 		activity.Failed("failed to receive live requests, will retry", err)
 		return
 	}
 	l.service = service
 	for _, name := range names {
-		if err = service.AddEndpoint("fetch-"+endpointName(name), micro.HandlerFunc(func(r micro.Request) { l.handle(name, r) }), micro.WithEndpointSubject(wire.FetchSubject(l.f.streams.Subjects, name))); err != nil {
+		if err = service.AddEndpoint("fetch-"+endpointName(name), micro.HandlerFunc(func(r micro.Request) { l.handle(name, r) }), micro.WithEndpointSubject(wire.FetchSubject(l.f.streams.Subjects, name)), micro.WithEndpointMetadata(map[string]string{"provider": name})); err != nil {
 			activity.Failed("failed to receive live requests, will retry", err, "provider", name)
 			return
 		}

@@ -3,6 +3,8 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/wait"
@@ -35,12 +38,21 @@ type Process struct {
 	ID        string    `json:"process"` // unique for each process
 	Host      string    `json:"host"`
 	Role      string    `json:"role"`
+	Does      []string  `json:"does"`          // leads or follows, fetches
+	Lag       *api.Lag  `json:"lag,omitempty"` // of a follower
 	Version   string    `json:"version"`
 	Wire      int       `json:"wire"` // version of the encoding of jobs and outcomes
 	Since     time.Time `json:"since"`
 	Providers []string  `json:"providers"`
 	Slots     int       `json:"slots"` // attempts that it makes at once; 0 if it makes none
 	InFlight  int       `json:"in_flight"`
+}
+
+// ProcessID is the id in the fleet of the process with a database. A process that is restarted with the same
+// database replaces itself.
+func ProcessID(database string) string {
+	sum := sha256.Sum256([]byte(database))
+	return hex.EncodeToString(sum[:16])
 }
 
 // fetches reports whether the process makes attempts at jobs of a provider.

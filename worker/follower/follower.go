@@ -46,14 +46,15 @@ type Config struct {
 
 // Follower applies the streams to a database. It is safe for concurrent use.
 type Follower struct {
-	db     *db.DB
-	topics []*topic
-	log    *slog.Logger
+	db      *db.DB
+	topics  []*topic
+	created time.Time
+	log     *slog.Logger
 }
 
 // New returns a follower, which applies nothing before [Follower.Run].
 func New(c Config) *Follower {
-	f := &Follower{db: c.DB, log: c.Log}
+	f := &Follower{db: c.DB, created: time.Now(), log: c.Log}
 	for _, name := range topics {
 		f.topics = append(f.topics, &topic{Config: c, name: name, stream: c.Subjects.Stream(name), activity: c.Problems.Activity("follow " + name), moved: make(chan struct{})})
 	}
@@ -67,6 +68,7 @@ func (f *Follower) Run(ctx context.Context) {
 	for _, t := range f.topics {
 		running.Go(func() { t.run(ctx) })
 	}
+	running.Go(func() { f.watch(ctx) })
 }
 
 // CatchUp waits until the database contains the streams up to their ends as of the call. [Follower.Run]
@@ -110,6 +112,8 @@ type topic struct {
 	reached   uint64     // the database contains the stream up to this sequence
 	currentAt time.Time  // when that was the end of the stream, zero if it never was
 	moved     chan struct{}
+	last      uint64    // end of the stream as of lookedAt
+	lookedAt  time.Time // when the end was looked up
 }
 
 // end is the last sequence of the stream, 0 if there is none.
@@ -118,12 +122,15 @@ func (t *topic) end(ctx context.Context) (uint64, error) {
 	defer cancel()
 	stream, err := t.JS.Stream(ctx, t.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.saw(0)
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	return stream.CachedInfo().State.LastSeq, nil
+	last := stream.CachedInfo().State.LastSeq
+	t.saw(last)
+	return last, nil
 }
 
 // await waits until a sequence is reached.
@@ -289,6 +296,7 @@ func (t *topic) idle(ctx context.Context, reached uint64) (uint64, error) {
 		return reached, err
 	}
 	state := stream.CachedInfo().State
+	t.saw(state.LastSeq)
 	if state.LastSeq < reached {
 		return reached, fmt.Errorf("the stream ends at %d, before %d", state.LastSeq, reached)
 	}

@@ -1,5 +1,5 @@
 // Package leader decides which process leads: the holder of a lease in NATS, which renews it.
-// Other processes are standbys, and take over when the lease is released or no longer renewed.
+// Other processes follow, and take over when the lease is released or no longer renewed.
 //
 // It owns the lease's key, who may take it and how long its holder may rely on it. It imports
 // neither the database nor the scheduler: withdrawing and requeueing jobs, and the progress of

@@ -20,13 +20,13 @@ const (
 	// renewEvery is how often the leader renews its lease, renewRetry how soon after a failure.
 	renewEvery = 3 * time.Second
 	renewRetry = time.Second
-	// leaseLife is how long a standby must see no renewal before it takes over. It measures by
+	// leaseLife is how long a follower must see no renewal before it takes over. It measures by
 	// its own clock, and only while NATS responds: a leader that reconnects together with NATS
 	// has time to renew.
 	leaseLife = 12 * time.Second
 	// confirmTimeout bounds the confirmation that this process still leads.
 	confirmTimeout = 2 * time.Second
-	// lookEvery is how often a standby reads the lease.
+	// lookEvery is how often a follower reads the lease.
 	lookEvery = time.Second
 	// bucketBytes limits the bucket if the streams have a limit: it holds one value.
 	bucketBytes = 1 << 20
@@ -36,7 +36,7 @@ const (
 var ErrLost = errors.New("another worker is the leader now")
 
 // Lease is leadership on a NATS prefix, which one process has at a time. It is a key that the
-// leader renews by compare-and-set. It has no expiry: standbys watch whether it is renewed.
+// leader renews by compare-and-set. It has no expiry: followers watch whether it is renewed.
 type Lease struct {
 	js      jetstream.JetStream
 	bucket  jetstream.KeyValueConfig
@@ -58,6 +58,7 @@ type Lease struct {
 	mu       sync.Mutex // guards the rest
 	state    State
 	reason   string    // why it is not held, for display
+	other    Term      // of the process that holds it, in the state Elsewhere
 	renewed  time.Time // start of the last renewal
 	revision uint64
 }
@@ -125,14 +126,14 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 		}
 		if follows && !l.current() {
 			seen, since = 0, time.Time{}
-			l.standBy(last)
+			l.leaveTo(last)
 			continue
 		}
 		if !free && (revision != seen || since.IsZero()) {
 			seen, since = revision, time.Now()
 		}
 		if !free && time.Since(since) < leaseLife {
-			l.standBy(last)
+			l.leaveTo(last)
 			continue
 		}
 		if l.take(ctx, last, revision) {
@@ -146,13 +147,18 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 // acquired.
 func (l *Lease) Term() string { return l.mine.Term }
 
-// standBy records that another process leads, and logs it once.
-func (l *Lease) standBy(other Term) {
-	if l.State() == Elsewhere {
-		return
+// leaveTo records that another process leads, and logs it when that begins and when it is another one.
+func (l *Lease) leaveTo(other Term) {
+	l.mu.Lock()
+	known := l.state == Elsewhere && (l.other.ID == other.ID || other.ID == "")
+	if known && other.ID == "" { // the lease is missing or unreadable
+		other = l.other
 	}
-	l.set(Elsewhere, "follower: another worker leads, at "+other.Place)
-	l.log.Info("another worker leads: following it", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
+	l.state, l.reason, l.other = Elsewhere, "follower: another worker leads, at "+other.Place, other
+	l.mu.Unlock()
+	if !known {
+		l.log.Info("another worker leads: following it", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
+	}
 }
 
 // take acquires the lease at a revision, unless another process was faster.
@@ -245,7 +251,7 @@ func (l *Lease) renew(ctx context.Context) error {
 		}
 		if revision != 0 && !unreadable && last.Process != l.mine.Process {
 			l.set(Over, "shutting down")
-			return fmt.Errorf("%w, at %s: this worker exits, and is a standby when it is restarted", ErrLost, last.Place)
+			return fmt.Errorf("%w, at %s: this worker exits, and follows when it is restarted", ErrLost, last.Place)
 		}
 		if revision, err = l.put(ctx, revision); err != nil {
 			return err
@@ -255,7 +261,7 @@ func (l *Lease) renew(ctx context.Context) error {
 	return nil
 }
 
-// Release gives up the lease, so that a standby takes over at once.
+// Release gives up the lease, so that a follower takes over at once.
 func (l *Lease) Release(ctx context.Context) error {
 	if l.State() != Held {
 		return nil

@@ -25,7 +25,7 @@ func TestLeaseWithoutRenewalDoesNotLead(t *testing.T) {
 		if !l.WaitLeader(t.Context()) {
 			t.Error("not the leader after another renewal")
 		}
-		l.set(Elsewhere, "standby")
+		l.set(Elsewhere, "another one leads")
 		if l.IsLeader() {
 			t.Error("leads although another process does")
 		}

@@ -41,7 +41,7 @@ func (l *Lease) setUnknown(ctx context.Context, err error) {
 		return
 	}
 	l.set(Unknown, "nats: "+err.Error())
-	l.failed("failed to read or acquire the lease, waiting as standby", err)
+	l.failed("failed to read or acquire the lease, waiting", err)
 }
 
 // failed logs a failure, unless there is no connection, which the connection logs.
@@ -73,6 +73,17 @@ func (l *Lease) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state
+}
+
+// Other is the id of the database of the process that leads, and where it is, in the state [Elsewhere]; ""
+// if none is known to.
+func (l *Lease) Other() (id, place string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.state != Elsewhere || l.other.Released {
+		return "", ""
+	}
+	return l.other.ID, l.other.Place
 }
 
 // NotLeaderReason is why this process is not the leader, nil if it is.

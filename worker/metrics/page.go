@@ -36,7 +36,10 @@ var (
 	authReplays     = desc("auth_replays_total", "Requests replayed after a 401.", perCredential)
 	authReuses      = desc("auth_reuses_total", "Times that a cached token was used instead of a token request.", perCredential)
 	alertsRaised    = desc("alerts_raised", "Raised alerts.", []string{"provider", "code"})
-	leading         = desc("leader", "1 on the leader, 0 on a standby.", nil)
+	leading         = desc("leader", "1 on the leader, 0 on a follower.", nil)
+	lagSeconds      = desc("follower_lag_seconds", "Time since the database of this follower last contained everything that was published.", nil)
+	lagMessages     = desc("follower_lag_messages", "Published messages that are not in the database of this follower.", nil)
+	fleetProcesses  = desc("fleet_processes", "Processes that share the NATS prefix by what they do, on the leader.", []string{"does"})
 	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows during long reads.", nil)
 	buildInfo       = desc("build_info", "Always 1; the version is a label.", []string{"version", "go_version"})
 	dbBytes         = desc("db_bytes", "Size of the database without its write-ahead log.", nil)
@@ -66,6 +69,10 @@ type Config struct {
 	// "".
 	Sources func(provider, user string) []*auth.Source
 	Leading func() bool // this process is the leader
+	// Lag is how far behind a follower is, false on another process.
+	Lag func() (behind time.Duration, messages uint64, follows bool)
+	// Fleet is the number of processes by what they do, nil on a process that does not lead.
+	Fleet   func() map[string]int
 	Topics  []string    // of the outbox
 	Version string
 	Log     *slog.Logger
@@ -143,6 +150,13 @@ func (m sink) failed(d *prometheus.Desc, err error) {
 
 func (m sink) ofDatabase(c Config) {
 	m.gauge(leading, oneIf(c.Leading()))
+	if behind, messages, follows := c.Lag(); follows {
+		m.gauge(lagSeconds, behind.Seconds())
+		m.gauge(lagMessages, float64(messages))
+	}
+	for what, n := range c.Fleet() {
+		m.gauge(fleetProcesses, float64(n), what)
+	}
 	m.gauge(dbBytes, float64(c.DB.FileBytes()))
 	m.gauge(walBytes, float64(c.DB.WALBytes()))
 }

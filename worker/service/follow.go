@@ -20,22 +20,24 @@ const followEvery = 250 * time.Millisecond
 // errLeader is that only the leader can carry out a request.
 var errLeader = errors.New("only the leader can do this")
 
-// Follow replies to requests that read orders, in one queue group with the leader, until ctx ends. asOf is
-// when the database last contained all that was published, false while that is too long ago: then this
-// process replies to nothing. Requests that need the leader are forwarded to it.
+// Follow replies to requests that a follower can carry out, in one queue group with the leader, until ctx
+// ends. asOf is when the database last contained all that was published, false while that is too long ago:
+// then this process replies to nothing that reads the database. Requests that need the leader are forwarded
+// to it.
 func (s *Service) Follow(ctx, work context.Context, asOf func() (time.Time, bool)) {
-	list := slices.DeleteFunc(s.endpoints(), func(e endpoint) bool { return !e.follows })
-	current := func() bool { _, ok := asOf(); return ok }
-	for wait.For(ctx, followEvery) {
-		if !current() {
-			continue
-		}
+	isCurrent := func() bool { _, ok := asOf(); return ok }
+	for ctx.Err() == nil {
+		current := isCurrent()
+		list := slices.DeleteFunc(s.endpoints(), func(e endpoint) bool {
+			return e.replies == leaderOnly || e.replies == withCurrent && !current
+		})
 		m, err := s.open(work, list, asOf)
 		if err != nil {
 			s.Log.Warn("a follower cannot reply to requests, will retry", "err", err)
+			wait.For(ctx, followEvery)
 			continue
 		}
-		for current() && wait.For(ctx, followEvery) {
+		for isCurrent() == current && wait.For(ctx, followEvery) {
 		}
 		if err := m.stop(); err != nil && ctx.Err() == nil {
 			s.Log.Warn("failed to end the service of a follower", "err", err)

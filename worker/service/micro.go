@@ -24,8 +24,20 @@ type microService struct {
 	stats micro.Stats
 }
 
-func newMicroService(conn *nats.Conn, version, description string) *microService {
-	identity := micro.ServiceIdentity{Name: "orderbeat", ID: ulid.Make().String(), Version: semver(version), Metadata: map[string]string{}}
+// newMicroService returns the service of a process. asOf is nil for a leader: see [Service.Follow].
+func newMicroService(conn *nats.Conn, version, process, place string, asOf func() (time.Time, bool)) *microService {
+	role, does := "leader", "leads"
+	if asOf != nil {
+		role, does = "follower", "follows"
+		if _, current := asOf(); !current {
+			does = "follows, too far behind to reply"
+		}
+	}
+	description := "order status of suppliers; " + does
+	identity := micro.ServiceIdentity{
+		Name: "orderbeat", ID: ulid.Make().String(), Version: semver(version),
+		Metadata: map[string]string{"role": role, "process": process, "place": place},
+	}
 	return &microService{
 		conn: conn, info: micro.Info{ServiceIdentity: identity, Type: micro.InfoResponseType, Description: description},
 		stats: micro.Stats{ServiceIdentity: identity, Type: micro.StatsResponseType, Started: time.Now().UTC()},

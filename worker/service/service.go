@@ -62,8 +62,9 @@ type Config struct {
 	RunPaused      func(ctx context.Context, runID string, at *time.Time, note string)
 	// NextDue is the next due time of a schedule with this watermark, false if there is none.
 	NextDue func(settings.Schedule, schedules.Watermark) (time.Time, bool)
-	// Fleet lists the processes that share the NATS prefix.
-	Fleet func() []api.Process
+	// Fleet lists the processes that share the NATS prefix, and Process is the id of this one.
+	Fleet   func() []api.Process
+	Process string
 	// Sources are the sources of tokens of a provider, or of one of its users.
 	Sources func(provider, user string) []*auth.Source
 	Tokens  *seal.Store
@@ -116,10 +117,19 @@ type endpoint struct {
 // handler handles the requests of one endpoint, so many at once.
 type handler struct {
 	atOnce  int
-	follows bool         // a follower replies, too
+	replies repliers
 	request reflect.Type // of the decoded body
 	handle  func(ctx context.Context, r *request) (any, error)
 }
+
+// repliers are the processes that reply to an endpoint.
+type repliers int
+
+const (
+	leaderOnly    repliers = iota
+	withCurrent            // and followers that are not far behind
+	withFollowers          // and all followers
+)
 
 // microName is the endpoint's name in the micro service, which may not have dots.
 func (e endpoint) microName() string { return strings.ReplaceAll(e.Name, ".", "-") }
@@ -145,9 +155,9 @@ func (s *Service) endpoints() []endpoint {
 
 func (s *Service) handlers() map[string]handler {
 	return map[string]handler{
-		"orders.get":        follows(with(256, s.getOrder)),
-		"orders.list":       follows(with(64, s.listOrders)),
-		"orders.history":    follows(with(64, s.orderHistory)),
+		"orders.get":        follows(with(256, s.getOrder), withCurrent),
+		"orders.list":       follows(with(64, s.listOrders), withCurrent),
+		"orders.history":    follows(with(64, s.orderHistory), withCurrent),
 		"runs.start":        with(256, s.startRun),
 		"runs.get":          with(64, s.getRun),
 		"runs.list":         with(64, s.listRuns),
@@ -165,7 +175,7 @@ func (s *Service) handlers() map[string]handler {
 		"events.replay":     with(2, s.replayEvents),
 		"exchanges.remap":   with(2, s.remapExchanges),
 		"providers.list":    with(64, s.listProviders),
-		"fleet.list":        with(16, s.listFleet),
+		"fleet.list":        follows(with(16, s.listFleet), withFollowers),
 		"auth.status":       with(64, s.authStatus),
 		"auth.introspect":   with(4, s.authIntrospect),
 		"auth.authorize":    with(4, s.authAuthorize),
@@ -180,7 +190,7 @@ func (s *Service) handlers() map[string]handler {
 
 // with makes a handler of a function, for which it decodes the body of a request.
 func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (any, error)) handler {
-	return handler{atOnce, false, reflect.TypeFor[Q](), func(ctx context.Context, r *request) (any, error) {
+	return handler{atOnce, leaderOnly, reflect.TypeFor[Q](), func(ctx context.Context, r *request) (any, error) {
 		var q Q
 		if err := r.decode(&q); err != nil {
 			return nil, invalid("invalid request: "+err.Error(), "Send one JSON object with "+membersOf(reflect.TypeFor[Q]())+".")
@@ -190,8 +200,8 @@ func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (
 }
 
 // follows makes a handler one that followers have, too.
-func follows(h handler) handler {
-	h.follows = true
+func follows(h handler, which repliers) handler {
+	h.replies = which
 	return h
 }
 
@@ -210,7 +220,7 @@ func (s *Service) Open(work context.Context) (err error) {
 // open subscribes to endpoints as an instance of the micro service. asOf is nil for a leader: see
 // [Service.Follow].
 func (s *Service) open(work context.Context, list []endpoint, asOf func() (time.Time, bool)) (m *microService, err error) {
-	m = newMicroService(s.conn, s.Version, "order status of suppliers")
+	m = newMicroService(s.conn, s.Version, s.Process, s.Place, asOf)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.stop())
@@ -237,7 +247,7 @@ func (s *Service) open(work context.Context, list []endpoint, asOf func() (time.
 			}
 			s.working.Go(func() { s.handle(work, e, msg, asOf, count, func() { <-free }) })
 		}
-		if err = m.add(e.microName(), s.Subjects.Of("api."+e.Name), e.metadata(), receive); err == nil && asOf == nil && e.follows {
+		if err = m.add(e.microName(), s.Subjects.Of("api."+e.Name), e.metadata(), receive); err == nil && asOf == nil && e.replies == withCurrent {
 			err = m.listen(s.leaderSubject(e), func(msg *nats.Msg) { receive(msg, func(time.Duration, string) {}) })
 		}
 		if err != nil {
@@ -337,7 +347,7 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, asOf fu
 	if err == nil {
 		body, err = s.encode(reply)
 	}
-	if err == nil && asOf != nil {
+	if err == nil && asOf != nil && e.replies == withCurrent {
 		body = withAsOf(body, asOf)
 	}
 	done()
