@@ -30,7 +30,7 @@ type Config struct {
 	Concurrency int               // concurrent jobs in this process
 	MaxLag      time.Duration     // how far behind what is published a follower may reply and take over; 0 is 5s
 	Drain       time.Duration     // how long jobs in flight may take during a shutdown
-	Started     func()            // called once, if not nil, when this worker may begin to lead or to stand by
+	Started     func()            // called once, if not nil, when this worker leads or follows from here on
 	Leading     func(page string) // called once, if not nil, when this worker leads; with the address of its page, "" without one
 	Stopping    func()            // called once when a shutdown starts; may be nil
 	QueueAlert  time.Duration     // how long a job may wait in the queue before an alert is raised; 0 is no limit

@@ -125,18 +125,32 @@ func does(p fleet.Process, leading string) []string {
 // stand connects what says whether this process leads or follows. It is called before the fleet is joined.
 func (w *crew) stand(lease *leader.Lease, follow *following) {
 	w.standing = func() (string, *api.Lag) {
-		switch lease.State() {
-		case leader.Held:
+		switch state := lease.State(); {
+		case state == leader.Held:
 			return w.self.ID, nil
-		case leader.Elsewhere:
-			id, _ := lease.Other()
-			if id != "" {
-				id = fleet.ProcessID(id)
-			}
-			return id, lagOf(follow.Lag())
-		case leader.Unknown, leader.Over:
+		case state == leader.Over || !follow.began.Load():
+			return "", nil
 		}
-		return "", nil
+		id, _ := lease.Other()
+		if id != "" {
+			id = fleet.ProcessID(id)
+		}
+		return id, lagOf(follow.Lag())
+	}
+}
+
+// follows reports whether this process follows.
+func (w *crew) follows() bool {
+	_, lag := w.standing()
+	return lag != nil
+}
+
+// following is where the leader is, and how far this process is behind it, nil unless it follows.
+func (w *crew) following(lease *leader.Lease) func() (leader string, lag *api.Lag) {
+	return func() (string, *api.Lag) {
+		_, lag := w.standing()
+		_, place := lease.Other()
+		return place, lag
 	}
 }
 

@@ -29,7 +29,7 @@ func TestFollowerGoesOn(t *testing.T) {
 	first.supplier.answers(lists(0, "SO1", "SO2"))
 	first.hasResult(first.sync("detroit").ID)
 	second := launch(t, t.TempDir(), on(url))
-	second.eventually("it follows", func() bool { return second.logged.count(standsBy) == 1 })
+	second.eventually("it follows", func() bool { return second.logged.count(saysFollows) == 1 })
 	first.supplier.answers(lists(1, "SO1", "SO2", "SO3"))
 	first.hasResult(first.sync("detroit").ID)
 	second.equals(first)
@@ -70,7 +70,7 @@ func TestOldLeaderReturnsAsFollower(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := launch(t, folder, on(url))
-	again.eventually("it follows", func() bool { return again.logged.count(standsBy) == 1 })
+	again.eventually("it follows", func() bool { return again.logged.count(saysFollows) == 1 })
 	again.equals(second)
 	if n := again.logged.count("another database has led since: what this one had not published was undone"); n != 1 {
 		t.Errorf("logged %d times what was undone, want once", n)
@@ -112,7 +112,7 @@ func TestFollowerReplies(t *testing.T) {
 	first.supplier.answers(lists(0, "SO1"))
 	first.hasResult(first.sync("detroit").ID)
 	second := launch(t, t.TempDir(), on(url))
-	second.eventually("it follows", func() bool { return second.logged.count(standsBy) == 1 })
+	second.eventually("it follows", func() bool { return second.logged.count(saysFollows) == 1 })
 	second.equals(first)
 	stored, live := map[bool]int{}, 0
 	first.eventually("both have replied", func() bool {

@@ -34,7 +34,8 @@ type following struct {
 	alone  bool // with the embedded server nobody else publishes
 	log    *slog.Logger
 
-	over atomic.Bool // the database contains all that was published before this process leads
+	began atomic.Bool // another process has led since this one was started
+	over  atomic.Bool // the database contains all that was published before this process leads
 
 	// reads replies to requests while this process follows.
 	reads func(ctx context.Context, asOf func() (time.Time, bool))
@@ -66,6 +67,7 @@ func (f *following) begin(ctx context.Context) error {
 			"alerts", w.Alerts, "runs", w.Runs, "open_jobs", w.Jobs, "messages", w.Messages)
 	}
 	f.start(ctx)
+	f.began.Store(true)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	ctx, f.stopReads = context.WithCancel(context.WithoutCancel(ctx))

@@ -71,7 +71,7 @@ func TestNextLeaderContinuesOpenRuns(t *testing.T) {
 	url, folder := depot(t)().ClientURL(), t.TempDir()
 	first := startIn(t, folder, on(url))
 	second := launch(t, t.TempDir(), on(url))
-	second.eventually("it is a standby", func() bool { return second.logged.count(standsBy) == 1 })
+	second.eventually("it follows", func() bool { return second.logged.count(saysFollows) == 1 })
 	if _, err := first.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "REPLIES", Subjects: []string{"replies.>"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestNextLeaderHonoursPauses(t *testing.T) {
 	}
 	first := startIn(t, t.TempDir(), scheduled)
 	second := launch(t, t.TempDir(), scheduled)
-	second.eventually("it is a standby", func() bool { return second.logged.count(standsBy) == 1 })
+	second.eventually("it follows", func() bool { return second.logged.count(saysFollows) == 1 })
 	if err := second.db.PauseSchedule(t.Context(), "third", "old", time.Now()); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"orderbeat/worker/bus"
 )
 
-const standsBy = "another worker leads: following it"
+const saysFollows = "another worker leads: following it"
 
 // everySecond is a schedule on a NATS server that catches up on everything missed.
 func everySecond(url string) func(*worker.Config) {
@@ -40,12 +40,12 @@ func (b *bench) ticks() []schedules.Tick {
 	return list
 }
 
-func TestStandbyTakesOver(t *testing.T) {
+func TestFollowerTakesOver(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	first := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
 	second := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
-	second.eventually("the second one is a standby", func() bool { return second.logged.count(standsBy) == 1 })
+	second.eventually("the second one follows", func() bool { return second.logged.count(saysFollows) == 1 })
 
 	first.eventually("a few runs end", func() bool { return first.supplier.calls() >= 2 })
 	if err := first.stop(); err != nil {
@@ -57,8 +57,8 @@ func TestStandbyTakesOver(t *testing.T) {
 		t.Errorf("it took over after %s although the lease was released", took)
 	}
 	second.eventually("it calls the provider", func() bool { return second.supplier.calls() >= 2 })
-	if second.logged.count(standsBy) != 1 {
-		t.Error("it logged more than once that it is a standby")
+	if second.logged.count(saysFollows) != 1 {
+		t.Error("it logged more than once that it follows")
 	}
 	list := second.ticks()
 	if len(list) == 0 {
@@ -117,7 +117,7 @@ func TestLeaseSurvivesANATSOutage(t *testing.T) {
 	srv := startServer()
 	b := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
 	other := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
-	other.eventually("the other one is a standby", func() bool { return other.logged.count(standsBy) == 1 })
+	other.eventually("the other one follows", func() bool { return other.logged.count(saysFollows) == 1 })
 	srv.Shutdown()
 	srv.WaitForShutdown()
 	before := len(b.ticks())

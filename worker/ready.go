@@ -29,7 +29,7 @@ const checkTimeout = 3 * time.Second
 var errReceiving = errors.New("not receiving yet")
 
 // readiness checks whether work proceeds: a leader receives, performs and publishes jobs; a
-// standby can take over.
+// follower can take over.
 type readiness struct {
 	bus       *bus.Conn
 	db        *db.DB
@@ -56,7 +56,7 @@ type receiving struct {
 
 // verdict is the result of a check. The zero value is a leader whose work proceeds.
 type verdict struct {
-	standby error  // why this process is not the leader, nil if it is
+	follows error  // why this process is not the leader, nil if it is
 	part    string // what does not work
 	err     error  // why it does not, nil if all works
 }
@@ -121,7 +121,7 @@ func (r *readiness) check(ctx context.Context) verdict {
 	case err != nil:
 		return verdict{part: "lease", err: err}
 	case state == leader.Elsewhere:
-		return verdict{standby: r.lease.NotLeaderReason()}
+		return verdict{follows: r.lease.NotLeaderReason()}
 	case state != leader.Held:
 		return verdict{part: "lease", err: r.lease.NotLeaderReason()}
 	}
@@ -171,10 +171,10 @@ func (r *readiness) page(c web.Config) http.HandlerFunc {
 		switch v := r.verdict(ctx); {
 		case v.err != nil:
 			http.Error(rw, v.part+": "+say(v.err), http.StatusServiceUnavailable)
-		case v.standby != nil && leader:
-			http.Error(rw, say(v.standby), http.StatusServiceUnavailable)
-		case v.standby != nil:
-			fmt.Fprintln(rw, "ok: "+say(v.standby))
+		case v.follows != nil && leader:
+			http.Error(rw, say(v.follows), http.StatusServiceUnavailable)
+		case v.follows != nil:
+			fmt.Fprintln(rw, "ok: "+say(v.follows))
 		default:
 			fmt.Fprintln(rw, "ok")
 		}

@@ -272,7 +272,7 @@ func TestMessagesHeldByAnotherClientAreReported(t *testing.T) {
 	b.readyz(200, "ok")
 }
 
-func TestReadyzOfAStandbyAndADrainingWorker(t *testing.T) {
+func TestReadyzOfAFollowerAndADrainingWorker(t *testing.T) {
 	t.Parallel()
 	srv := depot(t)()
 	release, asked := make(chan struct{}), make(chan struct{}, 8)

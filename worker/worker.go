@@ -169,7 +169,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	endpoints := service.New(service.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
-		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, SchedulePaused: pauses.Set, RunPaused: open.Pause,
+		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, Follows: crew.follows, SchedulePaused: pauses.Set, RunPaused: open.Pause,
 		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
 		Retention: retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
@@ -204,7 +204,7 @@ func Run(ctx context.Context, c Config) error {
 		ready := newReadiness(conn, c, live.Providers, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		pages := page.New(page.Config{
 			Store: c.DB, Call: endpoints.Call, Providers: live.Providers, Caller: caller(c.Web), NotLeader: lease.NotLeaderReason,
-			Public: public, Version: c.Version, Log: c.Log,
+			Following: crew.following(lease), Fleet: crew.processes, Process: crew.self.ID, Public: public, Version: c.Version, Log: c.Log,
 		})
 		site := web.NewSite(web.SiteConfig{
 			Config: c.Web, Public: public, NotLeader: lease.NotLeaderReason, Ready: ready.page(c.Web), Page: pages,
@@ -213,7 +213,7 @@ func Run(ctx context.Context, c Config) error {
 				Leading: func() bool { return lease.NotLeaderReason() == nil }, Fleet: crew.counted,
 				Lag: func() (time.Duration, uint64, bool) {
 					l := follow.Lag()
-					return l.Behind, l.Messages, lease.State() == leader.Elsewhere
+					return l.Behind, l.Messages, crew.follows()
 				},
 			}, slices.Concat(outbox.Counters(), runner.Counters(), outcomes.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), tracer.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads})...),
 			Sources: creds.sources, Redirects: func() map[string]string { return settings.RedirectURIs(live.Providers()) }, Again: again, Log: c.Log,

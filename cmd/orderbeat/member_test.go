@@ -22,7 +22,7 @@ import (
 	"orderbeat/clients/sandbox"
 )
 
-// member is a process of the program; it may be a standby or fail.
+// member is a process of the program; it may follow or fail.
 type member struct {
 	t      *testing.T
 	config string

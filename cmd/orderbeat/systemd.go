@@ -51,7 +51,7 @@ func (m *serviceManager) close() {
 	m.pinging.Wait()
 }
 
-// started reports that the service is up: it leads or stands by from here.
+// started reports that the service is up: it leads or follows from here.
 func (m *serviceManager) started() { m.notify(daemon.SdNotifyReady + "\nSTATUS=waits to lead") }
 
 func (m *serviceManager) leading() { m.notify("STATUS=leads: runs schedules and jobs") }

@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Fleet is the reply of fleet.list.
 type Fleet struct {
@@ -51,4 +54,30 @@ type Lag struct {
 	Seconds float64 `json:"seconds"`
 	// Messages are published and not in its database yet, at most.
 	Messages uint64 `json:"messages"`
+}
+
+// String writes the lag for people, such as "0.6 s", "12 s, 345 messages" or "over 3m0s" for a database that was
+// never up to date since its process started.
+func (l Lag) String() string {
+	const long = 120
+	var text string
+	switch {
+	case l.Seconds < 10:
+		text = fmt.Sprintf("%.1f s", l.Seconds)
+	case l.Seconds < long:
+		text = fmt.Sprintf("%.0f s", l.Seconds)
+	default:
+		text = (time.Duration(l.Seconds) * time.Second).String()
+	}
+	if l.AsOf == nil {
+		text = "over " + text
+	}
+	switch l.Messages {
+	case 0:
+		return text
+	case 1:
+		return text + ", 1 message"
+	default:
+		return fmt.Sprintf("%s, %d messages", text, l.Messages)
+	}
 }

@@ -73,7 +73,7 @@ type Config struct {
 	Lag func() (behind time.Duration, messages uint64, follows bool)
 	// Fleet is the number of processes by what they do, nil on a process that does not lead.
 	Fleet   func() map[string]int
-	Topics  []string    // of the outbox
+	Topics  []string // of the outbox
 	Version string
 	Log     *slog.Logger
 }

@@ -83,8 +83,8 @@ func (p *Page) act(rw http.ResponseWriter, r *http.Request) error {
 		p.Log.Warn("action rejected: read-only user", who...)
 		return &api.Error{Status: http.StatusForbidden, Code: "forbidden", Message: "This user may only read.", Hint: "Log in as the operator of web.auth."}
 	}
-	if err := p.NotLeader(); err != nil {
-		return &api.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "This process is a standby.", Hint: "Use the leader's page."}
+	if _, lag := p.Following(); lag == nil && p.NotLeader() != nil {
+		return &api.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "This process does not lead, and does not know the leader.", Hint: "Use the leader's page, or repeat it in a few seconds."}
 	}
 	if a.ask != "" && r.PostFormValue("confirmed") != "yes" {
 		return p.show(rw, r, http.StatusOK, "confirm.html", "", a.label, map[string]any{

@@ -29,6 +29,9 @@ type overviewBody struct {
 	Failed   int        // jobs that ended without success in a day
 	Worst    jobs.State // of theirs
 	Accounts []accountRow
+	Unknown  string        // why Accounts are not known
+	Fleet    []api.Process // if there are several
+	Self     string        // id of this process
 	Recent   []recentRow
 	States   []jobs.State
 	Plots    []*plot
@@ -93,10 +96,16 @@ func (p *Page) overview(rw http.ResponseWriter, r *http.Request) error {
 	b.Plots = activityPlots(points, sum)
 	var providers api.Providers
 	if err := p.Call(ctx, "providers.list", struct{}{}, &providers); err != nil {
-		return err
+		if _, lag := p.Following(); lag == nil {
+			return err
+		}
+		b.Unknown = err.Error() // the orders of a follower are here
 	}
 	for _, provider := range providers.Providers {
 		b.Accounts = append(b.Accounts, accountRows(provider)...)
+	}
+	if list := p.Fleet(); len(list) > 1 {
+		b.Fleet, b.Self = list, p.Process
 	}
 	return p.show(rw, r, http.StatusOK, "overview.html", "overview", "Overview", b)
 }

@@ -17,6 +17,7 @@ import (
 	"orderbeat/db/reports"
 	"orderbeat/db/runs"
 	"orderbeat/jobs"
+	"orderbeat/worker/api"
 	"orderbeat/worker/settings"
 )
 
@@ -33,16 +34,22 @@ type Store interface {
 // Config has a page's dependencies.
 type Config struct {
 	Store Store
-	// Call carries out an operation of the request/reply service, such as "jobs.retry". Its errors
-	// are [*api.Error].
+	// Call carries out an operation of the request/reply service, such as "jobs.retry", here or, on a
+	// follower, at the leader. Its errors are [*api.Error].
 	Call      func(ctx context.Context, endpoint string, request, reply any) error
 	Providers func() []settings.Provider
 	// Caller returns who sends a request, "" without a login, and whether they may act.
 	Caller    func(*http.Request) (name string, operator bool)
 	NotLeader func() error // why this process is not the leader, nil if it is
-	Public    string       // URL of the web listener, as people reach it
-	Version   string
-	Log       *slog.Logger
+	// Following is where the leader is, "" if none is known, and how far this process is behind it; nil
+	// unless it follows.
+	Following func() (leader string, lag *api.Lag)
+	// Fleet lists the processes that share the NATS prefix, and Process is the id of this one.
+	Fleet   func() []api.Process
+	Process string
+	Public  string // URL of the web listener, as people reach it
+	Version string
+	Log     *slog.Logger
 }
 
 const (

@@ -24,10 +24,17 @@ type view struct {
 	User           string
 	Operator       bool
 	Token          string
-	Standby        bool
+	Follows        *follows // nil unless this process follows
+	NotLeader      error    // why it neither leads nor follows, nil if it does
 	Notice         string
 	Now            time.Time
 	Body           any
+}
+
+// follows says whom a process follows.
+type follows struct {
+	Leader string // where it is, "" if none is known
+	Lag    *api.Lag
 }
 
 // pages are the templates by name. Each is the layout with its content.
@@ -53,7 +60,10 @@ func (p *Page) show(rw http.ResponseWriter, r *http.Request, status int, name, s
 	user, operator := p.Caller(r)
 	v := view{
 		Title: title, Section: section, Base: p.base, Version: p.Version, User: user, Operator: operator, Token: p.token,
-		Standby: p.NotLeader() != nil, Now: time.Now(), Body: body, URL: here(r),
+		NotLeader: p.NotLeader(), Now: time.Now(), Body: body, URL: here(r),
+	}
+	if leader, lag := p.Following(); lag != nil {
+		v.Follows, v.NotLeader = &follows{leader, lag}, nil
 	}
 	if done, ok := actions[r.URL.Query().Get("done")]; ok && r.Method == http.MethodGet {
 		v.Notice = done.done

@@ -176,7 +176,7 @@ func (r *Relay) Flush(ctx context.Context) error {
 		var failed error
 		for _, t := range r.topics {
 			sent, err := t.pass(ctx)
-			if errors.Is(err, ErrStale) || errors.Is(err, errStandby) {
+			if errors.Is(err, ErrStale) || errors.Is(err, errFollows) {
 				continue
 			}
 			total += sent
@@ -207,7 +207,7 @@ func (t *topicRelay) run(ctx context.Context) {
 		case errors.Is(err, ErrStale):
 			t.stop(err)
 			return
-		case errors.Is(err, errStandby):
+		case errors.Is(err, errFollows):
 			t.activity.OK()
 			wait.For(ctx, relayPause)
 		case errors.Is(err, errNotLeader):
@@ -272,7 +272,7 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 		return 0, errNotLeader
 	}
 	if fence := t.publisher.fence; fence != nil && t.topic == "orders" && !fence.Leads() {
-		return 0, errStandby
+		return 0, errFollows
 	}
 	if err := t.record(ctx, page[len(page)-1].ID); err != nil {
 		return 0, err

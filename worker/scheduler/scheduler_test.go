@@ -198,7 +198,7 @@ func TestNextDue(t *testing.T) {
 	})
 }
 
-func TestStandbyKnowsTheLeadersTicks(t *testing.T) {
+func TestFollowerKnowsTheLeadersTicks(t *testing.T) {
 	bubble(t, func(b *bench) {
 		s := every(10 * time.Minute)
 		s.CatchUp = "all"
@@ -294,7 +294,7 @@ func TestDueTimesWaitForTheDatabase(t *testing.T) {
 }
 
 // A worker that is no longer the leader starts nothing.
-func TestStandbyStartsNothing(t *testing.T) {
+func TestFollowerStartsNothing(t *testing.T) {
 	bubble(t, func(b *bench) {
 		b.start(nil, every(10*time.Second))
 		time.Sleep(15 * time.Second)

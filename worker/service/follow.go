@@ -1,13 +1,18 @@
 package service
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
 
 	"orderbeat/clients"
 	"orderbeat/worker/api"
@@ -68,15 +73,53 @@ func (s *Service) forward(ctx context.Context, e endpoint, msg *nats.Msg) {
 	defer cancel()
 	reply, err := s.conn.RequestMsgWithContext(ctx, &nats.Msg{Subject: s.leaderSubject(e), Header: msg.Header, Data: msg.Data})
 	if err != nil {
-		s.sendError(msg, &api.Error{
-			Status: http.StatusServiceUnavailable, Code: clients.CodeUnavailable, Message: "no worker leads at the moment, and only a leader can request the order from the provider",
-			Hint: "Repeat the request in a few seconds, or accept the stored order: leave max_age out.",
-		})
+		s.sendError(msg, noLeader("Repeat the request in a few seconds, or accept the stored order: leave max_age out."))
 		return
 	}
 	if msg.Reply != "" {
 		_ = s.conn.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: reply.Header, Data: reply.Data}) // as in sendError
 	}
+}
+
+// noLeader is the error of a request that only a leader can carry out, while none replies.
+func noLeader(hint string) *api.Error {
+	return &api.Error{Status: http.StatusServiceUnavailable, Code: clients.CodeUnavailable, Message: "no worker leads at the moment, and only a leader can do this", Hint: hint}
+}
+
+// askLeader sends a request of this process to the leader, and returns its reply. Only the leader receives
+// requests to this endpoint.
+func (s *Service) askLeader(ctx context.Context, e endpoint, body []byte) ([]byte, error) {
+	if err := s.Conn.Usable(); err != nil {
+		return nil, noLeader("NATS: " + err.Error())
+	}
+	timeout := defaultTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = time.Until(deadline)
+	}
+	msg := &nats.Msg{Subject: s.Subjects.Of("api." + e.Name), Data: body, Header: nats.Header{api.HeaderTimeout: {timeout.String()}}}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	reply, err := s.conn.RequestMsgWithContext(ctx, msg)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return nil, noLeader("Repeat it in a few seconds.")
+	case err != nil:
+		return nil, &api.Error{
+			Status: http.StatusServiceUnavailable, Code: clients.CodeUnavailable, Message: "the leader did not reply: " + err.Error(),
+			Hint: "It may have done it: check before you repeat it.",
+		}
+	}
+	if reply.Header.Get(micro.ErrorCodeHeader) == "" {
+		return reply.Data, nil
+	}
+	var failed struct {
+		Error *api.Error `json:"error"`
+	}
+	if err := json.Unmarshal(reply.Data, &failed); err != nil || failed.Error == nil {
+		return nil, fmt.Errorf("unexpected reply of the leader: %w", cmp.Or(err, errors.New("no error")))
+	}
+	failed.Error.Status, _ = strconv.Atoi(reply.Header.Get(micro.ErrorCodeHeader))
+	return nil, failed.Error
 }
 
 // withAsOf adds the member as_of to a reply.

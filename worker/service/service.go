@@ -65,6 +65,8 @@ type Config struct {
 	// Fleet lists the processes that share the NATS prefix, and Process is the id of this one.
 	Fleet   func() []api.Process
 	Process string
+	// Follows reports whether another process leads, which this one follows.
+	Follows func() bool
 	// Sources are the sources of tokens of a provider, or of one of its users.
 	Sources func(provider, user string) []*auth.Source
 	Tokens  *seal.Store
@@ -453,8 +455,8 @@ func semver(version string) string {
 }
 
 // Call carries out a request of this process, such as one of the operator's page, as one that
-// comes over NATS: the same validation, deadline and masking. It decodes the reply into reply. Its
-// errors are [*api.Error].
+// comes over NATS: the same validation, deadline and masking. A follower has the leader carry out what
+// only the leader can. It decodes the reply into reply. Its errors are [*api.Error].
 func (s *Service) Call(ctx context.Context, endpoint string, q, reply any) error {
 	body, err := json.Marshal(q)
 	if err != nil {
@@ -466,11 +468,12 @@ func (s *Service) Call(ctx context.Context, endpoint string, q, reply any) error
 		if e.Name != endpoint {
 			continue
 		}
-		answer, err := s.call(ctx, e, r)
-		if err != nil {
-			return s.masked(err)
+		var text []byte
+		if s.Follows() && e.replies == leaderOnly {
+			text, err = s.askLeader(ctx, e, body)
+		} else {
+			text, err = s.answer(ctx, e, r)
 		}
-		text, err := json.Marshal(answer)
 		if err == nil {
 			err = json.Unmarshal(text, reply)
 		}
@@ -480,6 +483,15 @@ func (s *Service) Call(ctx context.Context, endpoint string, q, reply any) error
 		return nil
 	}
 	return s.masked(fmt.Errorf("no endpoint %s", endpoint))
+}
+
+// answer is this process's reply to a request.
+func (s *Service) answer(ctx context.Context, e endpoint, r *request) ([]byte, error) {
+	reply, err := s.call(ctx, e, r)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(reply)
 }
 
 // masked is the error reply of an error, without secrets.
