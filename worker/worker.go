@@ -169,7 +169,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	endpoints := service.New(service.Config{
 		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
-		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, Follows: crew.follows, SchedulePaused: pauses.Set, RunPaused: open.Pause,
+		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, Host: crew.self.Host, Follows: crew.follows, SchedulePaused: pauses.Set, RunPaused: open.Pause,
 		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
 		Retention: retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },

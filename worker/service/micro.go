@@ -25,18 +25,18 @@ type microService struct {
 }
 
 // newMicroService returns the service of a process. asOf is nil for a leader: see [Service.Follow].
-func newMicroService(conn *nats.Conn, version, process, place string, asOf func() (time.Time, bool)) *microService {
+func newMicroService(conn *nats.Conn, version, process, host string, asOf func() (time.Time, bool)) *microService {
 	role, does := "leader", "leads"
 	if asOf != nil {
 		role, does = "follower", "follows"
 		if _, current := asOf(); !current {
-			does = "follows, too far behind to reply"
+			does = "follows, too far behind to reply,"
 		}
 	}
-	description := "order status of suppliers; " + does
+	description := "order status of suppliers; " + does + " on " + host
 	identity := micro.ServiceIdentity{
 		Name: "orderbeat", ID: ulid.Make().String(), Version: semver(version),
-		Metadata: map[string]string{"role": role, "process": process, "place": place},
+		Metadata: map[string]string{"role": role, "process": process, "host": host},
 	}
 	return &microService{
 		conn: conn, info: micro.Info{ServiceIdentity: identity, Type: micro.InfoResponseType, Description: description},

@@ -65,6 +65,7 @@ type Config struct {
 	// Fleet lists the processes that share the NATS prefix, and Process is the id of this one.
 	Fleet   func() []api.Process
 	Process string
+	Host    string
 	// Follows reports whether another process leads, which this one follows.
 	Follows func() bool
 	// Sources are the sources of tokens of a provider, or of one of its users.
@@ -222,7 +223,7 @@ func (s *Service) Open(work context.Context) (err error) {
 // open subscribes to endpoints as an instance of the micro service. asOf is nil for a leader: see
 // [Service.Follow].
 func (s *Service) open(work context.Context, list []endpoint, asOf func() (time.Time, bool)) (m *microService, err error) {
-	m = newMicroService(s.conn, s.Version, s.Process, s.Place, asOf)
+	m = newMicroService(s.conn, s.Version, s.Process, s.Host, asOf)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.stop())

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"orderbeat/auth/mask"
@@ -30,6 +31,9 @@ type App struct {
 	// Zone is the time zone in which times are printed: UTC if nil, the machine's with --local.
 	Zone  *time.Location
 	began bool // the command line was valid: later errors are no usage errors
+
+	command              string // path of the command that runs
+	saidFollows, saidWho bool   // see follower.go
 }
 
 // Load reads the whole configuration.
@@ -111,32 +115,40 @@ func (a *App) notice(c *cobra.Command) {
 		a.notice(c)
 		do := c.RunE
 		c.RunE = func(c *cobra.Command, args []string) error {
-			a.began = true
+			a.began, a.command = true, c.CommandPath()
 			return do(c, args)
 		}
 	}
 }
 
 // DialWorker connects to the running worker.
-func (a *App) DialWorker() (*Client, error) {
+func (a *App) DialWorker(options ...nats.Option) (*Client, error) {
 	conf, err := a.LoadPart("nats")
 	if err != nil {
 		return nil, err
 	}
-	w, err := Dial(conf.NATS)
+	w, err := Dial(conf.NATS, options...)
 	if err == nil && conf.WithoutProviders {
 		fmt.Fprintf(a.Stderr, "note: the configuration has no providers; this command uses the worker at %s with prefix %q\n", w.server, w.prefix)
 	}
 	return w, err
 }
 
-// OpenDatabase opens the database read-only; call Close.
+// OpenDatabase opens the database read-only; call Close. It prints whether that is the database of a follower.
 func (a *App) OpenDatabase(ctx context.Context) (*db.DB, error) {
+	return a.openDatabase(ctx, a.sayFollows)
+}
+
+func (a *App) openDatabase(ctx context.Context, opened func(ctx context.Context, path string)) (*db.DB, error) {
 	conf, err := a.LoadPart("db")
 	if err != nil {
 		return nil, err
 	}
-	return db.OpenReadOnly(ctx, conf.DB.Path)
+	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	if err == nil {
+		opened(ctx, conf.DB.Path)
+	}
+	return database, err
 }
 
 // ReadDatabase calls do with the database, opened read-only.

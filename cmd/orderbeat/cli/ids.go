@@ -47,7 +47,7 @@ func (a *App) expand(ctx context.Context, noun, text string, find func(*db.DB) (
 	if text == "" {
 		return "", nil
 	}
-	database, err := a.OpenDatabase(ctx)
+	database, err := a.openDatabase(ctx, func(context.Context, string) {})
 	if err != nil {
 		return text, nil // the worker decides
 	}

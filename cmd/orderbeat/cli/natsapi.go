@@ -22,6 +22,7 @@ type Client struct {
 	conn   *nats.Conn
 	prefix string
 	server string // URL, for messages
+	shared bool   // there may be several workers on it
 	// deadline is what the worker may take for a request, 0 for its default.
 	deadline time.Duration
 	// place is where the worker that replied last has its database, "" if it does not say.
@@ -44,18 +45,18 @@ func (e *NoWorkerError) Error() string {
 }
 
 // Dial connects to the configured NATS; call Close.
-func Dial(c bus.Config) (*Client, error) {
+func Dial(c bus.Config, more ...nats.Option) (*Client, error) {
 	server, err := ServerURL(c)
 	if err != nil {
 		return nil, err
 	}
-	a := &Client{prefix: c.Prefix, server: server}
+	a := &Client{prefix: c.Prefix, server: server, shared: c.URL != ""}
 	options := []nats.Option{nats.Name("orderbeat command"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second)}
 	access, err := c.Access()
 	if err != nil {
 		return nil, MissingPassword(err, server)
 	}
-	options = append(options, access...)
+	options = append(append(options, access...), more...)
 	a.conn, err = nats.Connect(a.server, options...)
 	if errors.Is(err, nats.ErrNoServers) && c.URL == "" {
 		return nil, &NoWorkerError{a.server}
@@ -88,14 +89,16 @@ func MissingPassword(err error, server string) error {
 const requestTimeout = 35 * time.Second
 
 // Call sends a request to an endpoint of the running worker, such as "runs.start", and returns
-// the reply.
+// the reply. If there may be several workers it prints which one replied.
 func Call[R any](ctx context.Context, a *App, endpoint string, request any) (reply R, err error) {
 	w, err := a.DialWorker()
 	if err != nil {
 		return reply, err
 	}
 	defer w.Close()
-	return CallOver[R](ctx, w, endpoint, request)
+	reply, err = CallOver[R](ctx, w, endpoint, request)
+	a.sayWho(w)
+	return reply, err
 }
 
 // Act is [Call] for an endpoint that changes something: it prints which worker replied.

@@ -45,7 +45,6 @@ func Identify(path string) (id, place string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	const length = 26 // of [rand.Text]
 	own, err := os.ReadFile(lockOf(path))
 	if err == nil && len(own) != length {
 		own = []byte(rand.Text()) // host names and paths are not unique
@@ -55,6 +54,33 @@ func Identify(path string) (id, place string, err error) {
 		return "", "", err
 	}
 	place = host + ":" + path
+	return identity(place, own), place, nil
+}
+
+// Identity returns the identity of the worker that had this database last. It writes nothing.
+func Identity(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", err
+	}
+	own, err := os.ReadFile(lockOf(path))
+	if err == nil && len(own) != length {
+		err = errors.New("no worker has used this database")
+	}
+	if err != nil {
+		return "", err
+	}
+	return identity(host+":"+path, own), nil
+}
+
+// length is that of the word in the lock file, of [rand.Text].
+const length = 26
+
+func identity(place string, own []byte) string {
 	sum := sha256.Sum256([]byte(place + "\n" + string(own)))
-	return hex.EncodeToString(sum[:16]), place, nil
+	return hex.EncodeToString(sum[:16])
 }

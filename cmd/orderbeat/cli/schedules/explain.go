@@ -85,7 +85,7 @@ func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name 
 	if i < 0 {
 		return cli.Misuse("schedule %q not found; `orderbeat schedules` lists all schedules", name)
 	}
-	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	database, err := a.OpenDatabase(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/cmd/orderbeat/config"
-	"orderbeat/db"
 	"orderbeat/db/schedules"
 	"orderbeat/worker/api"
 	"orderbeat/worker/scheduler"
@@ -45,7 +44,7 @@ Pause, resume and trigger need a running worker.`,
 }
 
 func listSchedules(ctx context.Context, a *cli.App, conf *config.Config, provider string, asJSON bool) error {
-	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	database, err := a.OpenDatabase(ctx)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ failure, and from a running worker the breaker, the rate limit and the credentia
 			if err != nil {
 				return err
 			}
-			database, err := db.OpenReadOnly(c.Context(), conf.DB.Path)
+			database, err := a.OpenDatabase(c.Context())
 			if err != nil {
 				return err
 			}

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"orderbeat/cmd/orderbeat/cli"
-	"orderbeat/db"
 	"orderbeat/db/alerts"
 	"orderbeat/db/reports"
 	"orderbeat/jobs"
@@ -69,7 +68,7 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 		conf = part
 		fmt.Fprintf(a.Stderr, "the configuration is invalid:\n%v\n\n", unwrapped(err))
 	}
-	database, err := db.OpenReadOnly(ctx, conf.DB.Path)
+	database, err := a.OpenDatabase(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -85,8 +84,13 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 		if c, err := asked[api.Configuration](ctx, a, "config.get"); err == nil {
 			r.Config = &c
 		}
+	}
+	if _, none := errors.AsType[*cli.NoWorkerError](absent); none || absent == nil { // followers may run without a leader
 		if f, err := asked[api.Fleet](ctx, a, "fleet.list"); err == nil {
 			r.Processes = f.Processes
+			if absent != nil {
+				r.Worker = "no worker leads at the moment"
+			}
 		}
 	}
 	raised, err := database.Alerts(ctx, true)
@@ -153,14 +157,17 @@ func printFleet(a *cli.App, processes []api.Process) error {
 	}
 	rows := make([][]string, len(processes))
 	for i, p := range processes {
-		role := p.Role
-		if p.Leader {
-			role += ", leads"
+		lag := "-"
+		if p.Lag != nil {
+			lag = p.Lag.String()
 		}
-		rows[i] = []string{p.Process, p.Host, role, p.Version, a.Minute(p.Since), strconv.Itoa(p.Slots), strconv.Itoa(p.InFlight)}
+		rows[i] = []string{
+			p.Host, p.Role, cli.OrDash(strings.Join(p.Does, ", ")), lag, p.Version, a.Minute(p.Since),
+			strconv.Itoa(p.Slots), strconv.Itoa(p.InFlight), p.Process,
+		}
 	}
 	fmt.Fprintln(a.Stdout)
-	return cli.PrintTable(a.Stdout, []string{"PROCESS", "HOST", "ROLE", "VERSION", a.Head("SINCE"), "SLOTS", "JOBS"}, rows)
+	return cli.PrintTable(a.Stdout, []string{"HOST", "ROLE", "DOES", "LAG", "VERSION", a.Head("SINCE"), "SLOTS", "JOBS", "PROCESS"}, rows)
 }
 
 // printConfig says whether the configuration that applies differs from the file.

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"orderbeat/cmd/orderbeat/lock"
+	"orderbeat/worker/api"
+	"orderbeat/worker/fleet"
+)
+
+// notCopied is what commands read that the database of a follower does not have, by the command's path.
+var notCopied = map[string]string{
+	"orderbeat jobs":              "jobs",
+	"orderbeat runs":              "jobs, and runs that have not ended",
+	"orderbeat exchanges":         "exchanges",
+	"orderbeat schedules":         "due times, and pauses",
+	"orderbeat schedules explain": "due times, and pauses",
+	"orderbeat status":            "jobs, and messages to publish",
+}
+
+// fleetPatience bounds the request about the fleet, and its connection to each server.
+const fleetPatience = 500 * time.Millisecond
+
+// sayFollows prints, once, whether the database of this machine is one of a follower, how far behind it is and
+// where the leader is. With the embedded NATS there is no follower. Nothing is printed if no process replies:
+// then nothing is published, either.
+func (a *App) sayFollows(ctx context.Context, path string) {
+	if !a.began || a.saidFollows { // completions are silent
+		return
+	}
+	a.saidFollows = true
+	conf, err := a.LoadPart("nats")
+	if err != nil || conf.NATS.URL == "" {
+		return // the command reports an invalid configuration, if it needs that section
+	}
+	id, err := lock.Identity(path)
+	if err != nil {
+		return // no worker has used this database yet
+	}
+	ctx, cancel := context.WithTimeout(ctx, 4*fleetPatience)
+	defer cancel()
+	list, err := a.processes(ctx)
+	if _, none := errors.AsType[*NoWorkerError](err); none {
+		return
+	}
+	if err != nil {
+		fmt.Fprintf(a.Stderr, "not known whether this database is up to date: %s\n", Plain(err.Error()))
+		return
+	}
+	leader := slices.IndexFunc(list, func(p api.Process) bool { return p.Leader })
+	own := slices.IndexFunc(list, func(p api.Process) bool { return p.Process == fleet.ProcessID(id) })
+	where := "no process leads at the moment"
+	if leader >= 0 {
+		where = "the leader is on " + Plain(list[leader].Host)
+	}
+	switch {
+	case own >= 0 && list[own].Leader || own < 0 && leader < 0:
+		return
+	case own < 0:
+		fmt.Fprintf(a.Stderr, "no process runs on this database, which may be out of date; %s\n", where)
+	case list[own].Lag != nil:
+		lag := list[own].Lag
+		asOf := ""
+		if lag.AsOf != nil {
+			asOf = "as of " + a.Second(*lag.AsOf) + ", "
+		}
+		fmt.Fprintf(a.Stderr, "this is a follower: its database is %s%s behind; %s\n", asOf, lag, where)
+	default:
+		fmt.Fprintf(a.Stderr, "the process on this database has just started and does not lead; %s\n", where)
+	}
+	if what := notCopied[a.command]; what != "" {
+		fmt.Fprintf(a.Stderr, "not copied to a follower: %s; run this command on the machine of the leader\n", what)
+	}
+}
+
+// processes asks the fleet for its processes.
+func (a *App) processes(ctx context.Context) ([]api.Process, error) {
+	w, err := a.DialWorker(nats.Timeout(fleetPatience))
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	reply, err := CallOver[api.Fleet](ctx, w, "fleet.list", struct{}{})
+	return reply.Processes, err
+}
+
+// sayWho prints, once, which worker of several replied.
+func (a *App) sayWho(w *Client) {
+	if w.shared && !a.saidWho {
+		a.saidWho = true
+		w.SayWho(a.Stderr)
+	}
+}
