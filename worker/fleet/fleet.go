@@ -27,6 +27,9 @@ const (
 	announceEvery = 5 * time.Second
 	life          = lives * announceEvery
 	lives         = 3
+	// lookEvery is how often a process looks whether what it does has changed: then it writes its entry at
+	// once.
+	lookEvery = time.Second
 	// retryPause is the pause after a failure.
 	retryPause = time.Second
 	// bucketBytes limits the bucket if the streams have a limit.
@@ -77,9 +80,10 @@ type Config struct {
 
 // Fleet is the view of all processes. It is safe for concurrent use.
 type Fleet struct {
-	c      Config
-	bucket jetstream.KeyValueConfig
-	joined chan struct{} // closed when the others are known and this process is announced
+	c         Config
+	bucket    jetstream.KeyValueConfig
+	announced []string      // what this process does as of its entry, used by [Fleet.Run] only
+	joined    chan struct{} // closed when the others are known and this process is announced
 
 	mu     sync.Mutex // guards others
 	others map[string]member
@@ -139,6 +143,8 @@ func (f *Fleet) follow(ctx context.Context) error {
 	f.renewAll()
 	started, tick := false, time.NewTicker(f.every())
 	defer tick.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	slow := time.NewTimer(bus.Timeout) // the entries of now arrive at once
 	defer slow.Stop()
 	for {
@@ -176,6 +182,13 @@ func (f *Fleet) follow(ctx context.Context) error {
 			f.c.Activity.OK()
 			f.expire()
 			f.c.Changed()
+		case <-look.C:
+			if !started || slices.Equal(f.c.Self().Does, f.announced) {
+				continue
+			}
+			if err := f.announce(ctx, kv); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -210,7 +223,9 @@ func (f *Fleet) announce(ctx context.Context, kv jetstream.KeyValue) error {
 	if err != nil {
 		return err
 	}
-	_, err = kv.Put(ctx, self.ID, text)
+	if _, err = kv.Put(ctx, self.ID, text); err == nil {
+		f.announced = self.Does
+	}
 	return err
 }
 
