@@ -68,7 +68,6 @@ func (f *Follower) Run(ctx context.Context) {
 	for _, t := range f.topics {
 		running.Go(func() { t.run(ctx) })
 	}
-	running.Go(func() { f.watch(ctx) })
 }
 
 // CatchUp waits until the database contains the streams up to their ends as of the call. [Follower.Run]
@@ -112,8 +111,7 @@ type topic struct {
 	reached   uint64     // the database contains the stream up to this sequence
 	currentAt time.Time  // when that was the end of the stream, zero if it never was
 	moved     chan struct{}
-	last      uint64    // end of the stream as of lookedAt
-	lookedAt  time.Time // when the end was looked up
+	last      uint64 // end of the stream when it was looked up last
 }
 
 // end is the last sequence of the stream, 0 if there is none.
@@ -241,6 +239,7 @@ func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, r
 			return err
 		}
 		at := time.Now()
+		t.saw(last.Sequence.Stream + last.NumPending)
 		applied, err := t.DB.Apply(ctx, t.name, batch, last.Sequence.Stream)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,7 +90,7 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 		if f, err := asked[api.Fleet](ctx, a, "fleet.list"); err == nil {
 			r.Processes = f.Processes
 			if absent != nil {
-				r.Worker = "no worker leads at the moment"
+				r.Worker = noLeader(f.Processes)
 			}
 		}
 	}
@@ -104,6 +105,14 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 	}
 	r.Jobs, r.Open, r.Late, r.Outbox, r.OutboxAge, r.SetAside = counts.Jobs, counts.OpenOrders, counts.LateOrders, counts.Outbox, counts.OutboxSince, counts.SetAside
 	return r, nil
+}
+
+// noLeader says why the leader did not reply although other processes do.
+func noLeader(processes []api.Process) string {
+	if slices.ContainsFunc(processes, func(p api.Process) bool { return p.Leader }) {
+		return "the leader does not respond"
+	}
+	return "no process leads at the moment"
 }
 
 // asked is the running worker's reply to a request without parameters.
