@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -17,6 +18,9 @@ const (
 	recentRevisions = 12
 	recentChanges   = 3
 )
+
+// leaderTimeout is how long the overview of a follower waits for the leader.
+const leaderTimeout = 3 * time.Second
 
 // day is what the overview looks back.
 const day = 24 * time.Hour
@@ -95,7 +99,9 @@ func (p *Page) overview(rw http.ResponseWriter, r *http.Request) error {
 	}
 	b.Plots = activityPlots(points, sum)
 	var providers api.Providers
-	if err := p.Call(ctx, "providers.list", struct{}{}, &providers); err != nil {
+	asking, cancel := context.WithTimeout(ctx, leaderTimeout)
+	defer cancel()
+	if err := p.Call(asking, "providers.list", struct{}{}, &providers); err != nil {
 		if _, lag := p.Following(); lag == nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/spf13/cobra"
 
 	"orderbeat/auth/mask"
@@ -122,12 +121,12 @@ func (a *App) notice(c *cobra.Command) {
 }
 
 // DialWorker connects to the running worker.
-func (a *App) DialWorker(options ...nats.Option) (*Client, error) {
+func (a *App) DialWorker() (*Client, error) {
 	conf, err := a.LoadPart("nats")
 	if err != nil {
 		return nil, err
 	}
-	w, err := Dial(conf.NATS, options...)
+	w, err := Dial(conf.NATS)
 	if err == nil && conf.WithoutProviders {
 		fmt.Fprintf(a.Stderr, "note: the configuration has no providers; this command uses the worker at %s with prefix %q\n", w.server, w.prefix)
 	}

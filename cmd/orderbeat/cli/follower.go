@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/cmd/orderbeat/lock"
 	"orderbeat/worker/api"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/fleet"
 )
 
@@ -45,7 +46,7 @@ func (a *App) sayFollows(ctx context.Context, path string) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*fleetPatience)
 	defer cancel()
-	list, err := a.processes(ctx)
+	list, err := processes(ctx, conf.NATS)
 	if _, none := errors.AsType[*NoWorkerError](err); none {
 		return
 	}
@@ -80,8 +81,8 @@ func (a *App) sayFollows(ctx context.Context, path string) {
 }
 
 // processes asks the fleet for its processes.
-func (a *App) processes(ctx context.Context) ([]api.Process, error) {
-	w, err := a.DialWorker(nats.Timeout(fleetPatience))
+func processes(ctx context.Context, c bus.Config) ([]api.Process, error) {
+	w, err := Dial(c, nats.Timeout(fleetPatience))
 	if err != nil {
 		return nil, err
 	}

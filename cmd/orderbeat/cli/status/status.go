@@ -42,7 +42,8 @@ func Command(a *cli.App) *cobra.Command {
 		Short: "Show what is wrong now and what to do",
 		Long: `Show on one screen whether a worker runs, when each account last succeeded, late orders,
 jobs, messages that wait to be published, and what is wrong with what to do about it. Reads
-the database, and asks the running worker for breakers, credentials and the other processes.`,
+the database, and asks the running worker for breakers, credentials and the processes of the
+fleet: who leads, who follows and how far behind, who fetches.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			r, err := read(c.Context(), a)
