@@ -291,21 +291,21 @@ func resultsOf(t *testing.T, d *depot) map[string]int {
 	return count
 }
 
-// A standby's own database has no tick of the leader. It reports the leader's next due time, or
+// A follower's own database has no tick of the leader. It reports the leader's next due time, or
 // none: "@every" counts from the last due time.
-func TestStandbyReportsNoStaleDueTime(t *testing.T) {
+func TestFollowerReportsNoStaleDueTime(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
 	var configs []string
-	for _, name := range []string{"leader", "standby"} {
+	for _, name := range []string{"leader", "follower"} {
 		config := steady(t, filepath.Join(root, name), o, fmt.Sprintf("url = %q", nats.server.ClientURL()))
 		replace(t, config, "[[schedules]]\n", "[[schedules]]\nname = \"hourly\"\ncron = \"17 * * * *\"\nprovider = \"michelin\"\nkind = \"check\"\n[[schedules]]\nname = \"interval\"\ncron = \"@every 7h\"\nprovider = \"michelin\"\nkind = \"check\"\n[[schedules]]\n")
 		configs = append(configs, config)
 	}
 	leader := enlist(t, configs[0])
 	leader.says("orderbeat is running", 1)
-	standby := enlist(t, configs[1])
-	standsBy(t, standby)
+	follower := enlist(t, configs[1])
+	standsBy(t, follower)
 	next := func(config string) map[string]any {
 		r := do(t, "--config", config, "schedules", "--json")
 		var list struct {
@@ -323,11 +323,11 @@ func TestStandbyReportsNoStaleDueTime(t *testing.T) {
 		}
 		return due
 	}
-	ofLeader, ofStandby := next(configs[0]), next(configs[1])
-	if ofLeader["hourly"] == nil || ofLeader["hourly"] != ofStandby["hourly"] {
-		t.Errorf("hourly: got %v of the leader and %v of the standby, want the same", ofLeader["hourly"], ofStandby["hourly"])
+	ofLeader, ofFollower := next(configs[0]), next(configs[1])
+	if ofLeader["hourly"] == nil || ofLeader["hourly"] != ofFollower["hourly"] {
+		t.Errorf("hourly: got %v of the leader and %v of the follower, want the same", ofLeader["hourly"], ofFollower["hourly"])
 	}
-	if ofLeader["interval"] == nil || ofStandby["interval"] != nil && ofStandby["interval"] != ofLeader["interval"] {
-		t.Errorf("interval: got %v of the leader and %v of the standby, want the same or null", ofLeader["interval"], ofStandby["interval"])
+	if ofLeader["interval"] == nil || ofFollower["interval"] != nil && ofFollower["interval"] != ofLeader["interval"] {
+		t.Errorf("interval: got %v of the leader and %v of the follower, want the same or null", ofLeader["interval"], ofFollower["interval"])
 	}
 }

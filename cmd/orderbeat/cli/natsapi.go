@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,6 +16,8 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/problems"
+	"orderbeat/worker/tokens"
 )
 
 // Client calls the request/reply API of a running worker.
@@ -180,4 +183,22 @@ type RunRequest struct {
 func StartRun(ctx context.Context, w *Client, request RunRequest) (jobs.Run, error) {
 	reply, err := CallOver[api.Run](ctx, w, "runs.start", request)
 	return reply.Run, err
+}
+
+// TokenBucket returns the token store of an external NATS for a command without a worker, and what ends
+// its connection.
+func TokenBucket(c bus.Config) (bucket *tokens.Store, disconnect func(), err error) {
+	log := slog.New(slog.DiscardHandler) // what fails is in the errors
+	conn, err := bus.Open(c, nil, problems.NewSet(log), log, func(error) {})
+	if err != nil {
+		return nil, nil, err
+	}
+	if !conn.NATS.IsConnected() {
+		err := conn.NATS.LastError()
+		conn.Close()
+		return nil, nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, c.Explain(err))
+	}
+	bucket = tokens.New(tokens.Config{NATS: c, Log: log})
+	bucket.Attach(conn, nil)
+	return bucket, conn.Close, nil
 }
