@@ -75,7 +75,7 @@ func TestCommandsOnAFollower(t *testing.T) {
 	if status := follower.stop(); status != cli.Done {
 		t.Errorf("got exit status %d", status)
 	}
-	if r := on("follower", "orders"); !strings.HasPrefix(r.stderr, "no process runs on this database, which may be out of date; the leader is on ") {
+	if r := on("follower", "orders"); !strings.HasPrefix(r.stderr, "no process is known to run on this database, which may be out of date; the leader is on ") {
 		t.Errorf("got %s", r.stderr)
 	}
 	if status := leader.stop(); status != cli.Done {

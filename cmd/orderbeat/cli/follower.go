@@ -64,7 +64,7 @@ func (a *App) sayFollows(ctx context.Context, path string) {
 	case own >= 0 && list[own].Leader || own < 0 && leader < 0:
 		return
 	case own < 0:
-		fmt.Fprintf(a.Stderr, "no process runs on this database, which may be out of date; %s\n", where)
+		fmt.Fprintf(a.Stderr, "no process is known to run on this database, which may be out of date; %s\n", where)
 	case list[own].Lag != nil:
 		lag := list[own].Lag
 		asOf := ""
