@@ -303,6 +303,12 @@ func (f *faulty) ticks() {
 		}
 		if results != 1 {
 			f.t.Errorf("due time %s became the runs %v with %d results, want one", due, slices.Collect(maps.Keys(ids)), results)
+			for id := range ids {
+				for _, p := range f.places[:2] {
+					m := &member{t: f.t, config: p.config}
+					f.t.Logf("%s has %s", filepath.Base(filepath.Dir(p.config)), m.value("SELECT coalesce(max(run_id || ' ' || state || ' ' || trigger || ' ' || coalesce(finished_at, '')), 'no run') FROM runs WHERE run_id = ?", id))
+				}
+			}
 		}
 	}
 	if len(runs) == 0 {
