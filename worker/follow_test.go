@@ -1,9 +1,12 @@
 package worker_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"orderbeat/clients"
 	"orderbeat/db/dbtest"
 	"orderbeat/worker/api"
 )
@@ -101,6 +104,29 @@ func TestNewDatabaseIsFilledFromTheStreams(t *testing.T) {
 	fresh.settled()
 	if n := fresh.holds("ORDERBEAT_ORDERS", subjectOfSO1); n != 2 {
 		t.Errorf("got %d events of SO1, want 2: nothing changed", n)
+	}
+}
+
+// An event that is larger than a message is applied with its order, also when no other process is left.
+func TestNewDatabaseHasLargeOrders(t *testing.T) {
+	t.Parallel()
+	url := depot(t)().ClientURL()
+	first := startIn(t, t.TempDir(), on(url))
+	first.supplier.answers(func(_ context.Context, q clients.Query) (clients.Answer, error) {
+		return clients.Answer{Orders: []clients.Order{order(q.Account.Name, "SO1", 0, strings.Repeat("x", 1<<20))}}, nil
+	})
+	first.hasResult(first.sync("detroit").ID)
+	first.settled()
+	if event := first.messages("ORDERBEAT_ORDERS", "orderbeat.orders.>", 1)[0]; len(event.Data()) > 1<<20 {
+		t.Fatal("the event is no larger than a message")
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	fresh := startIn(t, t.TempDir(), on(url))
+	fresh.equals(first)
+	if n := fresh.logged.count("a published message cannot be applied in full"); n != 0 {
+		t.Errorf("logged %d times that a message lacks its order", n)
 	}
 }
 

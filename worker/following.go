@@ -47,11 +47,12 @@ type following struct {
 	reading   sync.WaitGroup
 }
 
-func newFollowing(c Config, conn *bus.Conn, alone bool, names bus.Subjects, set *problems.Set) *following {
+func newFollowing(c Config, conn *bus.Conn, documents *bus.Documents, alone bool, names bus.Subjects, set *problems.Set) *following {
 	return &following{
 		db: c.DB, alone: alone, maxLag: cmp.Or(c.MaxLag, defaultMaxLag), log: c.Log, cancel: func() {}, stopReads: func() {},
 		Follower: follower.New(follower.Config{
-			DB: c.DB, JS: conn.JS, Subjects: names, Explain: conn.Explain, Revision: leadersRevision(conn, names), Problems: set, Log: c.Log,
+			DB: c.DB, JS: conn.JS, Subjects: names, Explain: conn.Explain, Document: documents.Read, Revision: leadersRevision(conn, names),
+			Problems: set, Log: c.Log,
 		}),
 	}
 }

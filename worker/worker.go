@@ -123,7 +123,8 @@ func Run(ctx context.Context, c Config) error {
 	})
 	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
-	follow := newFollowing(c, conn, server != nil, names, troubles)
+	documents := &bus.Documents{JS: conn.JS, Config: c.NATS}
+	follow := newFollowing(c, conn, documents, server != nil, names, troubles)
 	lease := leader.New(leader.Config{
 		Conn: conn, NATS: c.NATS, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
 		Log:      c.Log,
@@ -140,7 +141,7 @@ func Run(ctx context.Context, c Config) error {
 	crew := newCrew(c, conn, queues, live, tracer, troubles)
 	crew.stand(lease, follow)
 	outbox := relay.New(relay.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, Documents: &bus.Documents{JS: conn.JS, Config: c.NATS},
+		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, Documents: documents,
 		CanPublish: func() bool { return follow.over.Load() && lease.IsLeader() }, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
@@ -431,7 +432,7 @@ func fence(embedded bus.Server, l *leader.Lease, open *handover.Runs, fail func(
 	if embedded != nil {
 		return nil
 	}
-	return &relay.Fence{Leads: l.IsLeader, Stale: fail, Answered: open.Ended, Confirm: func(ctx context.Context) error {
+	return &relay.Fence{Stale: fail, Answered: open.Ended, Confirm: func(ctx context.Context) error {
 		err := l.Confirm(ctx)
 		if errors.Is(err, leader.ErrLost) {
 			err = fmt.Errorf("%w: %w", relay.ErrStale, err)

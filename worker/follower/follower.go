@@ -37,8 +37,9 @@ type Config struct {
 	JS       jetstream.JetStream
 	Subjects bus.Subjects
 	Explain  func(error) error // [bus.Conn.Explain]
-	// Revision returns a revision of an order as the leader has it, for a message that came without its
-	// order.
+	// Document returns the whole body of an event that was too large for a message.
+	Document func(ctx context.Context, name string) ([]byte, error)
+	// Revision returns a revision of an order as the leader has it, for a message without its order.
 	Revision func(ctx context.Context, provider, account, orderID string, revision int) (*outbox.Event, error)
 	Problems *problems.Set
 	Log      *slog.Logger
@@ -319,9 +320,17 @@ func (t *topic) decode(ctx context.Context, msg jetstream.Msg) db.Published {
 		return db.Published{}
 	}
 	at, _ := time.Parse(time.RFC3339Nano, header.Get("ce-time"))
-	p, err := db.DecodePublished(header.Get("ce-type"), header.Get("ce-id"), at, msg.Data())
+	body, missing := msg.Data(), error(nil)
+	if name := header.Get(outbox.HeaderDocument); name != "" {
+		if document, err := t.Document(ctx, name); err != nil {
+			missing = err
+		} else {
+			body = document
+		}
+	}
+	p, err := db.DecodePublished(header.Get("ce-type"), header.Get("ce-id"), at, body)
 	if err != nil && db.IsIncomplete(err) {
-		err = t.complete(ctx, &p)
+		err = errors.Join(t.complete(ctx, &p), missing)
 	}
 	if err != nil {
 		t.activity.Noticed("a published message cannot be applied in full", err, "stream", t.stream, "ce_id", header.Get("ce-id"), "ce_type", header.Get("ce-type"))

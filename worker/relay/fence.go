@@ -21,8 +21,6 @@ import (
 // stored only if its subject ends with the message that this database knows as the last, and a result
 // only if its run has no later one.
 type Fence struct {
-	// Leads reports whether this process is certain to lead. A follower publishes no order events.
-	Leads func() bool
 	// Confirm asks NATS whether this process leads: [ErrStale] if not, another error while that is
 	// unknown.
 	Confirm func(ctx context.Context) error
@@ -34,9 +32,6 @@ type Fence struct {
 
 // ErrStale is that another worker published as the leader. Nothing more is published.
 var ErrStale = errors.New("another worker published as the leader")
-
-// errFollows is why a follower does not publish order events: the leader's come first.
-var errFollows = errors.New("another worker leads")
 
 // The server's error codes about an expected sequence (server/errors.json): it is another one, or it
 // cannot be told while another message on the subject is on its way.
@@ -112,8 +107,8 @@ func (t *topicRelay) reached(out *outcome, m *outbox.Message, sequence uint64) {
 	out.sequences[m.Subject] = sequence
 }
 
-// confirm asks once for each page whether this process still leads. Only order
-// events need that.
+// confirm asks once for each page of order events whether this process still leads. A result says by its id
+// which end of its run it is.
 func (t *topicRelay) confirm(ctx context.Context) error {
 	if t.ends.confirmed || t.topic != "orders" {
 		return nil

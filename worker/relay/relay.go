@@ -176,7 +176,7 @@ func (r *Relay) Flush(ctx context.Context) error {
 		var failed error
 		for _, t := range r.topics {
 			sent, err := t.pass(ctx)
-			if errors.Is(err, ErrStale) || errors.Is(err, errFollows) {
+			if errors.Is(err, ErrStale) {
 				continue
 			}
 			total += sent
@@ -207,9 +207,6 @@ func (t *topicRelay) run(ctx context.Context) {
 		case errors.Is(err, ErrStale):
 			t.stop(err)
 			return
-		case errors.Is(err, errFollows):
-			t.activity.OK()
-			wait.For(ctx, relayPause)
 		case errors.Is(err, errNotLeader):
 			t.activity.Pending(err)
 			wait.For(ctx, relayPause/4)
@@ -270,9 +267,6 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	}
 	if !t.canPublish() {
 		return 0, errNotLeader
-	}
-	if fence := t.publisher.fence; fence != nil && t.topic == "orders" && !fence.Leads() {
-		return 0, errFollows
 	}
 	if err := t.record(ctx, page[len(page)-1].ID); err != nil {
 		return 0, err
