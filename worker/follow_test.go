@@ -107,6 +107,34 @@ func TestNewDatabaseIsFilledFromTheStreams(t *testing.T) {
 	}
 }
 
+// A consumer that delivers nothing more, without an error, is replaced.
+func TestFollowerReplacesASilentConsumer(t *testing.T) {
+	t.Parallel()
+	url := depot(t)().ClientURL()
+	first := startIn(t, t.TempDir(), on(url))
+	first.supplier.answers(lists(0, "SO1"))
+	first.hasResult(first.sync("detroit").ID)
+	second := launch(t, t.TempDir(), on(url))
+	second.equals(first)
+	stream, err := first.js.Stream(t.Context(), "ORDERBEAT_ORDERS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paused := 0
+	for info := range stream.ListConsumers(t.Context()).Info() {
+		if _, err := stream.PauseConsumer(t.Context(), info.Name, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		paused++
+	}
+	if paused != 1 {
+		t.Fatalf("paused %d consumers, want the follower's", paused)
+	}
+	first.supplier.answers(lists(1, "SO1"))
+	first.hasResult(first.sync("detroit").ID)
+	second.equals(first)
+}
+
 // An event that is larger than a message is applied with its order, also when no other process is left.
 func TestNewDatabaseHasLargeOrders(t *testing.T) {
 	t.Parallel()

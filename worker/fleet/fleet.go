@@ -141,7 +141,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 	}
 	defer func() { _ = watcher.Stop() }()
 	f.renewAll()
-	started, tick := false, time.NewTicker(f.every())
+	started, unseen, tick := false, 0, time.NewTicker(f.every())
 	defer tick.Stop()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -156,6 +156,9 @@ func (f *Fleet) follow(ctx context.Context) error {
 			switch {
 			case !ok:
 				return errors.New("the watch of the bucket ended")
+			case entry != nil && entry.Key() == f.c.Self().ID:
+				unseen = 0
+				continue
 			case entry != nil:
 				f.noted(entry, started)
 				continue
@@ -175,6 +178,10 @@ func (f *Fleet) follow(ctx context.Context) error {
 		case <-tick.C:
 			if !started {
 				continue
+			}
+			// A watch may deliver nothing more, without an error: then the others would seem to be gone.
+			if unseen++; unseen > lives {
+				return errors.New("the entry of this process does not arrive")
 			}
 			if err := f.announce(ctx, kv); err != nil {
 				return err
@@ -236,12 +243,9 @@ func (f *Fleet) withdraw(ctx context.Context, kv jetstream.KeyValue) {
 	_ = kv.Delete(ctx, f.c.Self().ID) // else it expires
 }
 
-// noted updates the view by an entry.
+// noted updates the view by an entry of another process.
 func (f *Fleet) noted(entry jetstream.KeyValueEntry, tell bool) {
 	key := entry.Key()
-	if key == f.c.Self().ID {
-		return
-	}
 	var p Process
 	gone := entry.Operation() != jetstream.KeyValuePut || json.Unmarshal(entry.Value(), &p) != nil || p.ID != key
 	f.mu.Lock()

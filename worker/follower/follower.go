@@ -27,6 +27,8 @@ const (
 	maxBatchBytes = 4 << 20
 	// checkEvery is how often the end of a stream is looked up.
 	checkEvery = time.Second
+	// maxStalled is how often in a row the end is looked up while messages exist that do not arrive.
+	maxStalled = 5
 	// retryAfter is the pause after a failure.
 	retryAfter = time.Second
 )
@@ -226,19 +228,27 @@ func (t *topic) follow(ctx context.Context) error {
 	return t.apply(ctx, messages, reached)
 }
 
-// apply applies messages as they arrive.
+// apply applies messages as they arrive. A consumer that was reset on its server may deliver nothing more,
+// without an error: it is given up when messages do not arrive that are there.
 func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, reached uint64) error {
-	for {
+	for stalled := 0; ; {
 		batch, last, err := t.next(ctx, messages)
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			if reached, err = t.idle(ctx, reached); err != nil {
+			end, there, err := t.idle(ctx, reached)
+			if err != nil {
 				return err
+			}
+			if reached = end; !there {
+				stalled = 0
+			} else if stalled++; stalled == maxStalled {
+				return fmt.Errorf("the message after %d does not arrive", reached)
 			}
 			continue
 		}
 		if err != nil {
 			return err
 		}
+		stalled = 0
 		at := time.Now()
 		t.saw(last.Sequence.Stream + last.NumPending)
 		applied, err := t.DB.Apply(ctx, t.name, batch, last.Sequence.Stream)
@@ -286,31 +296,32 @@ func (t *topic) next(ctx context.Context, messages jetstream.MessagesContext) (b
 }
 
 // idle is called when no message came for a while: the end of the stream may be where the database is, or
-// the last messages were deleted.
-func (t *topic) idle(ctx context.Context, reached uint64) (uint64, error) {
+// the last messages were deleted. It returns what the database contains then, and whether the message after
+// that is there.
+func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bool, err error) {
 	asked := time.Now()
 	limited, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	stream, err := t.JS.Stream(limited, t.stream)
 	if err != nil {
-		return reached, err
+		return reached, false, err
 	}
 	state := stream.CachedInfo().State
 	t.saw(state.LastSeq)
 	if state.LastSeq < reached {
-		return reached, fmt.Errorf("the stream ends at %d, before %d", state.LastSeq, reached)
+		return reached, false, fmt.Errorf("the stream ends at %d, before %d", state.LastSeq, reached)
 	}
 	if state.LastSeq > reached {
 		if _, err := stream.GetMsg(limited, reached+1, jetstream.WithGetMsgSubject(t.Subjects.Of(t.name+".>"))); !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return reached, err // it is about to arrive
+			return reached, err == nil, err
 		}
 		if _, err := t.DB.Apply(ctx, t.name, nil, state.LastSeq); err != nil {
-			return reached, err
+			return reached, false, err
 		}
 	}
 	t.move(state.LastSeq, asked)
 	t.activity.OK()
-	return state.LastSeq, nil
+	return state.LastSeq, false, nil
 }
 
 // decode decodes a message. What this program does not understand is skipped, and logged.
