@@ -23,6 +23,7 @@ import (
 	"orderbeat/clients/section"
 	"orderbeat/jobs"
 	"orderbeat/worker"
+	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/wire"
 )
@@ -462,6 +463,37 @@ func TestRestartedLeaderKeepsWhatFetchersDo(t *testing.T) {
 		if row.State != jobs.Succeeded || row.Attempts != 1 {
 			t.Errorf("got %+v", row)
 		}
+	}
+}
+
+// A watch of the fleet's bucket that delivers nothing more, without an error, is replaced: nobody seems to be
+// gone, and who comes is seen.
+func TestSilentWatchIsReplaced(t *testing.T) {
+	t.Parallel()
+	f := startFlock(t, worker.RoleStore)
+	f.fetcher()
+	seen := func(n int) {
+		t.Helper()
+		f.eventually(fmt.Sprintf("%d processes", n), func() bool {
+			var reply api.Fleet
+			f.decode(f.request("fleet.list", `{}`, nil).Data, &reply)
+			return len(reply.Processes) == n
+		})
+	}
+	seen(2)
+	stream, err := f.js.Stream(t.Context(), "KV_ORDERBEAT_FLEET")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for info := range stream.ListConsumers(t.Context()).Info() {
+		if _, err := stream.PauseConsumer(t.Context(), info.Name, time.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.fetcher()
+	seen(3)
+	if n := f.logged.count("process left the fleet"); n != 0 {
+		t.Errorf("%d processes seemed to be gone", n)
 	}
 }
 

@@ -141,7 +141,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 	}
 	defer func() { _ = watcher.Stop() }()
 	f.renewAll()
-	started, unseen, tick := false, 0, time.NewTicker(f.every())
+	started, seen, tick := false, true, time.NewTicker(f.every())
 	defer tick.Stop()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -157,7 +157,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 			case !ok:
 				return errors.New("the watch of the bucket ended")
 			case entry != nil && entry.Key() == f.c.Self().ID:
-				unseen = 0
+				seen = true
 				continue
 			case entry != nil:
 				f.noted(entry, started)
@@ -180,9 +180,10 @@ func (f *Fleet) follow(ctx context.Context) error {
 				continue
 			}
 			// A watch may deliver nothing more, without an error: then the others would seem to be gone.
-			if unseen++; unseen > lives {
+			if !seen {
 				return errors.New("the entry of this process does not arrive")
 			}
+			seen = false
 			if err := f.announce(ctx, kv); err != nil {
 				return err
 			}
