@@ -328,25 +328,27 @@ func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (do
 	if r == nil {
 		return
 	}
-	began := time.Now()
-	r.look(ctx, start)
+	pause := r.look(ctx, start)
 	later(func() {
-		for wait.For(ctx, max(lookAgain, lookShare*time.Since(began))) {
-			began = time.Now()
-			r.look(ctx, start)
+		for wait.For(ctx, pause) {
+			pause = r.look(ctx, start)
 		}
 	})
 }
 
-func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) {
+// look calls start for the runs that are not of this process. It returns how long to wait until the next look,
+// which is longer the longer it takes to read the bucket.
+func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) (pause time.Duration) {
+	began := time.Now()
 	found, err := r.entries(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.Activity.Failed("failed to read the runs that another worker left", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
 		}
-		return
+		return lookAgain
 	}
 	now := time.Now()
+	pause = max(lookAgain, lookShare*now.Sub(began))
 	joined := map[string][]string{} // keys by run
 	for key, e := range found {
 		if e.Joins != "" {
@@ -374,7 +376,8 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 			r.mu.Lock()
 			delete(r.mine, key)
 			r.mu.Unlock()
-			r.Log.Error("failed to continue a run that another worker left, it stays in the bucket", "bucket", r.bucket.Bucket, "key", key, "err", err)
+			r.Log.Error("failed to continue a run that another worker left, will retry", "bucket", r.bucket.Bucket, "key", key, "err", err)
+			pause = lookAgain
 			continue
 		}
 		if done {
@@ -386,6 +389,7 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	if started > 0 {
 		r.Log.Info("open runs of the worker before", "bucket", r.bucket.Bucket, "runs", started)
 	}
+	return pause
 }
 
 // removeOrphans removes the entries of requests whose run has no entry any more: it has ended, and its
