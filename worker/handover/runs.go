@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// putTimeout is how long a request waits until it is in the bucket. After that it goes on, and the
-	// entry is written when NATS takes it.
+	// putTimeout is how long a request waits until it is in the bucket. After that the entry is written
+	// when NATS takes it.
 	putTimeout = 2 * time.Second
 	// retryEvery is how often entries are written and removed that could not be.
 	retryEvery = time.Second
@@ -43,7 +43,7 @@ const (
 	maxPlain = 16 << 10
 	// maxEntry limits an entry when it is read.
 	maxEntry = 64 << 20
-	// atOnce limits the entries that are removed concurrently.
+	// atOnce limits the entries that are written or removed concurrently.
 	atOnce = 16
 )
 
@@ -130,21 +130,22 @@ func (e *entry) left(now time.Time) Left {
 	return left
 }
 
-// Put writes an open run. It never fails: an entry that cannot be written now is written later.
-func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) {
+// Put writes an open run. After an error it is written later, unless [Runs.Ended] is called. A run that is too
+// large for the bucket is logged, and no error: it never will be there.
+func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) error {
 	if r == nil {
-		return
+		return nil
 	}
 	r.mu.Lock()
 	r.mine[run.ID] = nil
 	r.mu.Unlock()
-	r.write(ctx, run.ID, entryOf(&run, js))
+	return r.write(ctx, run.ID, entryOf(&run, js))
 }
 
-// Join writes that a request with a key or a reply subject joined an open run.
-func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) {
+// Join writes that a request with a key joined an open run. After an error it is written later.
+func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 	if r == nil || key == "" {
-		return
+		return nil
 	}
 	name := runID + "." + jobs.NewID(time.Now())
 	r.mu.Lock()
@@ -153,9 +154,10 @@ func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) {
 		r.mine[runID] = append(of, name)
 	}
 	r.mu.Unlock()
-	if open {
-		r.write(ctx, name, entry{Joins: runID, Key: key, ReplyTo: replyTo})
+	if !open {
+		return nil
 	}
+	return r.write(ctx, name, entry{Joins: runID, Key: key, ReplyTo: replyTo})
 }
 
 // Ended removes runs that have a result, or were not started.
@@ -182,23 +184,23 @@ func (r *Runs) poke() {
 	}
 }
 
-// write puts an entry into the bucket, now or later.
-func (r *Runs) write(ctx context.Context, key string, e entry) {
+// write puts an entry into the bucket, or after an error later.
+func (r *Runs) write(ctx context.Context, key string, e entry) error {
 	value, err := encode(&e)
-	if err == nil && r.Conn.NATS.IsConnected() {
-		ctx, cancel := context.WithTimeout(ctx, putTimeout)
-		err = r.put(ctx, key, value)
-		cancel()
-		if err == nil {
-			return
+	if limit := r.Conn.MaxBody(); err != nil || limit > 0 && int64(len(value)) > limit {
+		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "run_id", key, "bytes", len(value), "err", err)
+		return nil
+	}
+	if err = r.Conn.Usable(); err == nil {
+		putting, cancel := context.WithTimeout(ctx, putTimeout)
+		defer cancel()
+		if err = r.put(putting, key, value); err == nil {
+			return nil
 		}
 	}
-	if limit := r.Conn.MaxBody(); err != nil && value == nil || limit > 0 && int64(len(value)) > limit {
-		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "run_id", key, "bytes", len(value), "err", err)
-		return
-	}
-	if err != nil && ctx.Err() == nil {
-		r.Activity.Failed("open runs are not recorded: no other worker can continue them", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
+	err = fmt.Errorf("bucket %s: %w", r.bucket.Bucket, r.Conn.Explain(err))
+	if ctx.Err() == nil {
+		r.Activity.Failed("open runs are not recorded: no other worker can continue them", err)
 	}
 	r.mu.Lock()
 	full := len(r.late) >= maxWaiting
@@ -209,6 +211,7 @@ func (r *Runs) write(ctx context.Context, key string, e entry) {
 	if full {
 		r.Log.Warn("run is not handed over: too many wait to be recorded", "bucket", r.bucket.Bucket, "run_id", key)
 	}
+	return err
 }
 
 func (r *Runs) put(ctx context.Context, key string, value []byte) error {
@@ -282,15 +285,15 @@ func (r *Runs) Flush(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.Timeout)
 	defer cancel()
-	var failed error
-	for key, value := range late {
-		if failed = r.put(ctx, key, value); failed != nil {
-			break
+	failed := concurrently(slices.Sorted(maps.Keys(late)), func(key string) error {
+		if err := r.put(ctx, key, late[key]); err != nil {
+			return err
 		}
 		r.mu.Lock()
+		defer r.mu.Unlock()
 		delete(r.late, key)
-		r.mu.Unlock()
-	}
+		return nil
+	})
 	if failed == nil {
 		failed = r.remove(ctx, ended)
 	}
@@ -305,20 +308,28 @@ func (r *Runs) remove(ctx context.Context, keys []string) error {
 	if err != nil {
 		return err
 	}
-	var removing errgroup.Group
-	removing.SetLimit(atOnce)
+	return concurrently(keys, func(key string) error {
+		if err := kv.Purge(ctx, key, jetstream.PurgeTTL(markerLife)); err != nil {
+			return err
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.ended, key)
+		return nil
+	})
+}
+
+// concurrently calls do for some keys, a limited number at once, and for no further ones after an error.
+func concurrently(keys []string, do func(key string) error) error {
+	doing, ctx := errgroup.WithContext(context.Background())
+	doing.SetLimit(atOnce)
 	for _, key := range keys {
-		removing.Go(func() error {
-			if err := kv.Purge(ctx, key, jetstream.PurgeTTL(markerLife)); err != nil {
-				return err
-			}
-			r.mu.Lock()
-			delete(r.ended, key)
-			r.mu.Unlock()
-			return nil
-		})
+		if ctx.Err() != nil {
+			break
+		}
+		doing.Go(func() error { return do(key) })
 	}
-	return removing.Wait()
+	return doing.Wait()
 }
 
 // Resume calls start for every run in the bucket that is not of this process, oldest first, and later for

@@ -39,10 +39,11 @@ type Config struct {
 
 // Open keeps accepted runs until they have a result.
 type Open interface {
-	// Put keeps a run. It comes before the run is stored, and its request acknowledged.
-	Put(ctx context.Context, run jobs.Run, js []jobs.Job)
-	// Join keeps a request that joined a run.
-	Join(ctx context.Context, runID, key, replyTo string)
+	// Put keeps a run. It comes before the run is stored, and its request acknowledged. After an error it
+	// is kept as soon as that is possible.
+	Put(ctx context.Context, run jobs.Run, js []jobs.Job) error
+	// Join keeps a request that joined a run, with the same error.
+	Join(ctx context.Context, runID, key, replyTo string) error
 	// Ended drops runs.
 	Ended(runIDs ...string)
 }
@@ -138,9 +139,11 @@ func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Req
 	defer func() { plan.span.End(err) }()
 	run := plan.Run
 	run.Key = tick.Key()
-	p.open.Put(ctx, run, plan.Jobs) // once it is claimed, no other worker starts it
-	if err = claim(); err == nil {
-		started, err = p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
+	// Once it is claimed, no other worker starts it.
+	if err = p.open.Put(ctx, run, plan.Jobs); err == nil {
+		if err = claim(); err == nil {
+			started, err = p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
+		}
 	}
 	if err != nil || started.Run == nil {
 		p.open.Ended(run.ID)
@@ -181,12 +184,16 @@ func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
 	return made, nil
 }
 
-// store stores a planned run.
-func (p *Planner) store(ctx context.Context, made Plan) (jobs.Run, error) {
+// store stores a planned run. One that is not kept for other workers is stored unless its request comes
+// again: a message is delivered again, and what was accepted through the API is not lost with this worker's
+// database.
+func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error) {
 	ctx = made.span.In(ctx)
-	p.open.Put(ctx, made.Run, made.Jobs)
-	run, started, err := p.db.StartRun(ctx, made.Run, made.Jobs)
 	defer func() { made.span.End(cmp.Or(err, made.Invalid)) }()
+	again, started := made.Run.Trigger == "nats", false
+	if err = p.open.Put(ctx, made.Run, made.Jobs); err == nil || !again {
+		run, started, err = p.db.StartRun(ctx, made.Run, made.Jobs)
+	}
 	if err != nil || !started {
 		p.open.Ended(made.Run.ID)
 	}
@@ -197,7 +204,10 @@ func (p *Planner) store(ctx context.Context, made Plan) (jobs.Run, error) {
 		p.started(ctx, made, run)
 	} else {
 		if !run.State.Ended() {
-			p.open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo)
+			if err = p.open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo); err != nil && again {
+				return jobs.Run{}, err
+			}
+			err = nil
 		}
 		made.span.Joined(ctx, &run)
 	}
