@@ -29,12 +29,12 @@ func TickKey(schedule string, due time.Time) string {
 	return schedule + "@" + due.UTC().Truncate(time.Second).Format(time.RFC3339)
 }
 
-// IsTickKey reports whether a key could be a [TickKey].
-func IsTickKey(key string) bool {
+// TickOf returns the schedule and the due time of a [TickKey]; ok is false for another key.
+func TickOf(key string) (schedule string, due time.Time, ok bool) {
 	at := strings.LastIndexByte(key, '@')
 	if at < 0 {
-		return false
+		return "", time.Time{}, false
 	}
-	_, err := time.Parse(time.RFC3339, key[at+1:])
-	return err == nil
+	due, err := time.Parse(time.RFC3339, key[at+1:])
+	return key[:at], due, err == nil
 }

@@ -175,25 +175,67 @@ func TestNextLeaderHonoursPauses(t *testing.T) {
 	}
 }
 
-// Without access to the bucket requests are accepted all the same, and that is told.
+// breakBucket makes the bucket of open runs take nothing, until mend is called.
+func (b *bench) breakBucket() (mend func()) {
+	b.t.Helper()
+	const name = "KV_ORDERBEAT_OPEN_RUNS"
+	if err := b.js.DeleteStream(b.t.Context(), name); err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := b.js.CreateStream(b.t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{"elsewhere"}}); err != nil {
+		b.t.Fatal(err)
+	}
+	return func() {
+		b.t.Helper()
+		if err := b.js.DeleteStream(b.t.Context(), name); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+// Without access to the bucket a message stays in the stream, and what the API starts is accepted.
 func TestOpenRunsWithoutTheirBucket(t *testing.T) {
 	t.Parallel()
 	b := startIn(t, t.TempDir(), on(depot(t)().ClientURL()))
-	if err := b.js.DeleteStream(t.Context(), "KV_ORDERBEAT_OPEN_RUNS"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "KV_ORDERBEAT_OPEN_RUNS", Subjects: []string{"elsewhere"}}); err != nil {
-		t.Fatal(err)
-	}
+	mend := b.breakBucket()
+	b.publish("orderbeat.runs.michelin.sync", `{"lookback":"3d"}`, nil)
+	b.eventually("it stays in the stream", func() bool { return b.logged.count("failed to store a request, it stays in the stream") > 0 })
 	b.hasResult(b.sync("detroit").ID)
-	b.eventually("it is told", func() bool { return b.logged.count("open runs are not recorded") > 0 })
-	if err := b.js.DeleteStream(t.Context(), "KV_ORDERBEAT_OPEN_RUNS"); err != nil {
-		t.Fatal(err)
+	b.eventually("it is logged", func() bool { return b.logged.count("open runs are not recorded") > 0 })
+	if n := b.value("SELECT count(*) FROM runs WHERE trigger = 'nats'"); n != "0" {
+		t.Errorf("got %s runs, want none before its entry is written", n)
 	}
+	mend()
+	b.eventually("the message is planned", func() bool { return b.value("SELECT count(*) FROM runs WHERE trigger = 'nats'") == "1" })
 	b.supplier.answers(hangs)
 	b.publish("orderbeat.runs.michelin.sync", ``, nil)
 	b.eventually("the bucket is made again", func() bool {
 		_, err := b.js.KeyValue(t.Context(), "ORDERBEAT_OPEN_RUNS")
 		return err == nil && len(b.bucketKeys()) > 0
+	})
+}
+
+// A due time whose run could not be handed over is run by the next leader.
+func TestNextLeaderRunsUnkeptDueTimes(t *testing.T) {
+	t.Parallel()
+	url := depot(t)().ClientURL()
+	scheduled := func(c *worker.Config) {
+		on(url)(c)
+		c.Schedules = []worker.Schedule{{Name: "often", Cron: cron.Every(time.Second), Provider: "michelin", Kind: "sync", Accounts: []string{"detroit"}, Overlap: "allow", CatchUp: "all"}}
+	}
+	first := startIn(t, t.TempDir(), scheduled)
+	second := launch(t, t.TempDir(), scheduled)
+	second.eventually("it follows", func() bool { return second.logged.count(standsBy) == 1 })
+	first.eventually("it runs", func() bool { return first.value("SELECT count(*) > 1 FROM ticks WHERE run_id IS NOT NULL") == "1" })
+	first.supplier.answers(hangs)
+	mend := first.breakBucket()
+	const open = "FROM ticks JOIN runs USING (run_id) WHERE runs.state IN ('queued', 'running')"
+	first.eventually("runs are open", func() bool { return first.value("SELECT count(*) > 2 "+open) == "1" })
+	due := first.value("SELECT json_group_array(due_at) " + open)
+	first.loseLease()
+	mend()
+	second.waitRunning()
+	second.eventually("their due times are run", func() bool {
+		return second.value("SELECT count(*) FROM json_each('"+due+"') WHERE value NOT IN (SELECT due_at FROM ticks WHERE run_id IS NOT NULL)") == "0"
 	})
 }

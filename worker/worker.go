@@ -127,9 +127,13 @@ func Run(ctx context.Context, c Config) error {
 	follow := newFollowing(c, conn, documents, server != nil, names, troubles)
 	lease := leader.New(leader.Config{
 		Conn: conn, NATS: c.NATS, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
-		Log:      c.Log,
-		Progress: func() (map[string]time.Time, bool) { return clock.Watermarks() },
-		Follow:   follow.begin, Current: follow.current,
+		Log: c.Log,
+		Progress: func() (until map[string]time.Time, known bool) {
+			until, known = clock.Watermarks()
+			open.Unkept(until)
+			return until, known
+		},
+		Follow: follow.begin, Current: follow.current,
 	})
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), PausedItself: pauses.Set, Ticks: ticks, Log: c.Log,

@@ -85,6 +85,8 @@ type killed struct {
 	runs     map[string]bool        // runs that a reply stated
 	replays  map[string]int         // events that a reply stated, by replay
 
+	pause time.Duration // between an operator's actions
+
 	// What was found in the streams so far.
 	events    map[string]bool   // by ce-id
 	ids       map[string]bool   // every Nats-Msg-Id
@@ -311,7 +313,7 @@ func (k *killed) operate(ctx context.Context, random *rand.Rand) {
 			k.run(ctx, "backfill", fmt.Sprintf(`{"from":%q,"to":%q}`, killedDay(40+random.IntN(60)), killedDay(0)))
 		}},
 	}
-	for ctx.Err() == nil {
+	for ; ctx.Err() == nil; time.Sleep(k.pause) {
 		a := actions[random.IntN(len(actions))]
 		k.mu.Lock()
 		k.did[a.name]++

@@ -65,14 +65,20 @@ type Runs struct {
 	mu    sync.Mutex // guards the rest
 	kv    jetstream.KeyValue
 	mine  map[string][]string // runs of this process, with the keys of those that joined them
-	late  map[string][]byte   // entries to write, by key
+	late  map[string]waiting  // entries to write, by key
 	ended map[string]bool     // keys to remove
+}
+
+// waiting is an entry that is to be written; tick is the key of its run's due time, if it has one.
+type waiting struct {
+	value []byte
+	tick  string
 }
 
 // NewRuns returns open runs, which [Runs.Run] tends.
 func NewRuns(c Config) *Runs {
 	return &Runs{
-		Config: c, wake: make(chan struct{}, 1), mine: map[string][]string{}, late: map[string][]byte{}, ended: map[string]bool{},
+		Config: c, wake: make(chan struct{}, 1), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},
 		bucket: jetstream.KeyValueConfig{
 			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("open_runs"), Description: "accepted runs without a result", Storage: jetstream.FileStorage,
 			Replicas: max(1, c.NATS.Replicas), MaxBytes: c.NATS.MaxBytes, Placement: c.NATS.Placement(), LimitMarkerTTL: markerLife,
@@ -160,6 +166,22 @@ func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 	return r.write(ctx, name, entry{Joins: runID, Key: key, ReplyTo: replyTo})
 }
 
+// Unkept takes the due times whose runs are not in the bucket yet out of until, which has for each schedule the
+// time until which its due times are accounted for: another process that takes over starts them itself.
+func (r *Runs) Unkept(until map[string]time.Time) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.late {
+		schedule, due, ok := jobs.TickOf(w.tick)
+		if t, known := until[schedule]; ok && known && !t.Before(due) {
+			until[schedule] = due.Add(-time.Second)
+		}
+	}
+}
+
 // Ended removes runs that have a result, or were not started.
 func (r *Runs) Ended(runIDs ...string) {
 	if r == nil {
@@ -205,7 +227,7 @@ func (r *Runs) write(ctx context.Context, key string, e entry) error {
 	r.mu.Lock()
 	full := len(r.late) >= maxWaiting
 	if !full {
-		r.late[key] = value
+		r.late[key] = waiting{value, e.Key}
 	}
 	r.mu.Unlock()
 	if full {
@@ -286,7 +308,7 @@ func (r *Runs) Flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bus.Timeout)
 	defer cancel()
 	failed := concurrently(slices.Sorted(maps.Keys(late)), func(key string) error {
-		if err := r.put(ctx, key, late[key]); err != nil {
+		if err := r.put(ctx, key, late[key].value); err != nil {
 			return err
 		}
 		r.mu.Lock()

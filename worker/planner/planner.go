@@ -139,11 +139,9 @@ func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Req
 	defer func() { plan.span.End(err) }()
 	run := plan.Run
 	run.Key = tick.Key()
-	// Once it is claimed, no other worker starts it.
-	if err = p.open.Put(ctx, run, plan.Jobs); err == nil {
-		if err = claim(); err == nil {
-			started, err = p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
-		}
+	_ = p.open.Put(ctx, run, plan.Jobs) // other workers do not count it as claimed while it is not kept
+	if err = claim(); err == nil {
+		started, err = p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
 	}
 	if err != nil || started.Run == nil {
 		p.open.Ended(run.ID)

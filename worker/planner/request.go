@@ -46,7 +46,8 @@ func decodeRequest(msg jetstream.Msg, s bus.Subjects) (jobs.Request, error) {
 // reserved reports whether a key has the form of the keys that Orderbeat makes: of ticks, and of
 // requests without a Nats-Msg-Id.
 func reserved(key, stream string) bool {
-	return jobs.IsTickKey(key) || strings.HasPrefix(key, stream+":")
+	_, _, tick := jobs.TickOf(key)
+	return tick || strings.HasPrefix(key, stream+":")
 }
 
 // reason is why a run failed, on one line.
