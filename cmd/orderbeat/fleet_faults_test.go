@@ -261,7 +261,7 @@ func (f *faulty) quiet() {
 // as there is progress.
 func (f *faulty) settle() {
 	f.t.Helper()
-	left, before, deadline := "", "", time.Time{}
+	left, before, deadline, last := "", "", time.Time{}, time.Now().Add(4*time.Minute)
 	for ; ; time.Sleep(100 * time.Millisecond) {
 		f.config = f.leader().config
 		if left = f.left(); left == "" {
@@ -278,8 +278,8 @@ func (f *faulty) settle() {
 		if left != before {
 			before, deadline = left, time.Now().Add(time.Minute)
 		}
-		if time.Now().After(deadline) {
-			f.t.Fatalf("no progress for a minute: %s", left)
+		if now := time.Now(); now.After(deadline) || now.After(last) {
+			f.t.Fatalf("no progress for a minute, or not done in four: %s", left)
 		}
 	}
 }
