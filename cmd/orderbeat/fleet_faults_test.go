@@ -49,8 +49,8 @@ func TestFleetWithFaults(t *testing.T) {
 			f.quiet()
 		}
 	}
-	t.Logf("%d faults: %v; did %v; %d events of %d orders, %d results, at most %d requests at once", f.kills, f.struck, f.did,
-		len(f.events), len(f.revisions), f.results, f.book.most.Load())
+	t.Logf("%d faults: %v; did %v; %d events of %d orders, %d results, %d logins, at most %d requests at once", f.kills, f.struck, f.did,
+		len(f.events), len(f.revisions), f.results, f.book.logins.Load(), f.book.most.Load())
 }
 
 // faultyConcurrency is the provider's limit of requests at once.
@@ -60,7 +60,8 @@ const faultyConcurrency = 6
 type faulty struct {
 	*killed
 	nodes  []*node
-	places []*place // two stores, then three fetchers
+	places []*place  // two stores, then three fetchers
+	since  time.Time // when it began
 }
 
 // place is where a process of the program runs.
@@ -77,10 +78,14 @@ func newFaulty(t *testing.T, seed uint64) *faulty {
 	f.book.delay = 10 * time.Millisecond
 	f.pause = 50 * time.Millisecond // so that the other tests have a processor, too
 	f.nodes = newNodes(t, 3)
-	key := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(key, []byte(sharedKey), 0o600); err != nil {
-		t.Fatal(err)
+	key, secret := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "secret")
+	for path, text := range map[string]string{key: sharedKey, secret: "sample-secret"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+	f.book.tokens, f.since = map[string]time.Time{}, time.Now()
+	f.auth = fmt.Sprintf("scheme = \"oauth2\"\ntoken_url = %q\nclient_id = \"file:%s\"\nclient_secret = \"file:%[2]s\"", f.book.url+"/token", secret)
 	for _, role := range []string{"store", "store", "fetch", "fetch", "fetch"} {
 		p := &place{}
 		var urls []string
@@ -250,6 +255,10 @@ func (f *faulty) quiet() {
 		if r := do(f.t, "--config", p.config, "db", "check"); r.status != cli.Done {
 			f.t.Errorf("db check: %s%s", r.stdout, r.stderr)
 		}
+	}
+	// A token is shared by all, is renewed before it ends, and outlives whoever requested it.
+	if logins, most := f.book.logins.Load(), 3+int64(2*time.Since(f.since)/bookTokenLife); logins > most {
+		f.t.Errorf("%d logins, want at most %d", logins, most)
 	}
 	if most := f.book.most.Load(); most > faultyConcurrency {
 		f.t.Errorf("%d requests at once, want at most %d", most, faultyConcurrency)

@@ -65,6 +65,7 @@ type killed struct {
 	t         *testing.T
 	random    *rand.Rand
 	book      *book
+	auth      string // how the provider is accessed
 	limits    string // of the provider
 	config    string
 	url       string
@@ -110,7 +111,7 @@ type killedRequest struct {
 func blankKilled(t *testing.T, seed uint64) *killed {
 	t.Helper()
 	return &killed{
-		t: t, random: rand.New(rand.NewPCG(seed, 0)), book: newBook(t), limits: `rate = "1000/s"`, struck: map[string]int{}, published: make(chan struct{}, 1), //nolint:gosec // a test's choices
+		t: t, random: rand.New(rand.NewPCG(seed, 0)), book: newBook(t), auth: `scheme = "none"`, limits: `rate = "1000/s"`, struck: map[string]int{}, published: make(chan struct{}, 1), //nolint:gosec // a test's choices
 		did: map[string]int{}, open: map[int]*killedRequest{}, accepted: map[int]int{}, acked: map[string]int{}, runs: map[string]bool{}, replays: map[string]int{},
 		events: map[string]bool{}, ids: map[string]bool{}, revisions: map[string]int{}, last: map[string]string{}, replaysOf: map[string]int{},
 		resultsOf: map[string]int{}, replies: map[string]int{}, next: map[string]uint64{},
@@ -165,7 +166,7 @@ listen = ""
 kind = "declared"
 base_url = %q
 allow_insecure_http = true
-scheme = "none"
+%s
 %s
 exchanges = "full"
 map = '.orders[] | {order_id: .id, reference: .po, ordered_on: .day, lines: [{line_id: "1", article_id: "A", description: .version, ordered: 5, open: 5}]}'
@@ -176,7 +177,7 @@ window_days = 7
 [providers.acme.fetch]
 path = '/\($bill_to)/orders/\($order_id)'
 empty = [404]
-`, section, k.book.url, k.limits)
+`, section, k.book.url, k.auth, k.limits)
 	for n := range killedAccounts {
 		text += fmt.Sprintf("[[providers.acme.accounts]]\nname = %q\nbill_to = %[1]q\n", killedAccount(n))
 	}
@@ -457,8 +458,11 @@ type book struct {
 	delay           time.Duration // of each response
 	now, most       atomic.Int64  // requests at once
 
-	mu       sync.Mutex // guards versions
+	logins atomic.Int64
+
+	mu       sync.Mutex // guards versions and tokens
 	versions map[string][]int
+	tokens   map[string]time.Time // valid until; nil if none are needed
 }
 
 func newBook(t *testing.T) *book {
@@ -474,10 +478,29 @@ func newBook(t *testing.T) *book {
 	mux.HandleFunc("/{account}/orders/{id}", func(w http.ResponseWriter, r *http.Request) {
 		b.respond(w, r, func(id, _ string) bool { return id == r.PathValue("id") })
 	})
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, _ *http.Request) {
+		token := fmt.Sprint("token-", b.logins.Add(1))
+		b.mu.Lock()
+		b.tokens[token] = time.Now().Add(bookTokenLife)
+		b.mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":%d}`, token, int(bookTokenLife.Seconds()))
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	b.url = server.URL
 	return b
+}
+
+// bookTokenLife is how long a token is valid.
+const bookTokenLife = 20 * time.Second
+
+// admits reports whether a request has a valid token, if one is needed.
+func (b *book) admits(r *http.Request) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return b.tokens == nil || time.Now().Before(b.tokens[token])
 }
 
 func (b *book) respond(w http.ResponseWriter, r *http.Request, matches func(id, day string) bool) {
@@ -486,6 +509,10 @@ func (b *book) respond(w http.ResponseWriter, r *http.Request, matches func(id, 
 		case c <- struct{}{}:
 		default:
 		}
+	}
+	if !b.admits(r) {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
 	}
 	note(b.asked)
 	now := b.now.Add(1)

@@ -519,6 +519,8 @@ func each(ctx context.Context, js jetstream.JetStream, bucket, filter string, do
 	if err != nil {
 		return err
 	}
+	// From the leader of the bucket: another replica may lack entries, for minutes after a restart.
+	stream.CachedInfo().Config.AllowDirect = false
 	prefix := "$KV." + bucket + "."
 	for next := uint64(1); ; {
 		raw, err := func() (*jetstream.RawStreamMsg, error) {

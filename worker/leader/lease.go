@@ -124,15 +124,10 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 			}
 			follows = true
 		}
-		if follows && !l.current() {
-			seen, since = 0, time.Time{}
-			l.leaveTo(last)
-			continue
-		}
 		if !free && (revision != seen || since.IsZero()) {
 			seen, since = revision, time.Now()
 		}
-		if !free && time.Since(since) < leaseLife {
+		if !free && time.Since(since) < leaseLife || follows && !l.current() {
 			l.leaveTo(last)
 			continue
 		}
