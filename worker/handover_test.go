@@ -225,7 +225,7 @@ func TestNextLeaderRunsUnkeptDueTimes(t *testing.T) {
 	}
 	first := startIn(t, t.TempDir(), scheduled)
 	second := launch(t, t.TempDir(), scheduled)
-	second.eventually("it follows", func() bool { return second.logged.count(standsBy) == 1 })
+	second.eventually("it follows", func() bool { return second.logged.count(saysFollows) == 1 })
 	first.eventually("it runs", func() bool { return first.value("SELECT count(*) > 1 FROM ticks WHERE run_id IS NOT NULL") == "1" })
 	first.supplier.answers(hangs)
 	mend := first.breakBucket()
