@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -193,16 +194,19 @@ func (b *bench) breakBucket() (mend func()) {
 	}
 }
 
-// Without access to the bucket a message stays in the stream, and what the API starts is accepted.
+// Without access to the bucket a message stays in the stream, and the API does not accept a run.
 func TestOpenRunsWithoutTheirBucket(t *testing.T) {
 	t.Parallel()
 	b := startIn(t, t.TempDir(), on(depot(t)().ClientURL()))
 	mend := b.breakBucket()
 	b.publish("orderbeat.runs.michelin.sync", `{"lookback":"3d"}`, nil)
 	b.eventually("it stays in the stream", func() bool { return b.logged.count("failed to store a request, it stays in the stream") > 0 })
-	b.hasResult(b.sync("detroit").ID)
+	refused := b.request("runs.start", `{"provider":"michelin","kind":"sync"}`, nil)
+	if text := string(refused.Data); refused.Header.Get("Nats-Service-Error-Code") != "503" || !strings.Contains(text, "the run is not accepted, because NATS does not keep it: bucket ORDERBEAT_OPEN_RUNS: ") {
+		t.Errorf("got %s, want that the run is not accepted", text)
+	}
 	b.eventually("it is logged", func() bool { return b.logged.count("open runs are not recorded") > 0 })
-	if n := b.value("SELECT count(*) FROM runs WHERE trigger = 'nats'"); n != "0" {
+	if n := b.value("SELECT count(*) FROM runs"); n != "0" {
 		t.Errorf("got %s runs, want none before its entry is written", n)
 	}
 	mend()

@@ -136,8 +136,9 @@ func (e *entry) left(now time.Time) Left {
 	return left
 }
 
-// Put writes an open run. After an error it is written later, unless [Runs.Ended] is called. A run that is too
-// large for the bucket is logged, and no error: it never will be there.
+// Put writes an open run. After an error it is written later, unless [Runs.Ended] is called; so is a run while
+// there is no connection to NATS, which is no error. A run that is too large for the bucket is logged, and no
+// error: it never will be there.
 func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) error {
 	if r == nil {
 		return nil
@@ -213,16 +214,17 @@ func (r *Runs) write(ctx context.Context, key string, e entry) error {
 		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "run_id", key, "bytes", len(value), "err", err)
 		return nil
 	}
-	if err = r.Conn.Usable(); err == nil {
+	connected := r.Conn.NATS.IsConnected()
+	if connected {
 		putting, cancel := context.WithTimeout(ctx, putTimeout)
 		defer cancel()
 		if err = r.put(putting, key, value); err == nil {
 			return nil
 		}
-	}
-	err = fmt.Errorf("bucket %s: %w", r.bucket.Bucket, r.Conn.Explain(err))
-	if ctx.Err() == nil {
-		r.Activity.Failed("open runs are not recorded: no other worker can continue them", err)
+		err = fmt.Errorf("bucket %s: %w", r.bucket.Bucket, r.Conn.Explain(err))
+		if ctx.Err() == nil {
+			r.Activity.Failed("open runs are not recorded: no other worker can continue them", err)
+		}
 	}
 	r.mu.Lock()
 	full := len(r.late) >= maxWaiting

@@ -182,14 +182,12 @@ func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
 	return made, nil
 }
 
-// store stores a planned run. One that is not kept for other workers is stored unless its request comes
-// again: a message is delivered again, and what was accepted through the API is not lost with this worker's
-// database.
+// store stores a planned run, once it is kept for other workers.
 func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error) {
 	ctx = made.span.In(ctx)
 	defer func() { made.span.End(cmp.Or(err, made.Invalid)) }()
-	again, started := made.Run.Trigger == "nats", false
-	if err = p.open.Put(ctx, made.Run, made.Jobs); err == nil || !again {
+	started := false
+	if err = unkept(&made.Run, p.open.Put(ctx, made.Run, made.Jobs)); err == nil {
 		run, started, err = p.db.StartRun(ctx, made.Run, made.Jobs)
 	}
 	if err != nil || !started {
@@ -200,16 +198,27 @@ func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error
 	}
 	if started {
 		p.started(ctx, made, run)
-	} else {
-		if !run.State.Ended() {
-			if err = p.open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo); err != nil && again {
-				return jobs.Run{}, err
-			}
-			err = nil
-		}
-		made.span.Joined(ctx, &run)
+		return run, nil
+	}
+	made.span.Joined(ctx, &run)
+	if !run.State.Ended() {
+		err = unkept(&run, p.open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo))
+	}
+	if err != nil {
+		return jobs.Run{}, err
 	}
 	return run, nil
+}
+
+// unkept says that a run is not kept for other workers, and so not accepted.
+func unkept(run *jobs.Run, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &clients.Error{
+		Provider: run.Provider, Op: "plan", Code: clients.CodeUnavailable,
+		Message: "the run is not accepted, because NATS does not keep it: " + err.Error(), Hint: "Retry.",
+	}
 }
 
 // TakeOver stores a run that another process left open, unless this database has it or has a run with
