@@ -30,3 +30,6 @@ func (d *DB) WriterValue(ctx context.Context, query string) (value string, err e
 	err = d.Inspect().Conn().QueryRowContext(ctx, query).Scan(&value)
 	return value, err
 }
+
+// SnapshotSQL are the statements that copy what is shared.
+var SnapshotSQL = snapshotSQL

@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Copied is a verified copy of a database.
@@ -62,6 +65,103 @@ func copyInto(ctx context.Context, path, to string) error {
 	defer pool.Close()
 	_, err = pool.ExecContext(ctx, "VACUUM INTO ?", to)
 	return err
+}
+
+// extractMark is part of the names of the files of [DB.Extract] and of [Partial], which [Open] and [Partial]
+// remove after a crash.
+const extractMark = ".extract-"
+
+// Partial creates an empty file beside the database at path, with mode 0600, for a copy that is not complete
+// yet, after it has removed what earlier processes left there. No other process may use the database. The
+// caller must close and remove the file.
+func Partial(path string) (*os.File, error) {
+	path, err := realPath(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	if err := removeLike(path, extractMark); err != nil {
+		return nil, err
+	}
+	return os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+extractMark+"*.partial")
+}
+
+// Extract creates a file beside the database, with an empty database that has the schema of o, and runs
+// statements in it that copy parts of this one, which is attached as "source". All of them read it as of one
+// moment; it can be written at the same time. The file is not synced. The caller must remove it, with
+// [RemoveExtract].
+func (d *DB) Extract(ctx context.Context, o Options, statements []string) (path string, err error) {
+	if err := d.room(); err != nil {
+		return "", err
+	}
+	partial, err := Partial(d.file.real)
+	if err != nil {
+		return "", err
+	}
+	o.Path = partial.Name()
+	if err := partial.Close(); err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, RemoveExtract(o.Path))
+		}
+	}()
+	empty, err := Open(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	if err := empty.Close(); err != nil {
+		return "", err
+	}
+	return o.Path, fill(ctx, o.Path, d.file.real, statements)
+}
+
+// fill runs statements in a database whose loss is acceptable, in one transaction.
+func fill(ctx context.Context, path, source string, statements []string) error {
+	pool, err := openPool(path, "mode=rw&_journal_mode=off&_synchronous=off&_busy_timeout=5000&_cache_size=-16384", 1)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if _, err := pool.ExecContext(ctx, "ATTACH ? AS source", fileURI(source, "mode=ro")); err != nil {
+		return err
+	}
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for _, statement := range statements {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("copy %s: %w in %s", source, err, strings.TrimSpace(statement))
+		}
+	}
+	return tx.Commit()
+}
+
+// RemoveExtract removes a file of [DB.Extract] with its write-ahead log.
+func RemoveExtract(path string) error { return errors.Join(remove(path), removeLog(path)) }
+
+// room returns an error if a copy of the database would leave little space on its disk.
+func (d *DB) room() error {
+	need := d.FileBytes() + d.FileBytes()/4
+	free, err := FreeBytes(d.file.real)
+	if err == nil && free < need {
+		err = fmt.Errorf("a copy of the database needs %d MB free in %s, and %d MB are: %w", need>>20, filepath.Dir(d.file.real), free>>20, unix.ENOSPC)
+	}
+	return err
+}
+
+// FreeBytes returns the free space of the disk with the folder of a file.
+func FreeBytes(path string) (int64, error) {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(path), &disk); err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: filepath.Dir(path), Err: err}
+	}
+	return int64(disk.Bavail) * int64(disk.Bsize), nil //nolint:gosec,unconvert // no disk is as large; the types differ by system
 }
 
 // CheckCopy verifies the integrity of a copy and returns its schema version.

@@ -56,6 +56,9 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if err = d.file.checkLog(); err != nil {
 		return nil, err
 	}
+	if err = removeLike(d.file.real, extractMark); err != nil { // of a process that was killed
+		return nil, err
+	}
 	if err = awaitUnlocked(ctx, d.file.real, o.Log); err != nil {
 		return nil, err
 	}

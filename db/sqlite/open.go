@@ -41,14 +41,19 @@ func openPool(path, params string, maxConns int) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: params}
-	pool, err := sql.Open("sqlite3", uri.String())
+	pool, err := sql.Open("sqlite3", fileURI(path, params))
 	if err != nil {
 		return nil, err
 	}
 	pool.SetMaxOpenConns(maxConns)
 	pool.SetMaxIdleConns(maxConns)
 	return pool, nil
+}
+
+// fileURI returns the URI of a database at an absolute path.
+func fileURI(path, params string) string {
+	uri := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: params}
+	return uri.String()
 }
 
 // newWriter takes the pool's only connection.

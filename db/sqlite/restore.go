@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,7 +43,7 @@ func Restore(ctx context.Context, from, path string, migrations fs.FS) (r Restor
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return r, err
 	}
-	if err := removePartials(path); err != nil {
+	if err := removeLike(path, ".partial"); err != nil { // of interrupted restores
 		return r, err
 	}
 	partial, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.partial") // mode 0600
@@ -115,30 +116,67 @@ func copyVerified(ctx context.Context, from, to string, migrations fs.FS) (versi
 		return 0, false, err
 	}
 	defer pool.Close()
-	var result string
-	if err := pool.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&result); err != nil {
-		return 0, false, err
-	}
-	if result != "ok" {
-		return 0, false, fmt.Errorf("file is corrupt: %s", result)
-	}
-	_, newest, err := migrator(pool, migrations)
+	version, newest, err := verify(ctx, pool, "integrity_check", migrations)
 	if err != nil {
 		return 0, false, err
-	}
-	switch version, err = schemaVersion(ctx, pool); {
-	case err != nil:
-		return 0, false, err
-	case version == 0:
-		return 0, false, errors.New("not an Orderbeat database: no schema version")
-	case version > newest:
-		return 0, false, versionError(version, newest)
 	}
 	if _, err := pool.ExecContext(ctx, "VACUUM INTO ?", to); err != nil { // [Open] enables auto_vacuum
 		return 0, false, err
 	}
 	_, err = CheckCopy(ctx, to)
 	return version, version < newest, err
+}
+
+// verify checks a database with integrity_check or quick_check, and returns its schema version and that of this
+// program. A newer one is an error.
+func verify(ctx context.Context, pool *sql.DB, check string, migrations fs.FS) (version, newest int64, err error) {
+	var result string
+	if err := pool.QueryRowContext(ctx, "PRAGMA "+check+"(1)").Scan(&result); err != nil {
+		return 0, 0, err
+	}
+	if result != "ok" {
+		return 0, 0, fmt.Errorf("file is corrupt: %s", result)
+	}
+	if _, newest, err = migrator(pool, migrations); err != nil {
+		return 0, 0, err
+	}
+	switch version, err = schemaVersion(ctx, pool); {
+	case err != nil:
+		return 0, 0, err
+	case version == 0:
+		return 0, 0, errors.New("not an Orderbeat database: no schema version")
+	case version > newest:
+		return 0, 0, versionError(version, newest)
+	}
+	return version, newest, nil
+}
+
+// Adopt makes a complete file of [Partial] the database at path, where none may be. It is checked first
+// (quick_check, schema version). If the program ends at any time, path is the whole database or does not
+// exist.
+func Adopt(ctx context.Context, partial *os.File, path string, migrations fs.FS) error {
+	path, err := realPath(path)
+	if err != nil {
+		return err
+	}
+	if _, err := sourceLog(partial.Name()); err != nil {
+		return err
+	}
+	pool, err := openPool(partial.Name(), "mode=ro&immutable=1", 1)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if _, _, err := verify(ctx, pool, "quick_check", migrations); err != nil {
+		return err
+	}
+	if err := syncAs(partial, path); err != nil {
+		return err
+	}
+	if err := removeLog(path); err != nil { // of a database that was deleted
+		return err
+	}
+	return linkName(partial.Name(), path)
 }
 
 // sourceLog returns the write-ahead log of a file to restore. It returns an error if the file is not a
@@ -226,11 +264,11 @@ func checkpointLog(ctx context.Context, path string) {
 	_, _ = pool.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)") // errors are ignored, see above
 }
 
-// removePartials removes partial files of interrupted restores.
-func removePartials(path string) error {
+// removeLike removes the hidden files beside a database whose names begin with its name and contain a mark.
+func removeLike(path, mark string) error {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "."+filepath.Base(path)+".") && strings.Contains(e.Name(), ".partial") {
+		if strings.HasPrefix(e.Name(), "."+filepath.Base(path)+".") && strings.Contains(e.Name(), mark) {
 			err = errors.Join(err, remove(filepath.Join(filepath.Dir(path), e.Name())))
 		}
 	}
