@@ -27,15 +27,17 @@ type Config struct {
 	Place       string // where the database is, for display
 	Providers   []Provider
 	Schedules   []Schedule
-	Concurrency int               // concurrent jobs in this process
-	MaxLag      time.Duration     // how far behind what is published a follower may reply and take over; 0 is 5s
-	Drain       time.Duration     // how long jobs in flight may take during a shutdown
-	Started     func()            // called once, if not nil, when this worker leads or follows from here on
-	Leading     func(page string) // called once, if not nil, when this worker leads; with the address of its page, "" without one
-	Stopping    func()            // called once when a shutdown starts; may be nil
-	QueueAlert  time.Duration     // how long a job may wait in the queue before an alert is raised; 0 is no limit
-	Web         web.Config
-	Tokens      *seal.Store // stores the providers' tokens
+	Concurrency int           // concurrent jobs in this process
+	MaxLag      time.Duration // how far behind what is published a follower may reply and take over; 0 is 5s
+	// SnapshotEvery is how old the newest snapshot for new followers may be; 0 makes none.
+	SnapshotEvery time.Duration
+	Drain         time.Duration     // how long jobs in flight may take during a shutdown
+	Started       func()            // called once, if not nil, when this worker leads or follows from here on
+	Leading       func(page string) // called once, if not nil, when this worker leads; with the address of its page, "" without one
+	Stopping      func()            // called once when a shutdown starts; may be nil
+	QueueAlert    time.Duration     // how long a job may wait in the queue before an alert is raised; 0 is no limit
+	Web           web.Config
+	Tokens        *seal.Store // stores the providers' tokens
 	// TokenBucket is the store below Tokens on an external NATS, which Run connects; nil if they are in a
 	// database.
 	TokenBucket *tokens.Store

@@ -40,6 +40,7 @@ import (
 	"orderbeat/worker/scheduler"
 	"orderbeat/worker/service"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/snapshot"
 	"orderbeat/worker/telemetry"
 	"orderbeat/worker/web"
 )
@@ -118,6 +119,9 @@ func Run(ctx context.Context, c Config) error {
 	notify := notifier.New(notifier.Config{Targets: c.Notify, Store: c.DB.Notifications(), Problems: troubles, Window: c.Intervals.Notify, Log: c.Log})
 	dates := alerts.NewLocalDates(c.DB, live.Providers, c.Log)
 	open, pauses := handovers(server, conn, &c, troubles)
+	if server != nil {
+		c.SnapshotEvery = 0 // nobody can follow
+	}
 	plans := planner.New(planner.Config{
 		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Alerts: alert, Open: open, Trace: tracer, Log: c.Log,
 	})
@@ -134,6 +138,9 @@ func Run(ctx context.Context, c Config) error {
 			return until, known
 		},
 		Follow: follow.begin, Current: follow.current,
+	})
+	snapshots := snapshot.NewMaker(snapshot.Config{
+		DB: c.DB, Conn: conn, NATS: c.NATS, Every: c.SnapshotEvery, Confirm: lease.Confirm, Activity: troubles.Activity("snapshot"), Log: c.Log,
 	})
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), PausedItself: pauses.Set, Ticks: ticks, Log: c.Log,
@@ -220,7 +227,7 @@ func Run(ctx context.Context, c Config) error {
 					l := follow.Lag()
 					return l.Behind, l.Messages, crew.follows()
 				},
-			}, slices.Concat(outbox.Counters(), runner.Counters(), outcomes.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), tracer.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads})...),
+			}, slices.Concat(outbox.Counters(), runner.Counters(), outcomes.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), tracer.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads, snapshots})...),
 			Sources: creds.sources, Redirects: func() map[string]string { return settings.RedirectURIs(live.Providers()) }, Again: again, Log: c.Log,
 		})
 		backing.Go(func() error { pages.Run(serving); return nil })
@@ -277,6 +284,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { notify.Run(taken); return nil })
 		backing.Go(func() error { dates.Run(taken); return nil })
 		backing.Go(func() error { follow.keepUp(taken); return nil })
+		backing.Go(func() error { snapshots.Run(taken); return nil })
 		taking.Go(func() error {
 			clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(live.Now().Schedules)))
 			return nil

@@ -23,6 +23,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/snapshot"
 	"orderbeat/worker/telemetry"
 	"orderbeat/worker/tokens"
 )
@@ -150,6 +151,12 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 	if err != nil {
 		return fmt.Errorf("db.path: %w", err)
 	}
+	if c.NATS.URL != "" {
+		restorer := snapshot.Restorer{NATS: c.NATS, Path: c.DB.Path, Every: c.Worker.SnapshotEvery, Log: log}
+		if err := restorer.Run(ctx); err != nil {
+			return err
+		}
+	}
 	database, err := db.Open(ctx, db.Options{Path: c.DB.Path, Synchronous: c.DB.Synchronous, Mask: c.Mask, Log: log})
 	if err != nil {
 		return fmt.Errorf("db.path: %w", err)
@@ -197,7 +204,7 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.Sandbox.URL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, Role: worker.Role(c.Worker.Role), DB: database, ID: id, Place: place, Providers: suppliers, Schedules: current.schedules(),
-		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, MaxLag: c.Worker.MaxLag, Web: c.Web, Tokens: sealed, TokenBucket: bucket,
+		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, MaxLag: c.Worker.MaxLag, SnapshotEvery: c.Worker.SnapshotEvery, Web: c.Web, Tokens: sealed, TokenBucket: bucket,
 		OnlyChanges: c.Events.Body == config.EventsChanges, Retention: c.DB.Retention, Notify: c.Notify, Telemetry: c.Telemetry, Version: version, Mask: c.Mask, Log: log,
 		Reload: current.reload, Reloads: h.reloads, Path: c.Path,
 	})

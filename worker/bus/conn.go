@@ -166,14 +166,22 @@ func (b *Conn) Explain(err error) error {
 	if cause := b.activity.Err(); cause != nil && !b.NATS.IsConnected() && b.config.cause(err) != "" {
 		return cause
 	}
-	b.mu.Lock()
-	denied, at := b.denied, b.deniedAt
-	b.mu.Unlock()
 	unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrJetStreamNotEnabled)
-	if unanswered && denied != nil && time.Since(at) < 3*Timeout { // longer than a request waits
+	if denied := b.Denied(); unanswered && denied != nil {
 		return &natsError{strings.TrimPrefix(denied.Error(), "nats: "), err}
 	}
 	return b.config.Explain(err)
+}
+
+// Denied is the permission that the server denied a moment ago, nil if there is none: a request that has no
+// response may lack it.
+func (b *Conn) Denied() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.deniedAt) < 3*Timeout { // longer than a request waits
+		return b.denied
+	}
+	return nil
 }
 
 // connectionCheck is how often the cause of a missing connection is read: the client does not

@@ -44,14 +44,14 @@ func (d *Documents) Keep(ctx context.Context, name string, body []byte) error {
 		return nil
 	}
 	if err == nil || errors.Is(err, jetstream.ErrObjectNotFound) {
-		chunk := &jetstream.ObjectMetaOptions{ChunkSize: chunkSize(d.JS.Conn().MaxPayload())}
+		chunk := &jetstream.ObjectMetaOptions{ChunkSize: ChunkSize(d.JS.Conn().MaxPayload())}
 		_, err = store.Put(ctx, jetstream.ObjectMeta{Name: name, Opts: chunk}, bytes.NewReader(body))
 	}
 	return d.explain(name, err)
 }
 
-// chunkSize is the size of the messages of an object: the library's default is more than a server may take.
-func chunkSize(maxPayload int64) uint32 { return uint32(max(1<<10, min(128<<10, maxPayload/2))) } //nolint:gosec // it is small
+// ChunkSize is the size of the messages of an object: the library's default is more than a server may take.
+func ChunkSize(maxPayload int64) uint32 { return uint32(max(1<<10, min(128<<10, maxPayload/2))) } //nolint:gosec // it is small
 
 // Read returns a document. The library compares its digest.
 func (d *Documents) Read(ctx context.Context, name string) ([]byte, error) {

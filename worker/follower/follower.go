@@ -78,9 +78,9 @@ func (f *Follower) Run(ctx context.Context) {
 func (f *Follower) CatchUp(ctx context.Context) error {
 	for _, t := range f.topics {
 		for {
-			end, err := t.end(ctx)
+			state, err := t.state(ctx)
 			if err == nil {
-				if err = t.await(ctx, end); err == nil {
+				if err = t.await(ctx, state.LastSeq); err == nil {
 					break
 				}
 			}
@@ -117,21 +117,21 @@ type topic struct {
 	last      uint64 // end of the stream when it was looked up last
 }
 
-// end is the last sequence of the stream, 0 if there is none.
-func (t *topic) end(ctx context.Context) (uint64, error) {
+// state is the state of the stream, zero if there is none.
+func (t *topic) state(ctx context.Context) (s jetstream.StreamState, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	stream, err := t.JS.Stream(ctx, t.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.saw(0)
-		return 0, nil
+		return s, nil
 	}
 	if err != nil {
-		return 0, err
+		return s, err
 	}
-	last := stream.CachedInfo().State.LastSeq
-	t.saw(last)
-	return last, nil
+	s = stream.CachedInfo().State
+	t.saw(s.LastSeq)
+	return s, nil
 }
 
 // await waits until a sequence is reached.
@@ -190,16 +190,20 @@ func (t *topic) follow(ctx context.Context) error {
 		return err
 	}
 	asked := time.Now()
-	end, err := t.end(ctx)
+	state, err := t.state(ctx)
 	if err != nil {
 		return err
 	}
+	end := state.LastSeq
 	if end < reached {
 		t.Log.Warn("stream is shorter than it was: it was created again, and is applied from its start", "stream", t.stream, "sequence", end, "before", reached)
 		reached = 0
 		if err := t.DB.Restart(ctx, t.name); err != nil {
 			return err
 		}
+	}
+	if reached > 0 && state.FirstSeq > reached+1 {
+		t.Log.Warn("the stream no longer has messages that this database lacks", "stream", t.stream, "after", reached, "before", state.FirstSeq)
 	}
 	if _, err := t.DB.Apply(ctx, t.name, nil, reached); err != nil { // from here on, own messages are recorded
 		return err

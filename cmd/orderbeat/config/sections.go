@@ -46,6 +46,8 @@ type Worker struct {
 	QueueAlert time.Duration `toml:"queue_alert"`
 	// MaxLag is how far behind what is published a follower may be that replies to requests or takes over.
 	MaxLag time.Duration `toml:"max_lag"`
+	// SnapshotEvery is how often the leader makes a snapshot for new followers.
+	SnapshotEvery time.Duration `toml:"snapshot_every"`
 	// Key is the file of the key that seals tokens at rest, as "file:PATH".
 	Key string `toml:"key"`
 }
@@ -125,7 +127,7 @@ func defaults() file {
 		},
 		Events:    Events{Body: EventsOrder},
 		DB:        DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: db.Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
-		Worker:    Worker{Role: RoleAll, Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, MaxLag: 5 * time.Second, Key: defaultKey},
+		Worker:    Worker{Role: RoleAll, Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, MaxLag: 5 * time.Second, SnapshotEvery: 6 * time.Hour, Key: defaultKey},
 		Web:       webSection{Listen: "127.0.0.1:8321"},
 		Log:       Log{Level: "info", Format: "auto"},
 		Telemetry: telemetrySection{Protocol: telemetry.Protocol},
@@ -164,6 +166,9 @@ func (l *loader) worker(s Worker) {
 	}
 	if s.MaxLag < 2*time.Second || s.MaxLag > time.Hour {
 		l.add("worker.max_lag", "want 2s to 1h, got %s", s.MaxLag)
+	}
+	if s.SnapshotEvery != 0 && (s.SnapshotEvery < time.Minute || s.SnapshotEvery > 7*24*time.Hour) {
+		l.add("worker.snapshot_every", "want 1m to 7d, or 0s for no snapshots, got %s", s.SnapshotEvery)
 	}
 	if s.QueueAlert != 0 && (s.QueueAlert < time.Minute || s.QueueAlert > 7*24*time.Hour) {
 		l.add("worker.queue_alert", "want 1m to 7d, or 0s for never, got %s", s.QueueAlert)
