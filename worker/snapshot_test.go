@@ -150,5 +150,7 @@ func TestDamagedSnapshotIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := launch(t, folder, snapshots(url))
-	second.eventually("the gap is noticed", func() bool { return second.logged.count("the stream no longer has messages that this database lacks") == 1 })
+	second.eventually("the gap is noticed", func() bool {
+		return second.logged.count("the stream no longer has messages that this database lacks") == 1
+	})
 }

@@ -116,7 +116,12 @@ func (m *member) said(message string) int {
 
 func (m *member) eventually(what string, holds func() bool) {
 	m.t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+	m.eventuallyWithin(time.Minute, what, holds)
+}
+
+func (m *member) eventuallyWithin(timeout time.Duration, what string, holds func() bool) {
+	m.t.Helper()
+	for deadline := time.Now().Add(timeout); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			m.t.Fatalf("waited in vain: %s", what)
 		}

@@ -111,6 +111,7 @@ type topic struct {
 	activity     *problems.Activity
 
 	mu        sync.Mutex // guards the rest
+	begun     bool       // the database records how far it contains the stream
 	reached   uint64     // the database contains the stream up to this sequence
 	currentAt time.Time  // when that was the end of the stream, zero if it never was
 	moved     chan struct{}
@@ -138,9 +139,9 @@ func (t *topic) state(ctx context.Context) (s jetstream.StreamState, err error) 
 func (t *topic) await(ctx context.Context, sequence uint64) error {
 	for {
 		t.mu.Lock()
-		reached, moved := t.reached, t.moved
+		begun, reached, moved := t.begun, t.reached, t.moved
 		t.mu.Unlock()
-		if reached >= sequence {
+		if begun && reached >= sequence {
 			return nil
 		}
 		select {
@@ -155,7 +156,7 @@ func (t *topic) await(ctx context.Context, sequence uint64) error {
 func (t *topic) move(sequence uint64, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.reached = sequence
+	t.begun, t.reached = true, sequence
 	if !at.IsZero() {
 		t.currentAt = at
 	}
