@@ -96,7 +96,7 @@ func TestDocumentedPermissionsAreSufficient(t *testing.T) {
 	}
 	for _, user := range []string{"worker", "bound"} { // the second finds what the first created
 		b := outside(t, srv.ClientURL(), func(c *worker.Config) {
-			c.NATS.User, c.NATS.Password = user, secret.New("right")
+			c.NATS.User, c.NATS.Password, c.SnapshotEvery = user, secret.New("right"), time.Hour
 			c.TokenBucket = tokens.New(tokens.Config{NATS: c.NATS, Database: c.ID, Local: c.DB, Log: c.Log})
 		})
 		b.page("/readyz?leader", 200, "ok")
@@ -121,13 +121,33 @@ func TestDocumentedPermissionsAreSufficient(t *testing.T) {
 		if msg, err := caller.Request("orderbeat.api.providers.list", []byte("{}"), 30*time.Second); err != nil || msg.Header.Get("Nats-Service-Error") != "" {
 			t.Errorf("%s: got %v, %v", user, msg, err)
 		}
+		b.eventually("there is a snapshot", func() bool { return b.logged.count("snapshot for new followers made") == 1 })
+		if log := restore(t, b.config.NATS, t.TempDir()); !strings.Contains(log, restoredLog) || strings.Contains(log, "NATS reports an error") {
+			t.Errorf("%s: got %s, want a database", user, log)
+		}
 		if err := b.stop(); err != nil {
+			t.Error(err)
+		}
+		if err := dropSnapshot(t, srv); err != nil { // the next one makes one
 			t.Error(err)
 		}
 		if n := b.logged.count("NATS reports an error"); n != 0 {
 			t.Errorf("%s: a permission is missing", user)
 		}
 	}
+}
+
+func dropSnapshot(t *testing.T, srv *server.Server) error {
+	t.Helper()
+	js, err := jetstream.New(as(t, srv, "worker"))
+	if err != nil {
+		return err
+	}
+	store, err := js.ObjectStore(t.Context(), "ORDERBEAT_SNAPSHOTS")
+	if err != nil {
+		return err
+	}
+	return store.Delete(t.Context(), "newest")
 }
 
 func TestMissingPermissionIsReported(t *testing.T) {

@@ -166,7 +166,8 @@ func (b *Conn) Explain(err error) error {
 	if cause := b.activity.Err(); cause != nil && !b.NATS.IsConnected() && b.config.cause(err) != "" {
 		return cause
 	}
-	unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrJetStreamNotEnabled)
+	unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrAsyncPublishTimeout) ||
+		errors.Is(err, jetstream.ErrJetStreamNotEnabled)
 	if denied := b.Denied(); unanswered && denied != nil {
 		return &natsError{strings.TrimPrefix(denied.Error(), "nats: "), err}
 	}

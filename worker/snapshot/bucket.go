@@ -26,9 +26,10 @@ const (
 	newestName = "newest"
 	// maxManifest bounds a manifest, in bytes.
 	maxManifest = 1 << 20
-	// partBytes is the size of a part, compressed: as much is on its way to the server at a time.
-	partBytes = 32 << 20
-	// partTimeout bounds how long a part may take on its way.
+	// partBytes is the size of a part, compressed: as much is on its way to the server at a time, which
+	// acknowledges each message within the client's timeout, 5 s.
+	partBytes = 8 << 20
+	// partTimeout bounds how long a part may take on its way to a follower.
 	partTimeout = 2 * time.Minute
 	// window bounds the memory of the decoder, in bytes.
 	window = 8 << 20
@@ -184,8 +185,6 @@ func (b *bucket) putParts(ctx context.Context, store jetstream.ObjectStore, m *m
 }
 
 func (b *bucket) putObject(ctx context.Context, store jetstream.ObjectStore, name string, content io.Reader) (*jetstream.ObjectInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, partTimeout)
-	defer cancel()
 	chunk := &jetstream.ObjectMetaOptions{ChunkSize: bus.ChunkSize(b.js.Conn().MaxPayload())}
 	info, err := store.Put(ctx, jetstream.ObjectMeta{Name: name, Opts: chunk}, content)
 	return info, b.explain(err)
@@ -235,9 +234,7 @@ func (f full) Read(p []byte) (int, error) {
 // clean removes what belongs to none of the objects to keep: other snapshots, and parts without an object, of
 // a process that was killed. The subjects are those of ADR-20.
 func (b *bucket) clean(ctx context.Context, keep []part) error {
-	ctx, cancel := context.WithTimeout(ctx, partTimeout)
-	defer cancel()
-	stream, err := b.js.Stream(ctx, "OBJ_"+b.name())
+	stream, err := b.js.Stream(ctx, "OBJ_"+b.name()) // each request has the client's timeout
 	if err != nil {
 		return err
 	}
@@ -321,7 +318,11 @@ func (r *reader) next() error {
 	var ctx context.Context
 	ctx, r.cancel = context.WithTimeout(r.ctx, partTimeout)
 	p := r.left[0]
+	tooLong := time.AfterFunc(bus.Timeout, r.cancel)
 	object, err := r.store.Get(ctx, p.Name)
+	if !tooLong.Stop() && err != nil {
+		err = context.DeadlineExceeded
+	}
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
 		return r.bucket.explain(unusable("object %s is missing", p.Name))
 	}
