@@ -61,7 +61,8 @@ func TestMetricsOfAJob(t *testing.T) {
 	// Without a value in this test.
 	exist = append(exist, "orderbeat_notifications_total", "orderbeat_open_orders", "orderbeat_auth_state", "orderbeat_auth_token_expiry_seconds", "orderbeat_auth_consent_required",
 		"orderbeat_auth_cooldown_seconds", "orderbeat_auth_failures", "orderbeat_auth_logins_total", "orderbeat_auth_replays_total", "orderbeat_auth_reuses_total",
-		"orderbeat_ticks_total", "orderbeat_alerts_raised", "orderbeat_follower_lag_seconds", "orderbeat_follower_lag_messages")
+		"orderbeat_ticks_total", "orderbeat_alerts_raised", "orderbeat_follower_lag_seconds", "orderbeat_follower_lag_messages",
+		"orderbeat_snapshot_timestamp_seconds", "orderbeat_snapshot_bytes")
 	part := regexp.MustCompile(`_(bucket|sum|count)$`)
 	name := regexp.MustCompile(`\borderbeat_[a-z_]+`)
 	docs := filepath.Join("..", "docs")

@@ -90,6 +90,7 @@ func TestMistakes(t *testing.T) {
 		{"an unknown role", "[worker]\nrole = \"fetcher\"", `7:1 worker.role: "fetcher" is not one of all, store, fetch`},
 		{"a fetcher of its own NATS", "[worker]\nrole = \"fetch\"", `7:1 worker.role: "fetch" takes jobs from other processes: set nats.url to the NATS that they use`},
 		{"no jobs at once", "[worker]\nconcurrency = 0", "7:1 worker.concurrency: want 1 to 10000 jobs at once, got 0"},
+		{"snapshots all the time", "[worker]\nsnapshot_every = \"1s\"", "7:1 worker.snapshot_every: want 1m to 7d, or 0s for no snapshots, got 1s"},
 		{"a queue alert at once", "[worker]\nqueue_alert = \"1s\"", "7:1 worker.queue_alert: want 1m to 7d, or 0s for never, got 1s"},
 		{"a drain that never ends", "[worker]\ndrain = \"2d\"", "7:1 worker.drain: want 1s to 1h, got 48h0m0s"},
 		{"a negative retention", "[db]\nretention = { jobs = \"-90d\" }", "7:15 db.retention.jobs: must be 0s (no limit) or at least 1d, got -2160h0m0s"},
