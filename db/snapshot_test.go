@@ -47,6 +47,7 @@ func TestSnapshotOmitsWhatNATSRejects(t *testing.T) {
 	t.Parallel()
 	r := newReplicas(t, 1)
 	leader := r.all[0]
+	r.follow(leader, 1)
 	dbtest.Observe(t, leader, dbtest.Noon, dbtest.Order("SO1", false), dbtest.Order("SO2", false))
 	r.publish(leader, 100, 0)
 	dbtest.Observe(t, leader, dbtest.Noon.Add(time.Minute), dbtest.Order("SO1", true))
