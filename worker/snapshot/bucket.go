@@ -140,10 +140,13 @@ func (b *bucket) newest(ctx context.Context) (*manifest, error) {
 	return &m, nil
 }
 
-// put stores a snapshot and makes it the newest, if confirm then returns nil.
+// put stores a snapshot and makes it the newest, if confirm then returns nil. It removes all others.
 func (b *bucket) put(ctx context.Context, s db.Snapshot, madeAt time.Time, confirm func(ctx context.Context) error) (*manifest, error) {
 	store, err := b.open(ctx, true)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.clean(ctx, store); err != nil { // what an earlier attempt left would take the space of this one
 		return nil, err
 	}
 	m := &manifest{Format: format, ID: ulid.Make().String(), MadeAt: madeAt.UTC(), Schema: s.Schema, Sequences: s.Sequences, Bytes: s.Bytes}
@@ -157,11 +160,10 @@ func (b *bucket) put(ctx context.Context, s db.Snapshot, madeAt time.Time, confi
 	if err := confirm(ctx); err != nil {
 		return nil, err
 	}
-	info, err := b.putObject(ctx, store, newestName, bytes.NewReader(text))
-	if err != nil {
+	if _, err := b.putObject(ctx, store, newestName, bytes.NewReader(text)); err != nil {
 		return nil, err
 	}
-	return m, b.explain(b.clean(ctx, append(m.Parts, part{Name: newestName, NUID: info.NUID})))
+	return m, b.clean(ctx, store)
 }
 
 // putParts compresses a file into objects, and adds them to a manifest.
@@ -231,25 +233,38 @@ func (f full) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// clean removes what belongs to none of the objects to keep: other snapshots, and parts without an object, of
-// a process that was killed. The subjects are those of ADR-20.
-func (b *bucket) clean(ctx context.Context, keep []part) error {
-	stream, err := b.js.Stream(ctx, "OBJ_"+b.name()) // each request has the client's timeout
-	if err != nil {
+// clean removes what does not belong to the newest snapshot: others, and what a killed process or a failed
+// attempt left. The subjects are those of ADR-20.
+func (b *bucket) clean(ctx context.Context, store jetstream.ObjectStore) error {
+	var keep []part
+	m, err := b.newest(ctx)
+	switch {
+	case isUnusable(err), m == nil && err == nil:
+	case err != nil:
 		return err
-	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter("$O."+b.name()+".>"))
-	if err != nil {
-		return err
+	default:
+		info, err := store.GetInfo(ctx, newestName)
+		if err != nil {
+			return b.explain(err)
+		}
+		keep = append(m.Parts, part{Name: newestName, NUID: info.NUID})
 	}
 	kept := map[string]bool{}
 	for _, p := range keep {
 		kept[b.chunks(p)], kept["$O."+b.name()+".M."+base64.URLEncoding.EncodeToString([]byte(p.Name))] = true, true
 	}
+	stream, err := b.js.Stream(ctx, "OBJ_"+b.name()) // each request has the client's timeout
+	if err != nil {
+		return b.explain(err)
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter("$O."+b.name()+".>"))
+	if err != nil {
+		return b.explain(err)
+	}
 	for subject := range info.State.Subjects {
 		if !kept[subject] {
 			if err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
-				return err
+				return b.explain(err)
 			}
 		}
 	}
