@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -146,7 +147,11 @@ func (b *bucket) put(ctx context.Context, s db.Snapshot, madeAt time.Time, confi
 	if err != nil {
 		return nil, err
 	}
-	if err := b.clean(ctx, store); err != nil { // what an earlier attempt left would take the space of this one
+	before, err := b.newest(ctx)
+	if err != nil && !isUnusable(err) {
+		return nil, err
+	}
+	if err := b.clean(ctx, store, before); err != nil { // what an earlier attempt left would take the space of this one
 		return nil, err
 	}
 	m := &manifest{Format: format, ID: ulid.Make().String(), MadeAt: madeAt.UTC(), Schema: s.Schema, Sequences: s.Sequences, Bytes: s.Bytes}
@@ -163,7 +168,7 @@ func (b *bucket) put(ctx context.Context, s db.Snapshot, madeAt time.Time, confi
 	if _, err := b.putObject(ctx, store, newestName, bytes.NewReader(text)); err != nil {
 		return nil, err
 	}
-	return m, b.clean(ctx, store)
+	return m, b.clean(ctx, store, m)
 }
 
 // putParts compresses a file into objects, and adds them to a manifest.
@@ -233,21 +238,16 @@ func (f full) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// clean removes what does not belong to the newest snapshot: others, and what a killed process or a failed
-// attempt left. The subjects are those of ADR-20.
-func (b *bucket) clean(ctx context.Context, store jetstream.ObjectStore) error {
+// clean removes what does not belong to the newest snapshot, nil if there is none: others, and what a killed
+// process or a failed attempt left. The subjects are those of ADR-20.
+func (b *bucket) clean(ctx context.Context, store jetstream.ObjectStore, newest *manifest) error {
 	var keep []part
-	m, err := b.newest(ctx)
-	switch {
-	case isUnusable(err), m == nil && err == nil:
-	case err != nil:
-		return err
-	default:
+	if newest != nil {
 		info, err := store.GetInfo(ctx, newestName)
 		if err != nil {
 			return b.explain(err)
 		}
-		keep = append(m.Parts, part{Name: newestName, NUID: info.NUID})
+		keep = append(slices.Clip(newest.Parts), part{Name: newestName, NUID: info.NUID})
 	}
 	kept := map[string]bool{}
 	for _, p := range keep {
