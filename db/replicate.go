@@ -156,14 +156,15 @@ func (t tx) replicate(p *Published, a *Applied) (isNew bool, err error) {
 	return isNew, err
 }
 
-// Reached is the sequence up to which this database contains the stream of a topic, 0 if that is unknown.
-func (d *DB) Reached(ctx context.Context, topic string) (upto uint64, err error) {
+// Reached is the sequence up to which this database contains the stream of a topic. If that was never
+// recorded, it is 0, and known is false.
+func (d *DB) Reached(ctx context.Context, topic string) (upto uint64, known bool, err error) {
 	var n int64
 	err = d.data.Readers().QueryRowContext(ctx, reachedSQL, topic).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
+		return 0, false, nil
 	}
-	return uint64(n), err //nolint:gosec // written by Apply
+	return uint64(n), err == nil, err //nolint:gosec // written by Apply
 }
 
 // Restart records that the stream of a topic was created again: this database contains nothing of it.

@@ -186,7 +186,7 @@ func (t *topic) run(ctx context.Context) {
 
 // follow applies the stream from where the database is, until something fails or the stream is missing.
 func (t *topic) follow(ctx context.Context) error {
-	reached, err := t.DB.Reached(ctx, t.name)
+	reached, known, err := t.DB.Reached(ctx, t.name)
 	if err != nil {
 		return err
 	}
@@ -203,8 +203,8 @@ func (t *topic) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	if reached > 0 && state.FirstSeq > reached+1 {
-		t.Log.Warn("the stream no longer has messages that this database lacks", "stream", t.stream, "after", reached, "before", state.FirstSeq)
+	if known && state.FirstSeq > reached+1 {
+		t.activity.Noticed("the stream no longer has messages that this database lacks", fmt.Errorf("it begins with %d, and the database ends with %d", state.FirstSeq, reached), "stream", t.stream)
 	}
 	if _, err := t.DB.Apply(ctx, t.name, nil, reached); err != nil { // from here on, own messages are recorded
 		return err

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -208,7 +209,7 @@ func (m *Maker) reply(ctx context.Context) {
 func (m *Maker) handle(ctx context.Context, r request) state {
 	if r.Make {
 		m.mu.Lock()
-		m.unusable = r.Unusable
+		m.unusable = cmp.Or(r.Unusable, m.unusable)
 		m.mu.Unlock()
 		if err := m.look(ctx); err != nil {
 			return state{Error: m.Conn.Explain(err).Error()}

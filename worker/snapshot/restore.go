@@ -147,8 +147,13 @@ func (r *Restorer) look(ctx context.Context, tried string) (*manifest, error) {
 		return m, nil
 	}
 	r.request(ctx, tried)
-	if m, err = r.bucket.newest(ctx); m == nil && err == nil {
+	m, err = r.bucket.newest(ctx)
+	switch {
+	case err != nil || m != nil:
+	case (&manifest{}).reaches(all):
 		r.Log.Info("there is no snapshot: the database follows the streams from their start")
+	default:
+		r.Log.Warn("there is no snapshot: the database follows the streams from their start, and lacks what they no longer have")
 	}
 	return m, err
 }
