@@ -41,11 +41,12 @@ of its log ends.
 SIGHUP reloads the configuration, as "orderbeat reload" does: what is invalid changes nothing.
 
 Of several workers on one NATS with the same prefix, each with its own database, one leads
-and the others follow it: their databases have what it published. A follower takes over when
-the leader has stopped or has not been heard from for 12 seconds. A worker that was replaced
-as leader exits with status 1; let your service manager restart it, as a follower. With
-worker.role = "fetch" it needs no database: it takes jobs that the leader has queued, calls
-the providers and returns the outcomes.`,
+and the others follow it: their databases have what it published. One without a database
+begins with the leader's newest snapshot. A follower takes over when the leader has stopped
+or has not been heard from for 12 seconds. A worker that was replaced as leader exits with
+status 1; let your service manager restart it, as a follower. With worker.role = "fetch" it
+needs no database: it takes jobs that the leader has queued, calls the providers and returns
+the outcomes.`,
 		Example: `  orderbeat run
   orderbeat run --config /etc/orderbeat/config.toml`,
 		Args: cobra.NoArgs,
