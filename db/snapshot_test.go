@@ -78,6 +78,32 @@ func revisionsOf(t *testing.T, d *db.DB) string {
 	return text
 }
 
+// What a process left that was killed while it made a snapshot is removed when the database is opened, and
+// nothing else.
+func TestUnfinishedSnapshotIsRemoved(t *testing.T) {
+	t.Parallel()
+	path := dbtest.Blank(t)
+	f, err := sqlite.Partial(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, name := range []string{f.Name() + "-wal", path + ".before-yesterday", filepath.Join(filepath.Dir(path), ".other.db.extract-1.partial")} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dbtest.OpenAt(t, path)
+	list, err := os.ReadDir(filepath.Dir(path))
+	var names []string
+	for _, e := range list {
+		names = append(names, e.Name())
+	}
+	if want := []string{".other.db.extract-1.partial", "orderbeat.db", "orderbeat.db-shm", "orderbeat.db-wal", "orderbeat.db.before-yesterday"}; !slices.Equal(names, want) {
+		t.Errorf("got %q and %v, want %q", names, err, want)
+	}
+}
+
 // Only a whole database becomes the database, and only where there is none.
 func TestOnlyAWholeDatabaseIsAdopted(t *testing.T) {
 	t.Parallel()
