@@ -13,7 +13,7 @@ import (
 	"orderbeat/db/dbtest/bulk"
 )
 
-// TestNewStoreTakesOver has a leader whose orders are in no stream. A new store gets them with a snapshot, also
+// TestNewStoreTakesOver has a leader whose orders are in no stream, and three NATS servers. A new store gets them with a snapshot, also
 // after it was killed meanwhile, follows, and takes over after the leader was killed.
 //
 // ORDERBEAT_TEST_ORDERS is the number of orders; a million take 15 GB below TMPDIR. The times are logged.
@@ -26,9 +26,9 @@ func TestNewStoreTakesOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
+	o, nodes, root := newOutside(t), newNodes(t, 3), t.TempDir()
 	config := func(name string) string {
-		return steady(t, filepath.Join(root, name), o, fmt.Sprintf("url = %q", nats.server.ClientURL()))
+		return steady(t, filepath.Join(root, name), o, fmt.Sprintf("url = [%q, %q, %q]\nreplicas = 3", "nats://"+nodes[0].address, "nats://"+nodes[1].address, "nats://"+nodes[2].address))
 	}
 	leading := config("a")
 	file := filepath.Join(root, "a", "data", "orderbeat.db")
