@@ -260,8 +260,9 @@ func (f *faulty) quiet() {
 	if logins, most := f.book.logins.Load(), 3+int64(2*time.Since(f.since)/bookTokenLife); logins > most {
 		f.t.Errorf("%d logins, want at most %d", logins, most)
 	}
-	if most := f.book.most.Load(); most > faultyConcurrency {
-		f.t.Errorf("%d requests at once, want at most %d", most, faultyConcurrency)
+	// Live requests are no jobs: the operator makes one at a time, and may have given one up.
+	if most := f.book.most.Load(); most > faultyConcurrency+2 {
+		f.t.Errorf("%d requests at once, want at most %d of jobs", most, faultyConcurrency)
 	}
 	f.calls("schedules.resume", `{"name":"steady"}`)
 }
