@@ -90,7 +90,7 @@ func TestNewStoreBeginsWithASnapshot(t *testing.T) {
 		t.Errorf("got objects %q, want those of one snapshot", names)
 	}
 	second := launch(t, folder, snapshots(url))
-	second.eventually("it follows", func() bool { return second.logged.count(standsBy) == 1 })
+	second.eventually("it follows", func() bool { return second.logged.count(saysFollows) == 1 })
 	second.equals(first)
 	first.supplier.answers(lists(2, "SO1", "SO3"))
 	first.hasResult(first.sync("detroit").ID)
