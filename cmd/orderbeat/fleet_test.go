@@ -101,7 +101,7 @@ func howMany(t *testing.T, m *member, query string) int {
 }
 
 // TestSuspendedLeaderStops suspends the leader until another process has taken over: when it
-// continues it stops, and nothing is done twice.
+// continues it stops, and nothing is published twice.
 func TestSuspendedLeaderStops(t *testing.T) {
 	t.Parallel() // mostly waits
 	o, nats, root := newOutside(t), newDepot(t), t.TempDir()
