@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,6 +96,24 @@ func BenchmarkLatency(b *testing.B) {
 	b.ReportMetric(took[len(took)*99/100], "p99-ms")
 }
 
+// BenchmarkFetchers measures jobs of runs whose provider takes 50 ms, with 8 or 64 requests at once for each
+// process that makes them: the leader itself, or fetchers of a leader that makes none. All of them, the NATS
+// server and the provider run in this process.
+func BenchmarkFetchers(b *testing.B) {
+	for _, atOnce := range []int{8, 64} {
+		for _, fetchers := range []int{0, 1, 2, 4} {
+			b.Run(fmt.Sprintf("at once=%d/fetchers=%d", atOnce, fetchers), func(b *testing.B) {
+				s := openStand(b, standConfig{fresh: true, delay: 50 * time.Millisecond, atOnce: atOnce * max(1, fetchers), fetchers: fetchers})
+				b.ResetTimer()
+				s.startJobs("run", b.N)
+				s.awaitQuiet()
+				b.StopTimer()
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
+			})
+		}
+	}
+}
+
 // BenchmarkOrdersGet measures orders.get over TCP on loopback, of a stored order, of one that the
 // provider is called for, and an echo of as many bytes.
 func BenchmarkOrdersGet(b *testing.B) {
@@ -139,7 +158,7 @@ func BenchmarkOrdersGet(b *testing.B) {
 	}
 }
 
-// stand is a worker with an embedded NATS, a Michelin API that responds at once, and a connection.
+// stand is a worker, a Michelin API and a connection to the worker's NATS.
 type stand struct {
 	*testing.B
 	database *db.DB
@@ -147,10 +166,25 @@ type stand struct {
 	js       jetstream.JetStream
 }
 
+type standConfig struct {
+	always, fresh bool          // see [bus.Config.SyncAlways] and [answering]
+	delay         time.Duration // of each response
+	atOnce        int           // requests at once, over all processes
+	fetchers      int           // processes that make the requests; the worker does if there are none
+}
+
 func newStand(b *testing.B, always, fresh bool) *stand {
 	b.Helper()
-	const atOnce = 256
-	server := httptest.NewServer(answering(fresh))
+	return openStand(b, standConfig{always: always, fresh: fresh, atOnce: 256})
+}
+
+func openStand(b *testing.B, sc standConfig) *stand {
+	b.Helper()
+	answer := answering(sc.fresh)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(sc.delay)
+		answer.ServeHTTP(w, r)
+	}))
 	b.Cleanup(server.Close)
 	folder := b.TempDir()
 	log := slog.New(slog.DiscardHandler)
@@ -159,31 +193,31 @@ func newStand(b *testing.B, always, fresh bool) *stand {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { database.Close() })
-	account := clients.Account{Name: "detroit", BillTo: "1111111", ShipTo: "1234567", Location: time.UTC}
-	retry := clients.Retry{Attempts: 3, For: time.Hour}
-	provider, err := michelin.Open(section.Section{
-		Config: section.Config{
-			Name: "michelin", Kind: "michelin", Environment: "test", BaseURL: server.URL, TokenURL: server.URL + "/token", AllowInsecureHTTP: true,
-			ClientID: secret.New("id"), ClientSecret: secret.New("secret"), Concurrency: atOnce,
-			Rate: clients.Rate{Calls: 1_000_000, Per: time.Second}, TokenRate: clients.Rate{Calls: 5, Per: time.Second},
-			Retry: retry, Timeout: 30 * time.Second, MaxBody: 32 << 20, Accounts: []clients.Account{account},
-		},
-		Decode: func(any) error { return nil }, Tokens: auth.NewMemory(), Log: log,
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
 	running := make(chan map[string]string, 1)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(b.Context()))
-	ended := make(chan error, 1)
-	go func() {
-		ended <- worker.Run(ctx, worker.Config{
-			NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", SyncAlways: always, SyncEvery: 2 * time.Minute, MaxPayload: 8 << 20},
-			DB:   database, Concurrency: atOnce, Drain: time.Second, Log: slog.New(watcher{Handler: log.Handler(), running: running}),
-			Providers: []worker.Provider{{Provider: provider, Name: "michelin", Accounts: []clients.Account{account}, Concurrency: atOnce, Retry: retry}},
+	var processes sync.WaitGroup
+	b.Cleanup(func() { cancel(); processes.Wait() })
+	start := func(run func() error) {
+		processes.Go(func() {
+			if err := run(); err != nil {
+				b.Error(err)
+			}
 		})
-	}()
-	b.Cleanup(func() { cancel(); <-ended })
+	}
+	c := worker.Config{
+		NATS: bus.Config{Listen: "127.0.0.1:0", Store: filepath.Join(folder, "nats"), Prefix: "orderbeat", SyncAlways: sc.always, SyncEvery: 2 * time.Minute, MaxPayload: 8 << 20},
+		DB:   database, ID: folder, Place: folder, Concurrency: sc.atOnce, Drain: time.Second, Log: slog.New(watcher{Handler: log.Handler(), running: running}),
+		Providers: sc.providers(b, server.URL),
+	}
+	if sc.fetchers > 0 {
+		c.NATS, c.Role = bus.Config{URL: depot(b)().ClientURL(), Prefix: "orderbeat"}, worker.RoleStore
+	}
+	start(func() error { return worker.Run(ctx, c) })
+	for range sc.fetchers {
+		start(func() error {
+			return worker.Fetch(ctx, worker.Config{NATS: c.NATS, Concurrency: sc.atOnce / sc.fetchers, Drain: time.Second, Log: log, Providers: sc.providers(b, server.URL)})
+		})
+	}
 	conn, err := nats.Connect((<-running)["nats"])
 	if err != nil {
 		b.Fatal(err)
@@ -198,7 +232,31 @@ func newStand(b *testing.B, always, fresh bool) *stand {
 			time.Sleep(time.Millisecond) // the worker creates it
 		}
 	}
-	return &stand{B: b, database: database, conn: conn, js: js}
+	s := &stand{B: b, database: database, conn: conn, js: js}
+	for sc.fetchers > 0 && s.held("KV_ORDERBEAT_FLEET") <= sc.fetchers {
+		time.Sleep(time.Millisecond)
+	}
+	return s
+}
+
+// providers are those of one process: its tokens are its own.
+func (sc *standConfig) providers(b *testing.B, url string) []worker.Provider {
+	b.Helper()
+	account := clients.Account{Name: "detroit", BillTo: "1111111", ShipTo: "1234567", Location: time.UTC}
+	retry := clients.Retry{Attempts: 3, For: time.Hour}
+	provider, err := michelin.Open(section.Section{
+		Config: section.Config{
+			Name: "michelin", Kind: "michelin", Environment: "test", BaseURL: url, TokenURL: url + "/token", AllowInsecureHTTP: true,
+			ClientID: secret.New("id"), ClientSecret: secret.New("secret"), Concurrency: sc.atOnce,
+			Rate: clients.Rate{Calls: 1_000_000, Per: time.Second}, TokenRate: clients.Rate{Calls: 5, Per: time.Second},
+			Retry: retry, Timeout: 30 * time.Second, MaxBody: 32 << 20, Accounts: []clients.Account{account},
+		},
+		Decode: func(any) error { return nil }, Tokens: auth.NewMemory(), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return []worker.Provider{{Provider: provider, Name: "michelin", Accounts: []clients.Account{account}, Concurrency: sc.atOnce, Retry: retry}}
 }
 
 // answering is Michelin's API without delay. It has every order that is requested, and one for each

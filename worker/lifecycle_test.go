@@ -99,7 +99,7 @@ func TestNATSOutageLosesNothing(t *testing.T) {
 
 // depot is an external NATS server: the returned function starts it, repeatedly with the same
 // address and files.
-func depot(t *testing.T) func() *server.Server {
+func depot(t testing.TB) func() *server.Server {
 	t.Helper()
 	options := &server.Options{Host: "127.0.0.1", Port: freePort(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
 	return func() *server.Server {

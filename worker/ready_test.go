@@ -83,7 +83,7 @@ func manage(t *testing.T, srv *server.Server) jetstream.JetStream {
 
 // freeAddress is an address without a listener. Its port is below those that the system assigns
 // to connections and to listeners on port 0, so that none of them takes it before the test does.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)) //nolint:gosec // no secret
@@ -97,7 +97,7 @@ func freeAddress(t *testing.T) string {
 }
 
 // freePort is the port of a free address.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	address, err := netip.ParseAddrPort(freeAddress(t))
 	if err != nil {
