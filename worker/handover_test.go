@@ -87,7 +87,9 @@ func TestNextLeaderContinuesOpenRuns(t *testing.T) {
 	first.publish("orderbeat.runs.michelin.sync", `{"lookback":"3d"}`, asked)
 	first.eventually("it is planned", func() bool { return first.value("SELECT count(*) FROM runs WHERE key = 'mine'") == "1" })
 	first.publish("orderbeat.runs.michelin.sync", `{"lookback":"3d"}`, nats.Header{"Nats-Msg-Id": {"other"}, "Orderbeat-Reply-To": {"replies.joined"}})
+	first.eventually("it joined the run", func() bool { return first.value("SELECT count(*) FROM joined_requests") == "1" })
 	first.publish("orderbeat.runs.michelin.sync", `{"lookback":"never"}`, nil) // ends at once
+	first.eventually("its result is published", func() bool { return first.holds("ORDERBEAT_RESULTS", "orderbeat.results.>") == 2 })
 	first.ask("runs.start", `{"provider":"michelin","kind":"check"}`)
 	backfill := first.ask("runs.start", `{"provider":"michelin","kind":"backfill","params":{"from":"2025-01-01","to":"2025-02-01"}}`).Run.ID
 	first.ask("runs.pause", `{"run_id":"`+backfill+`","note":"later"}`)

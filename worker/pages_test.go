@@ -19,15 +19,17 @@ import (
 // maxPageTime is what a page may take, in the median.
 const maxPageTime = 200 * time.Millisecond
 
-// TestPagesAreFast measures every section of the operator's page, with a thousand orders or as many
-// as ORDERBEAT_TEST_ORDERS says. A million take 4 GB: TMPDIR=/dev/shm.
+// TestPagesAreFast requests every section of the operator's page, with a thousand orders. With as many as
+// ORDERBEAT_TEST_ORDERS says, on a machine that does nothing else, it measures them, too. A million take 4 GB:
+// TMPDIR=/dev/shm.
 func TestPagesAreFast(t *testing.T) {
-	n := 1000
+	n, measured := 1000, false
 	if text := os.Getenv("ORDERBEAT_TEST_ORDERS"); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil {
 			t.Fatal(err)
 		}
+		measured = true
 	}
 	folder := t.TempDir()
 	path := filepath.Join(folder, "orderbeat.db")
@@ -74,7 +76,7 @@ func TestPagesAreFast(t *testing.T) {
 			slices.Sort(took)
 			median, most := took[len(took)/2], took[len(took)-1]
 			t.Logf("median %s, longest %s", median.Round(100*time.Microsecond), most.Round(100*time.Microsecond))
-			if median > maxPageTime {
+			if measured && median > maxPageTime {
 				t.Errorf("got a median of %s, want at most %s", median, maxPageTime)
 			}
 		})
