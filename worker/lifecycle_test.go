@@ -99,19 +99,19 @@ func TestNATSOutageLosesNothing(t *testing.T) {
 
 // depot is an external NATS server: the returned function starts it, repeatedly with the same
 // address and files.
-func depot(t testing.TB) func() *server.Server {
-	t.Helper()
-	options := &server.Options{Host: "127.0.0.1", Port: freePort(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
+func depot(tb testing.TB) func() *server.Server {
+	tb.Helper()
+	options := &server.Options{Host: "127.0.0.1", Port: freePort(tb), JetStream: true, StoreDir: tb.TempDir(), NoLog: true, NoSigs: true}
 	return func() *server.Server {
 		srv, err := server.NewServer(options.Clone())
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		srv.Start()
 		if !srv.ReadyForConnections(10 * time.Second) {
-			t.Fatal("NATS does not start")
+			tb.Fatal("NATS does not start")
 		}
-		t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+		tb.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
 		return srv
 	}
 }

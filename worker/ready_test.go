@@ -83,8 +83,8 @@ func manage(t *testing.T, srv *server.Server) jetstream.JetStream {
 
 // freeAddress is an address without a listener. Its port is below those that the system assigns
 // to connections and to listeners on port 0, so that none of them takes it before the test does.
-func freeAddress(t testing.TB) string {
-	t.Helper()
+func freeAddress(tb testing.TB) string {
+	tb.Helper()
 	for range 100 {
 		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)) //nolint:gosec // no secret
 		if l, err := net.Listen("tcp", address); err == nil {
@@ -92,16 +92,16 @@ func freeAddress(t testing.TB) string {
 			return address
 		}
 	}
-	t.Fatal("no port is free")
+	tb.Fatal("no port is free")
 	return ""
 }
 
 // freePort is the port of a free address.
-func freePort(t testing.TB) int {
-	t.Helper()
-	address, err := netip.ParseAddrPort(freeAddress(t))
+func freePort(tb testing.TB) int {
+	tb.Helper()
+	address, err := netip.ParseAddrPort(freeAddress(tb))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return int(address.Port())
 }

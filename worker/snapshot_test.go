@@ -162,6 +162,7 @@ func TestDamagedSnapshotIsReplaced(t *testing.T) {
 func TestMissingPermissionForSnapshots(t *testing.T) {
 	t.Parallel()
 	leads := func(t *testing.T, url string) *bench {
+		t.Helper()
 		return outside(t, url, func(c *worker.Config) {
 			c.NATS.User, c.NATS.Password, c.SnapshotEvery = "worker", secret.New("right"), time.Hour
 		})

@@ -71,7 +71,7 @@ func TestNewStoreTakesOver(t *testing.T) {
 	if got := howMany(t, b, "SELECT count(*) FROM orders WHERE account LIKE 'a%'"); got != n {
 		t.Errorf("got %d orders of the leader, want %d", got, n)
 	}
-	for _, line := range strings.Split(a.logged.String()+b.logged.String(), "\n") {
+	for line := range strings.SplitSeq(a.logged.String()+b.logged.String(), "\n") {
 		if strings.Contains(line, "snapshot") {
 			t.Log(line)
 		}

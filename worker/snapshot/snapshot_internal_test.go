@@ -79,6 +79,12 @@ func (b *bucket) replace(t *testing.T, name string, content []byte) {
 	}
 }
 
+// place is a bucket in a test.
+type place struct {
+	*bucket
+	t *testing.T
+}
+
 // What cannot be used is logged, leaves nothing behind, and ends the process only where an empty database
 // would be worse.
 func TestUnusableSnapshot(t *testing.T) {
@@ -88,44 +94,44 @@ func TestUnusableSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		store func(t *testing.T, b *bucket)
+		store func(b place)
 		log   string
 		fatal string
 	}{
-		"none":          {func(*testing.T, *bucket) {}, "", ""},
-		"whole":         {func(t *testing.T, b *bucket) { b.snapshotOf(t, blank, nil) }, "database restored from a snapshot", ""},
-		"not ours":      {func(t *testing.T, b *bucket) { b.snapshotOf(t, blank, nil); b.replace(t, newestName, []byte("<html>")) }, "object newest is no snapshot", ""},
-		"another kind":  {func(t *testing.T, b *bucket) { b.snapshotOf(t, blank, func(m *manifest) { m.Format = 2 }) }, "format 2, want 1", ""},
-		"newer program": {func(t *testing.T, b *bucket) { b.snapshotOf(t, blank, func(m *manifest) { m.Schema++ }) }, "", "use the version of the program that leads"},
-		"too large":     {func(t *testing.T, b *bucket) { b.snapshotOf(t, blank, func(m *manifest) { m.Bytes = 1 << 60 }) }, "", "no space left on device"},
-		"longer":        {func(t *testing.T, b *bucket) { b.snapshotOf(t, blank, func(m *manifest) { m.Bytes-- }) }, "it has more or less than", ""},
-		"shorter":       {func(t *testing.T, b *bucket) { b.snapshotOf(t, blank, func(m *manifest) { m.Bytes++ }) }, "it has more or less than", ""},
-		"another file":  {func(t *testing.T, b *bucket) { b.snapshotOf(t, bytes.Repeat([]byte("MySQL"), 10_000), nil) }, "not an SQLite database", ""},
-		"cut": {func(t *testing.T, b *bucket) {
-			m := b.snapshotOf(t, blank, nil)
-			stream, err := b.js.Stream(t.Context(), "OBJ_ORDERBEAT_SNAPSHOTS")
+		"none":          {func(place) {}, "", ""},
+		"whole":         {func(b place) { b.snapshotOf(b.t, blank, nil) }, "database restored from a snapshot", ""},
+		"not ours":      {func(b place) { b.snapshotOf(b.t, blank, nil); b.replace(b.t, newestName, []byte("<html>")) }, "object newest is no snapshot", ""},
+		"another kind":  {func(b place) { b.snapshotOf(b.t, blank, func(m *manifest) { m.Format = 2 }) }, "format 2, want 1", ""},
+		"newer program": {func(b place) { b.snapshotOf(b.t, blank, func(m *manifest) { m.Schema++ }) }, "", "use the version of the program that leads"},
+		"too large":     {func(b place) { b.snapshotOf(b.t, blank, func(m *manifest) { m.Bytes = 1 << 60 }) }, "", "no space left on device"},
+		"longer":        {func(b place) { b.snapshotOf(b.t, blank, func(m *manifest) { m.Bytes-- }) }, "it has more or less than", ""},
+		"shorter":       {func(b place) { b.snapshotOf(b.t, blank, func(m *manifest) { m.Bytes++ }) }, "it has more or less than", ""},
+		"another file":  {func(b place) { b.snapshotOf(b.t, bytes.Repeat([]byte("MySQL"), 10_000), nil) }, "not an SQLite database", ""},
+		"cut": {func(b place) {
+			m := b.snapshotOf(b.t, blank, nil)
+			stream, err := b.js.Stream(b.t.Context(), "OBJ_ORDERBEAT_SNAPSHOTS")
 			if err == nil {
-				err = stream.Purge(t.Context(), jetstream.WithPurgeSubject(b.chunks(m.Parts[0])))
+				err = stream.Purge(b.t.Context(), jetstream.WithPurgeSubject(b.chunks(m.Parts[0])))
 			}
 			if err != nil {
-				t.Fatal(err)
+				b.t.Fatal(err)
 			}
 		}, "messages", ""},
-		"part of another": {func(t *testing.T, b *bucket) {
-			b.replace(t, b.snapshotOf(t, blank, nil).Parts[0].Name, []byte("another"))
+		"part of another": {func(b place) {
+			b.replace(b.t, b.snapshotOf(b.t, blank, nil).Parts[0].Name, []byte("another"))
 		}, "is damaged: it has 0 of", ""},
-		"part that is gone": {func(t *testing.T, b *bucket) {
-			b.snapshotOf(t, blank, func(m *manifest) { m.Parts[0].Name = "gone" })
+		"part that is gone": {func(b place) {
+			b.snapshotOf(b.t, blank, func(m *manifest) { m.Parts[0].Name = "gone" })
 		}, "object gone is missing", ""},
-		"not compressed": {func(t *testing.T, b *bucket) {
-			store, err := b.open(t.Context(), true)
+		"not compressed": {func(b place) {
+			store, err := b.open(b.t.Context(), true)
 			if err != nil {
-				t.Fatal(err)
+				b.t.Fatal(err)
 			}
-			b.snapshotOf(t, blank, func(m *manifest) {
-				info, err := store.PutBytes(t.Context(), "plain", blank)
+			b.snapshotOf(b.t, blank, func(m *manifest) {
+				info, err := store.PutBytes(b.t.Context(), "plain", blank)
 				if err != nil {
-					t.Fatal(err)
+					b.t.Fatal(err)
 				}
 				m.Parts = []part{{Name: "plain", NUID: info.NUID, Digest: info.Digest, Size: info.Size, Chunks: info.Chunks}}
 			})
@@ -134,7 +140,7 @@ func TestUnusableSnapshot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, b := depot(t)
-			c.store(t, b)
+			c.store(place{b, t})
 			var log bytes.Buffer
 			path := filepath.Join(t.TempDir(), "data", "orderbeat.db")
 			r := Restorer{NATS: bus.Config{URL: url, Prefix: "orderbeat"}, Path: path, Every: time.Hour, Log: slog.New(slog.NewTextHandler(&log, nil))}
