@@ -35,7 +35,7 @@ import (
 // ORDERBEAT_TEST_FAULTS is the number of faults, ORDERBEAT_TEST_SEED the seed of their choice.
 func TestFleetWithFaults(t *testing.T) {
 	t.Parallel() // mostly waits
-	faults := 20
+	faults := 10
 	if text := os.Getenv("ORDERBEAT_TEST_FAULTS"); text != "" {
 		var err error
 		if faults, err = strconv.Atoi(text); err != nil {
@@ -289,9 +289,28 @@ func (f *faulty) settle() {
 			before, deadline = left, time.Now().Add(time.Minute)
 		}
 		if now := time.Now(); now.After(deadline) || now.After(last) {
-			f.t.Fatalf("no progress for a minute, or not done in four: %s", left)
+			f.t.Fatalf("no progress for a minute, or not done in four: %s\n%s", left, f.state())
 		}
 	}
+}
+
+// state describes what the jobs wait for.
+func (f *faulty) state() string {
+	text := "jobs: " + f.value("SELECT coalesce(group_concat(n, ', '), '') FROM (SELECT count(*) || ' ' || state || CASE WHEN remote THEN ' remote' ELSE '' END AS n FROM jobs GROUP BY state, remote)")
+	for _, name := range [][2]string{{"ORDERBEAT_JOBS", "acme"}, {"ORDERBEAT_OUTCOMES", "leader"}} {
+		stream, err := f.js.Stream(f.t.Context(), name[0])
+		if err != nil {
+			return text + "\n" + err.Error()
+		}
+		consumer, err := stream.Consumer(f.t.Context(), name[1])
+		if err != nil {
+			return text + "\n" + err.Error()
+		}
+		info := consumer.CachedInfo()
+		text += fmt.Sprintf("\n%s: %d messages; consumer: %d pending, %d to be acknowledged, %d redelivered, %d waiting requests, delivered %+v, acknowledged %+v",
+			name[0], stream.CachedInfo().State.Msgs, info.NumPending, info.NumAckPending, info.NumRedelivered, info.NumWaiting, info.Delivered, info.AckFloor)
+	}
+	return text
 }
 
 // ticks checks that each due time became a run with a result, once.
