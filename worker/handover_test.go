@@ -235,7 +235,8 @@ func TestNextLeaderRunsUnkeptDueTimes(t *testing.T) {
 	first.eventually("it runs", func() bool { return first.value("SELECT count(*) > 1 FROM ticks WHERE run_id IS NOT NULL") == "1" })
 	first.supplier.answers(hangs)
 	mend := first.breakBucket()
-	const open = "FROM ticks JOIN runs USING (run_id) WHERE runs.state IN ('queued', 'running')"
+	// A run before may have its entry in the bucket that is gone.
+	open := "FROM ticks JOIN runs USING (run_id) WHERE runs.state IN ('queued', 'running') AND due_at > '" + time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "'"
 	first.eventually("runs are open", func() bool { return first.value("SELECT count(*) > 2 "+open) == "1" })
 	due := first.value("SELECT json_group_array(due_at) " + open)
 	first.loseLease()
