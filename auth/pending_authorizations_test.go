@@ -191,7 +191,7 @@ func TestOldConsentsMakeRoom(t *testing.T) {
 	}
 }
 
-// Whoever begins consents for one user pushes out none of another's.
+// A user who begins many consents pushes out none of another user's.
 func TestConsentsAreBoundedForEachUser(t *testing.T) {
 	server := &strict{life: time.Hour}
 	mine := userConfig(server, auth.NewMemory())

@@ -178,7 +178,7 @@ func (d *DB) Restart(ctx context.Context, topic string) error {
 }
 
 // Adopt records, for a database that has never followed another, that it contains what it published: until
-// then nobody else did.
+// then no other database did.
 func (d *DB) Adopt(ctx context.Context) error {
 	return d.data.Write(ctx, 3, sqlite.Relaxed, func(t *sqlite.Tx) error {
 		_, err := t.Exec(adoptSQL)
@@ -202,7 +202,7 @@ INSERT INTO replication (topic, sequence) VALUES (?, ?) ON CONFLICT (topic) DO U
 // Withdrawn counts what [DB.Withdraw] removed.
 type Withdrawn struct{ Orders, Revisions, Alerts, Runs, Jobs, Messages int }
 
-// Withdraw removes what this database has of its own and nobody else knows: another process leads, or has
+// Withdraw removes what only this database has: another process leads, or has
 // led since. Revisions, alerts and results whose messages are still in the outbox are undone, the outbox is
 // emptied, and runs that have not ended are removed with their jobs. What others published meanwhile is
 // then applied with [DB.Apply].

@@ -206,7 +206,7 @@ func (r *replicas) work(d *db.DB, random *rand.Rand, at time.Time) {
 	}
 }
 
-// Whoever leads, and whatever it had not published when another took over: the streams have contiguous
+// Whichever database leads, and whatever it had not published when another took over: the streams have contiguous
 // revisions, and every database becomes what the streams say.
 func TestReplicasFollowTheStreams(t *testing.T) {
 	for seed := range uint64(4) {

@@ -125,7 +125,7 @@ func TestForeignMessageDoesNotStopTheLeader(t *testing.T) {
 	}
 }
 
-// A run has one result for each end, whoever publishes it.
+// A run has one result for each end, also if two processes publish it.
 func TestRunHasOneResult(t *testing.T) {
 	t.Parallel()
 	b := startIn(t, t.TempDir(), on(depot(t)().ClientURL()))

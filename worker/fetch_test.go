@@ -466,7 +466,7 @@ func TestRestartedLeaderKeepsWhatFetchersDo(t *testing.T) {
 	}
 }
 
-// A watch of the fleet's bucket that delivers nothing more, without an error, is replaced: nobody seems to be
+// A watch of the fleet's bucket that delivers nothing more, without an error, is replaced: no other process seems to be
 // gone, and who comes is seen.
 func TestSilentWatchIsReplaced(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,7 @@ type following struct {
 	*follower.Follower
 	db     *db.DB
 	maxLag time.Duration
-	alone  bool // with the embedded server nobody else publishes
+	alone  bool // with the embedded server no other process publishes
 	log    *slog.Logger
 
 	began atomic.Bool // another process has led since this one was started
@@ -57,7 +57,7 @@ func newFollowing(c Config, conn *bus.Conn, documents *bus.Documents, alone bool
 	}
 }
 
-// begin undoes what this database has and nobody else knows, and follows the streams from then on.
+// begin undoes what only this database has, and follows the streams from then on.
 func (f *following) begin(ctx context.Context) error {
 	w, err := f.db.Withdraw(ctx)
 	if err != nil {
@@ -112,7 +112,7 @@ func (f *following) asOf() (time.Time, bool) {
 	return at, time.Since(at) < f.maxLag
 }
 
-// end applies the streams to their end, now that this process holds the lease and nobody else publishes.
+// end applies the streams to their end, now that this process holds the lease and no other publishes.
 func (f *following) end(ctx context.Context) error {
 	f.stop()
 	if f.alone {

@@ -120,7 +120,7 @@ func Run(ctx context.Context, c Config) error {
 	dates := alerts.NewLocalDates(c.DB, live.Providers, c.Log)
 	open, pauses := handovers(server, conn, &c, troubles)
 	if server != nil {
-		c.SnapshotEvery = 0 // nobody can follow
+		c.SnapshotEvery = 0 // no process can follow
 	}
 	plans := planner.New(planner.Config{
 		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Alerts: alert, Open: open, Trace: tracer, Log: c.Log,

@@ -62,7 +62,7 @@ func Example() {
 	// {TokenRequests:1 TokensIssued:1 Refreshes:0 Authorizations:0 Introspections:0 Revocations:0 Refused:0 CallsAuthorized:1 CallsRefused:1 Faults:0}
 }
 
-// An answer that is lost after the refresh token was replaced: nobody but the server
+// An answer that is lost after the refresh token was replaced: only the server
 // knows the new one, and the old one ends everything.
 func ExampleServer_Fail() {
 	mazda := authtest.New(authtest.Options{Dialect: authtest.Mazda})

@@ -13,7 +13,7 @@ import (
 	"orderbeat/clients/section"
 )
 
-// quirk is something in a provider's documents that nobody would expect, and which tests
+// quirk is something in a provider's documents that a developer would not expect, and which tests
 // show that it is taken as it is.
 type quirk struct {
 	// tag is the provider's letter and a number for what is about tokens: M for Michelin, P

@@ -241,7 +241,7 @@ func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *htt
 		e.Reason = fmt.Sprintf("the proxy %s wants a user name and a password (status 407)", proxy.Host)
 		e.Hint = "write them into the proxy's URL: HTTPS_PROXY, or the provider's proxy as a reference to a secret"
 	case http.StatusForbidden:
-		e.Hint = "ask whoever runs the proxy to allow the provider's host"
+		e.Hint = "ask the proxy's administrator to allow the provider's host"
 	}
 	return e
 }

@@ -363,7 +363,7 @@ func TestAServerThatWantsAClientCertificateIsNamed(t *testing.T) {
 
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
-// certificate makes one that nobody knows.
+// certificate makes one of an unknown authority.
 func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -140,7 +140,7 @@ func TestAProvidersOwnNames(t *testing.T) {
 
 const canary = "kanarienvogel"
 
-// hidden are names whose values nobody may read.
+// hidden are names whose values are secret.
 var hidden = []string{"access_token", "refreshToken", "CLIENT-SECRET", "password", "apikey", "CardPAN", "PAN", "card_number"}
 
 // FuzzRedactor hides a canary in a JSON document, whole and cut off anywhere, in a form

@@ -17,8 +17,8 @@ type call struct {
 // whose returns the account of a request, for faults of one account; "" is none.
 type whose func(r *http.Request, body []byte) string
 
-// nobody is for requests without an account.
-func nobody(*http.Request, []byte) string { return "" }
+// noUser is for requests without an account.
+func noUser(*http.Request, []byte) string { return "" }
 
 // callRoute registers a call. It is counted before its token is checked.
 func (s *Sandbox) callRoute(p provider, c call) {

@@ -72,8 +72,8 @@ var providers = []provider{
 		dialect: authtest.PTV, clientID: PTVClientID, clientSecret: PTVClientSecret,
 		token: OpPTVToken, pingOp: OpPTVPing, ping: "/planning/v1/ping", pong: plainPong,
 		calls: []call{
-			{OpPTVPlannings, "GET /planning/v1/plannings", nobody, ptv.Plannings},
-			{OpPTVRelease, "GET /planning/v1/plannings/{id}/releases/latest", nobody, ptv.Release},
+			{OpPTVPlannings, "GET /planning/v1/plannings", noUser, ptv.Plannings},
+			{OpPTVRelease, "GET /planning/v1/plannings/{id}/releases/latest", noUser, ptv.Release},
 		},
 	},
 	// The others document no call that proves a token. These are invented.
@@ -119,7 +119,7 @@ func (s *Sandbox) providerRoutes(p provider) {
 	paths := issuer.Paths()
 	for op, path := range map[Op]string{p.token: paths.Token, p.authorize: paths.Authorize, p.introspect: paths.Introspect} {
 		if op != "" {
-			s.mux.Handle(path, s.operation(op, nobody, issue)) // any method: the issuer checks it
+			s.mux.Handle(path, s.operation(op, noUser, issue)) // any method: the issuer checks it
 		}
 	}
 	for _, c := range p.calls {
@@ -127,7 +127,7 @@ func (s *Sandbox) providerRoutes(p provider) {
 	}
 	if p.ping != "" {
 		pong := func(_ clock.Moment, w http.ResponseWriter, r *http.Request) { p.pong(w, r) }
-		s.callRoute(p, call{op: p.pingOp, pattern: "GET " + p.ping, whose: nobody, answer: pong})
+		s.callRoute(p, call{op: p.pingOp, pattern: "GET " + p.ping, whose: noUser, answer: pong})
 	}
 }
 

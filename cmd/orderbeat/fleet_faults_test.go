@@ -256,7 +256,7 @@ func (f *faulty) quiet() {
 			f.t.Errorf("db check: %s%s", r.stdout, r.stderr)
 		}
 	}
-	// A token is shared by all, is renewed before it ends, and outlives whoever requested it.
+	// A token is shared by all, is renewed before it ends, and outlives the process that requested it.
 	if logins, most := f.book.logins.Load(), 3+int64(2*time.Since(f.since)/bookTokenLife); logins > most {
 		f.t.Errorf("%d logins, want at most %d", logins, most)
 	}
@@ -330,7 +330,7 @@ func (f *faulty) ticks() {
 			runs[tick[0]][tick[1]] = true
 		}
 	}
-	for due, ids := range runs { // a store that was killed may have a run of which nobody else knows
+	for due, ids := range runs { // a store that was killed may have a run that no other process knows
 		results := 0
 		for id := range ids {
 			results += f.resultsOf[id]

@@ -22,7 +22,7 @@ const dealersOf = 1000
 
 // TestLeaderKilledInALongSync kills the leader of two stores in the middle of a run of a thousand jobs, which
 // three fetchers make. The other store ends the run, with one result; orders have contiguous revisions and
-// each event is published once; reads are answered all the time; nobody logs in again.
+// each event is published once; reads are answered all the time; no process logs in again.
 func TestLeaderKilledInALongSync(t *testing.T) {
 	t.Parallel() // mostly waits
 	var logins, asked, version atomic.Int64

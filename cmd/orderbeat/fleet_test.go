@@ -267,7 +267,7 @@ func once(t *testing.T, all map[string]*member, d *depot, o *outside, again, end
 	lost := 0 // claimed, and the process ended before the run was stored
 	for i, at := range due {
 		when := time.Unix(at, 0).UTC().Format(time.TimeOnly)
-		n := 0 // a worker that was killed may have a run of which nobody else knows
+		n := 0 // a worker that was killed may have a run that no other process knows
 		for run := range runs[at] {
 			n += results[run]
 		}

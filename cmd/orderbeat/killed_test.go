@@ -384,7 +384,7 @@ func (k *killed) request(ctx context.Context, endpoint, body string, reply any) 
 	msg, err := k.conn.RequestWithContext(ctx, "orderbeat.api."+endpoint, []byte(body))
 	switch {
 	case err != nil:
-		time.Sleep(5 * time.Millisecond) // nobody may respond yet
+		time.Sleep(5 * time.Millisecond) // no worker may respond yet
 		return err
 	case msg.Header.Get("Nats-Service-Error-Code") != "":
 		return fmt.Errorf("%w: %s", errRejected, msg.Data)

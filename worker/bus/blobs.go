@@ -6,7 +6,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// blobLife is how long an object is kept that nobody deletes.
+// blobLife is how long an object is kept that is not deleted.
 const blobLife = 7 * 24 * time.Hour
 
 // BlobsConfig is the object store for what is larger than a message.

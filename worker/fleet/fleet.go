@@ -95,7 +95,7 @@ type member struct {
 	seen time.Time
 }
 
-// New returns a fleet that knows nobody; [Fleet.Run] joins it.
+// New returns a fleet that knows no other process yet; [Fleet.Run] joins it.
 func New(c Config) *Fleet {
 	config := jetstream.KeyValueConfig{
 		Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("fleet"), Description: "processes", TTL: life,
@@ -278,7 +278,7 @@ func (f *Fleet) log(gone bool, p Process) {
 	}
 }
 
-// renewAll gives all known processes a full life: while NATS was away nobody could write its entry.
+// renewAll gives all known processes a full life: while NATS was away no process could write its entry.
 func (f *Fleet) renewAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -222,7 +222,7 @@ func unkept(run *jobs.Run, err error) error {
 }
 
 // TakeOver stores a run that another process left open, unless this database has it or has a run with
-// its key. answered reports whether another process published its result. done says that nobody waits
+// its key. answered reports whether another process published its result. done says that no request waits
 // for it any more.
 func (p *Planner) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joined []runs.Joined, answered func(context.Context) (bool, error)) (done bool, err error) {
 	known, found, err := p.db.Run(ctx, run.ID)

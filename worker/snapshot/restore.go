@@ -166,7 +166,7 @@ func (r *Restorer) request(ctx context.Context, tried string) {
 	for heard := begun; time.Since(begun) < makingTimeout && time.Since(heard) < leaderTimeout; wait.For(ctx, pause) {
 		reply, err := r.send(ctx, ask)
 		switch {
-		case ctx.Err() != nil, ask.Make && errors.Is(err, nats.ErrNoResponders): // nobody leads
+		case ctx.Err() != nil, ask.Make && errors.Is(err, nats.ErrNoResponders): // no process leads
 			return
 		case err != nil:
 		case reply.Making:
