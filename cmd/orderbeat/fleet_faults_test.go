@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,7 @@ type place struct {
 	config string
 	links  []*wireLink // to each NATS server
 	m      *member
+	logs   []*log // of all its processes
 }
 
 func newFaulty(t *testing.T, seed uint64) *faulty {
@@ -153,6 +155,7 @@ func (f *faulty) revive() {
 			}
 		}
 		p.m = launch(f.t, os.Args[0], p.config)
+		p.logs = append(p.logs, p.m.logged)
 	}
 	f.m = f.places[0].m
 }
@@ -267,6 +270,19 @@ func (f *faulty) quiet() {
 	f.calls("schedules.resume", `{"name":"steady"}`)
 }
 
+// mentions are the lines that its processes logged about something.
+func (p *place) mentions(expression string) (lines string) {
+	about := regexp.MustCompile(expression)
+	for _, l := range p.logs {
+		for line := range strings.Lines(l.String()) {
+			if about.MatchString(line) {
+				lines += line
+			}
+		}
+	}
+	return lines
+}
+
 // settle waits until every request is accepted, every run has ended and every message is published, as long
 // as there is progress.
 func (f *faulty) settle() {
@@ -279,7 +295,8 @@ func (f *faulty) settle() {
 			if err != nil {
 				left = err.Error()
 			} else if keys, _ := kv.Keys(f.t.Context()); len(keys) > 0 {
-				left = fmt.Sprintf("%d open runs, such as %s: %s", len(keys), keys[0], f.value("SELECT coalesce(max(state || ' ' || coalesce(finished_at, '') || ' ' || coalesce(reply_to, '') || ' ' || (SELECT count(*) FROM jobs WHERE jobs.run_id = runs.run_id)), 'unknown') FROM runs WHERE run_id = '"+keys[0]+"'"))
+				id, _, _ := strings.Cut(keys[0], ".")
+				left = fmt.Sprintf("%d open runs, such as %s: %s", len(keys), keys[0], f.value("SELECT coalesce(max(state || ' ' || coalesce(finished_at, '') || ' ' || coalesce(reply_to, '') || ' ' || (SELECT count(*) FROM jobs WHERE jobs.run_id = runs.run_id)), 'unknown') FROM runs WHERE run_id = '"+id+"'"))
 			}
 		}
 		if left == "" {
@@ -337,11 +354,12 @@ func (f *faulty) ticks() {
 		}
 		if results != 1 {
 			f.t.Errorf("due time %s became the runs %v with %d results, want one", due, slices.Collect(maps.Keys(ids)), results)
-			for id := range ids {
-				for _, p := range f.places[:2] {
-					m := &member{t: f.t, config: p.config}
-					f.t.Logf("%s has %s", filepath.Base(filepath.Dir(p.config)), m.value("SELECT coalesce(max(run_id || ' ' || state || ' ' || trigger || ' ' || coalesce(finished_at, '')), 'no run') FROM runs WHERE run_id = ?", id))
-				}
+			for _, p := range f.places[:2] {
+				m := &member{t: f.t, config: p.config}
+				f.t.Logf("%s: %s; %s\n%s", filepath.Base(filepath.Dir(p.config)),
+					m.value("SELECT json_group_array(json_array(outcome, reason, run_id)) FROM ticks WHERE due_at = ?", due),
+					m.value("SELECT json_group_array(json_array(run_id, state, trigger, finished_at)) FROM runs WHERE run_id IN (SELECT run_id FROM ticks WHERE due_at = ?)", due),
+					p.mentions(`"starting"|leads|taking over|has led since|due times|reopened|open runs|`+strings.Join(slices.Collect(maps.Keys(ids)), "|")))
 			}
 		}
 	}

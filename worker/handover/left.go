@@ -74,39 +74,31 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	}
 	now := time.Now()
 	pause = max(lookAgain, lookShare*now.Sub(began))
-	joined := map[string][]string{} // keys by run
-	for key, e := range found {
-		if e.Joins != "" {
-			joined[e.Joins] = append(joined[e.Joins], key)
-		}
+	others := r.ofOthers(found)
+	if err := concurrently(others, func(runID string) error { return r.copy(ctx, &found[runID].entry) }); err != nil {
+		r.forget()
+		r.Activity.Failed("failed to take over the runs that another worker left, will retry", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
+		return lookAgain
 	}
-	r.removeOrphans(found)
 	started := 0
-	for _, key := range slices.Sorted(maps.Keys(found)) {
-		e := found[key]
-		if e.Run == nil || r.has(key) {
-			continue
-		}
-		left := e.left(now)
+	for _, id := range others {
+		left := found[id].entry.left(now)
+		left.Joined = found[id].joined
 		left.Answered = func(ctx context.Context) (bool, error) { return r.answered(ctx, &left.Run) }
-		slices.Sort(joined[key])
-		for _, name := range joined[key] {
-			left.Joined = append(left.Joined, runs.Joined{Key: found[name].Key, ReplyTo: found[name].ReplyTo})
-		}
 		r.mu.Lock()
-		r.mine[key] = joined[key]
+		r.mine[id] = found[id].keys
 		r.mu.Unlock()
 		done, err := start(ctx, left)
 		if err != nil {
 			r.mu.Lock()
-			delete(r.mine, key)
+			delete(r.mine, id)
 			r.mu.Unlock()
-			r.Log.Error("failed to continue a run that another worker left, will retry", "bucket", r.bucket.Bucket, "key", key, "err", err)
+			r.Log.Error("failed to continue a run that another worker left, will retry", "bucket", r.bucket.Bucket, "run_id", id, "err", err)
 			pause = lookAgain
 			continue
 		}
 		if done {
-			r.Ended(key)
+			r.Ended(id)
 			continue
 		}
 		started++
@@ -117,18 +109,35 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	return pause
 }
 
-// removeOrphans removes the entries of requests whose run has no entry any more: it has ended, and its
-// worker was removing them.
-func (r *Runs) removeOrphans(found map[string]entry) {
+// ofOthers returns the runs that are not of this process, oldest first. It removes the entries of requests
+// whose run has no entry any more: it has ended, and its worker was removing them.
+func (r *Runs) ofOthers(found map[string]*open) (runIDs []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for key, e := range found {
-		_, open := found[e.Joins]
-		_, mine := r.mine[e.Joins]
-		if e.Joins != "" && !open && !mine {
+	for _, id := range slices.Sorted(maps.Keys(found)) {
+		if _, mine := r.mine[id]; mine {
+			continue
+		}
+		if found[id].entry.Run != nil {
+			runIDs = append(runIDs, id)
+			continue
+		}
+		for _, key := range found[id].keys {
 			r.ended[key] = true
 		}
 	}
+	return runIDs
+}
+
+// copy writes this process's own entry for a run of another: the other may yet remove its own.
+func (r *Runs) copy(ctx context.Context, e *entry) error {
+	value, err := encode(e)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, putTimeout)
+	defer cancel()
+	return r.put(ctx, r.key(e.Run.ID), value)
 }
 
 // answered reports whether the result of a run is in the stream.
@@ -146,33 +155,44 @@ func (r *Runs) answered(ctx context.Context, run *jobs.Run) (bool, error) {
 	return err == nil, err
 }
 
-// has reports whether a run is of this process.
-func (r *Runs) has(runID string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, mine := r.mine[runID]
-	return mine
+// open is what the bucket has of a run.
+type open struct {
+	entry  entry         // the newest; without a run if there are only requests that joined it
+	joined []runs.Joined // in the order in which they were written
+	keys   []string
 }
 
 // entries reads the bucket. An unreadable entry is logged and left alone.
-func (r *Runs) entries(ctx context.Context) (map[string]entry, error) {
+func (r *Runs) entries(ctx context.Context) (map[string]*open, error) {
 	opening, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	if _, err := r.open(opening); err != nil {
 		return nil, err
 	}
-	found := map[string]entry{}
+	found := map[string]*open{}
 	err := each(ctx, r.Conn.JS, r.bucket.Bucket, ">", func(key string, value []byte) {
 		e, err := decode(value)
+		id := e.Joins
+		if e.Run != nil {
+			id = e.Run.ID
+		}
+		if of, _, _ := strings.Cut(key, "."); err == nil && id != of {
+			err = errors.New("it is about run " + id)
+		}
 		if err != nil {
 			r.Log.Error("entry of an open run is unreadable, it is left alone", "bucket", r.bucket.Bucket, "key", key, "err", err)
 			return
 		}
-		if e.Run != nil && e.Run.ID != key {
-			r.Log.Error("entry of an open run is unreadable, it is left alone", "bucket", r.bucket.Bucket, "key", key, "err", "it is about run "+e.Run.ID)
-			return
+		if found[id] == nil {
+			found[id] = &open{}
 		}
-		found[key] = e
+		o := found[id]
+		o.keys = append(o.keys, key)
+		if e.Run != nil {
+			o.entry = e
+		} else {
+			o.joined = append(o.joined, runs.Joined{Key: e.Key, ReplyTo: e.ReplyTo})
+		}
 	})
 	return found, err
 }

@@ -42,14 +42,18 @@ type Config struct {
 
 // Runs keeps the open runs of the leader in a bucket: an entry is written before the request is
 // acknowledged, and removed after the result was published. It is safe for concurrent use.
+//
+// Each process has its own entry for a run. One that was suspended while another took over can only
+// remove its own.
 type Runs struct {
 	Config
-	bucket jetstream.KeyValueConfig
-	wake   chan struct{} // capacity 1
+	bucket  jetstream.KeyValueConfig
+	process string        // the end of this process's keys
+	wake    chan struct{} // capacity 1
 
 	mu    sync.Mutex // guards the rest
 	kv    jetstream.KeyValue
-	mine  map[string][]string // runs of this process, with the keys of those that joined them
+	mine  map[string][]string // runs of this process, with the keys of other entries about them
 	late  map[string]waiting  // entries to write, by key
 	ended map[string]bool     // keys to remove
 }
@@ -63,13 +67,16 @@ type waiting struct {
 // NewRuns returns open runs, which [Runs.Run] tends.
 func NewRuns(c Config) *Runs {
 	return &Runs{
-		Config: c, wake: make(chan struct{}, 1), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},
+		Config: c, process: jobs.NewID(time.Now()), wake: make(chan struct{}, 1), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},
 		bucket: jetstream.KeyValueConfig{
 			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("open_runs"), Description: "accepted runs without a result", Storage: jetstream.FileStorage,
 			Replicas: max(1, c.NATS.Replicas), MaxBytes: c.NATS.MaxBytes, Placement: c.NATS.Placement(), LimitMarkerTTL: markerLife,
 		},
 	}
 }
+
+// key is the key of this process's entry for a run.
+func (r *Runs) key(runID string) string { return runID + "." + r.process }
 
 // Put writes an open run. After an error it is written later, unless [Runs.Ended] is called; so is a run while
 // there is no connection to NATS, which is no error. A run that is too large for the bucket is logged, and no
@@ -81,7 +88,7 @@ func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) error {
 	r.mu.Lock()
 	r.mine[run.ID] = nil
 	r.mu.Unlock()
-	return r.write(ctx, run.ID, entryOf(&run, js))
+	return r.write(ctx, r.key(run.ID), entryOf(&run, js))
 }
 
 // Join writes that a request with a key joined an open run. After an error it is written later.
@@ -125,7 +132,7 @@ func (r *Runs) Ended(runIDs ...string) {
 	}
 	r.mu.Lock()
 	for _, id := range runIDs {
-		for _, key := range append(r.mine[id], id) {
+		for _, key := range append(r.mine[id], r.key(id)) {
 			delete(r.late, key)
 			r.ended[key] = true
 		}
@@ -146,7 +153,7 @@ func (r *Runs) poke() {
 func (r *Runs) write(ctx context.Context, key string, e entry) error {
 	value, err := encode(&e)
 	if limit := r.Conn.MaxBody(); err != nil || limit > 0 && int64(len(value)) > limit {
-		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "run_id", key, "bytes", len(value), "err", err)
+		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "key", key, "bytes", len(value), "err", err)
 		return nil
 	}
 	connected := r.Conn.NATS.IsConnected()
@@ -168,7 +175,7 @@ func (r *Runs) write(ctx context.Context, key string, e entry) error {
 	}
 	r.mu.Unlock()
 	if full {
-		r.Log.Warn("run is not handed over: too many wait to be recorded", "bucket", r.bucket.Bucket, "run_id", key)
+		r.Log.Warn("run is not handed over: too many wait to be recorded", "bucket", r.bucket.Bucket, "key", key)
 	}
 	return err
 }
@@ -301,13 +308,13 @@ func (r *Runs) Pause(ctx context.Context, runID string, at *time.Time, note stri
 	kv, err := r.open(ctx)
 	if err == nil {
 		var was jetstream.KeyValueEntry
-		if was, err = kv.Get(ctx, runID); err == nil {
+		if was, err = kv.Get(ctx, r.key(runID)); err == nil {
 			var e entry
 			if e, err = decode(was.Value()); err == nil && e.Run != nil {
 				e.Run.PausedAt, e.Run.Note = at, note
 				var value []byte
 				if value, err = encode(&e); err == nil {
-					_, err = kv.Update(ctx, runID, value, was.Revision())
+					_, err = kv.Update(ctx, r.key(runID), value, was.Revision())
 				}
 			}
 		}

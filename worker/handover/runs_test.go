@@ -1,0 +1,70 @@
+package handover_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"orderbeat/jobs"
+	"orderbeat/worker/bus"
+	"orderbeat/worker/handover"
+	"orderbeat/worker/problems"
+)
+
+// worker returns the open runs of one process.
+func worker(t *testing.T, url string) *handover.Runs {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	config, troubles := bus.Config{URL: url, Prefix: "orderbeat"}, problems.NewSet(log)
+	conn, err := bus.Open(config, nil, troubles, log, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return handover.NewRuns(handover.Config{Conn: conn, NATS: config, Activity: troubles.Activity("open runs"), Log: log})
+}
+
+// takenOver are the runs that a process finds when it begins to lead.
+func takenOver(t *testing.T, r *handover.Runs, done bool) (ids []string) {
+	t.Helper()
+	r.Resume(t.Context(), func(_ context.Context, l handover.Left) (bool, error) {
+		ids = append(ids, l.Run.ID)
+		return done, nil
+	}, func(func()) {})
+	r.Flush(t.Context())
+	return ids
+}
+
+// A process that was suspended while another took its run over, and then could not store the run, does not
+// remove it for the processes after it.
+func TestRunOfAnotherIsNotRemoved(t *testing.T) {
+	t.Parallel()
+	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
+	if !srv.ReadyForConnections(20 * time.Second) {
+		t.Fatal("NATS does not start")
+	}
+	first, second, third := worker(t, srv.ClientURL()), worker(t, srv.ClientURL()), worker(t, srv.ClientURL())
+	run := jobs.Run{ID: jobs.NewID(time.Now()), Provider: "acme", Kind: "sync"}
+	if err := first.Put(t.Context(), run, nil); err != nil {
+		t.Fatal(err)
+	}
+	if ids := takenOver(t, second, false); len(ids) != 1 || ids[0] != run.ID {
+		t.Fatalf("the second takes over %v, want %s", ids, run.ID)
+	}
+	first.Ended(run.ID)
+	first.Flush(t.Context())
+	if ids := takenOver(t, third, true); len(ids) != 1 || ids[0] != run.ID {
+		t.Fatalf("the third takes over %v, want %s", ids, run.ID)
+	}
+	if ids := takenOver(t, first, true); len(ids) != 0 {
+		t.Errorf("%v are still open, want none", ids)
+	}
+}
