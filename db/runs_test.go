@@ -260,6 +260,39 @@ func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 	}
 }
 
+// The result of another process says which due time it is of: no second run is started for it.
+func TestDueTimeOfAnotherProcessIsNotRunAgain(t *testing.T) {
+	other, d := dbtest.Open(t), dbtest.Open(t)
+	tick := schedules.Tick{Schedule: "hourly", DueAt: dbtest.Noon, Outcome: "started"}
+	run, js := dbtest.Plan(1)
+	run.Trigger = "schedule:hourly"
+	if _, err := other.StartTick(t.Context(), tick, run, js); err != nil {
+		t.Fatal(err)
+	}
+	dbtest.Commit(t, other, dbtest.Succeeded(js[0], dbtest.Noon))
+	for i, m := range dbtest.Pending(t, other, dbtest.Noon.Add(time.Hour)) {
+		if m.Topic != "results" {
+			continue
+		}
+		p, err := db.DecodePublished(m.Type, m.MsgID, m.Time, m.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Apply(t.Context(), "results", []db.Published{p}, uint64(i+1)); err != nil { //nolint:gosec // few messages
+			t.Fatal(err)
+		}
+	}
+	run2, js2 := dbtest.Plan(1)
+	run2.Trigger, run2.Key = run.Trigger, tick.Key()
+	if stored, taken, err := d.TakeOver(t.Context(), run2, js2, nil, dbtest.Noon); err != nil || taken || stored.ID != run.ID {
+		t.Errorf("got %s, %t, %v, want that the due time has run %s", stored.ID, taken, err, run.ID)
+	}
+	started, err := d.StartTick(t.Context(), tick, run2, js2)
+	if err != nil || started.Run != nil || started.Tick == nil || started.Tick.RunID != run.ID {
+		t.Errorf("got %+v, %v, want no new run for the due time", started, err)
+	}
+}
+
 func TestAccountsWithAnActiveEarlierRunAreSkipped(t *testing.T) {
 	d := dbtest.Open(t)
 	tick := func(minute int, trigger string, accounts ...string) schedules.Started {

@@ -92,6 +92,8 @@ type Run struct {
 	State State `json:"state"`
 	// Trigger is the origin: "schedule:<name>", "consent:<user>", "nats", "api" or "live".
 	Trigger string `json:"trigger"`
+	// DueAt is the due time of the schedule that started it; absent if none did.
+	DueAt *time.Time `json:"due_at,omitempty"`
 	// Accounts are the requested accounts. Absent for all.
 	Accounts []string `json:"accounts,omitempty"`
 	// Params are the params of the kind. Absent if there are none.

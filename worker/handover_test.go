@@ -246,3 +246,32 @@ func TestNextLeaderRunsUnkeptDueTimes(t *testing.T) {
 		return second.value("SELECT count(*) FROM json_each('"+due+"') WHERE value NOT IN (SELECT due_at FROM ticks WHERE run_id IS NOT NULL)") == "0"
 	})
 }
+
+// What could not be handed over before the process ended is handed over by its next start.
+func TestNextStartHandsOver(t *testing.T) {
+	t.Parallel()
+	url, folder := depot(t)().ClientURL(), t.TempDir()
+	scheduled := func(c *worker.Config) {
+		on(url)(c)
+		c.Schedules = []worker.Schedule{{Name: "often", Cron: cron.Every(time.Second), Provider: "michelin", Kind: "sync", Accounts: []string{"detroit"}, Overlap: "allow", CatchUp: "all"}}
+	}
+	first := launch(t, folder, scheduled)
+	first.supplier.answers(hangs)
+	first.waitRunning()
+	mend := first.breakBucket()
+	const open = "SELECT json_group_array(run_id) FROM runs WHERE state IN ('queued', 'running')"
+	first.eventually("runs are open", func() bool { return first.value("SELECT count(*) > 2 FROM runs") == "1" })
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	mend()
+	again := launch(t, folder, on(url))
+	again.supplier.answers(hangs)
+	again.waitRunning()
+	var runs []string
+	again.decode([]byte(again.value(open)), &runs)
+	again.eventually("all are kept", func() bool {
+		kept := strings.Join(again.bucketKeys(), "\n")
+		return len(runs) > 2 && !slices.ContainsFunc(runs, func(id string) bool { return !strings.Contains(kept, id) })
+	})
+}

@@ -270,6 +270,11 @@ func Run(ctx context.Context, c Config) error {
 			return err
 		}
 		pauses.Each(taken, honour(taken, c.DB, c.Log))
+		if open != nil {
+			if err := plans.KeepOpen(taken); err != nil {
+				return err
+			}
+		}
 		open.Resume(taken, func(ctx context.Context, l handover.Left) (bool, error) {
 			return plans.TakeOver(ctx, l.Run, l.Jobs, l.Joined, l.Answered)
 		}, func(look func()) { backing.Go(func() error { look(); return nil }) })

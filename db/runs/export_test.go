@@ -10,6 +10,8 @@ import (
 func Queries() []queryplan.Query {
 	list := []queryplan.Query{
 		queryplan.Of("run", runSQL, "r"),
+		queryplan.Of("unpublished runs", unpublishedRunsSQL),
+		queryplan.Of("planned jobs", plannedJobsSQL, "r"),
 		queryplan.Of("run by key", runByKeySQL, "k"),
 		queryplan.Of("jobs", jobsSQL, "r"),
 		queryplan.Of("run errors", runErrorsSQL, "r", 1),

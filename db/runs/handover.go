@@ -2,6 +2,7 @@ package runs
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,6 +86,29 @@ func (s *Store) Answer(ctx context.Context, run jobs.Run, joined []Joined, at ti
 	return nil
 }
 
+// EachUnpublished calls do for the runs that have no published result, with all their jobs, except those that a
+// retry reopened. It reads at most 10,000 runs.
+func (s *Store) EachUnpublished(ctx context.Context, do func(jobs.Run, []jobs.Job)) error {
+	list, err := sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (jobs.Run, error) {
+		return scanRun(func(_ string, _ []any, dest ...any) error { return rows.Scan(dest...) }, "")
+	}, unpublishedRunsSQL)
+	for i := 0; err == nil && i < len(list); i++ {
+		var js []jobs.Job
+		if js, err = sqlite.Fetch(ctx, s.file.Bulk(), scanPlanned, plannedJobsSQL, list[i].ID); err == nil {
+			do(list[i], js)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("runs without a published result: %w", err)
+	}
+	return nil
+}
+
+func scanPlanned(rows *sql.Rows) (j jobs.Job, err error) {
+	err = rows.Scan(&j.ID, &j.Account, sqlite.JSON(&j.Question))
+	return j, err
+}
+
 // Unanswered returns those of some runs that have messages in the outbox: their result, or that for a
 // requester.
 func (s *Store) Unanswered(ctx context.Context, runIDs []string) ([]string, error) {
@@ -124,7 +148,7 @@ func Decode(body []byte) (run jobs.Run, err error) {
 
 // Replicate stores the published result of a run, without jobs. A run that is stored with this end or a
 // later one changes nothing; one that is stored as open is replaced with its jobs. It reports whether the
-// result was new.
+// result was new. A due time is run once: the run has its key.
 func (t Tx) Replicate(run *jobs.Run) (bool, error) {
 	if _, err := t.Exec(displaceRunSQL, run.ID, run.Reopened); err != nil {
 		return false, err
@@ -133,10 +157,14 @@ func (t Tx) Replicate(run *jobs.Run) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	key := ""
+	if schedule, ok := jobs.ScheduleOf(run.Trigger); ok && run.DueAt != nil {
+		key = jobs.TickKey(schedule, *run.DueAt)
+	}
 	n, err := t.Exec(replicateRunSQL, run.ID, run.Provider, run.Kind, string(run.State), run.Trigger, run.Jobs.Total,
 		run.Jobs.Succeeded, run.Jobs.Partial, run.Jobs.Failed, run.Jobs.Dead, run.Jobs.Cancelled,
 		run.Orders.Seen, run.Orders.Created, run.Orders.Changed, run.Orders.Unchanged,
-		errs, sqlite.Stamp(run.RequestedAt), sqlite.StampOf(run.StartedAt), sqlite.StampOf(run.FinishedAt), run.Reopened, sqlite.OrNull(run.Note))
+		errs, sqlite.Stamp(run.RequestedAt), sqlite.StampOf(run.StartedAt), sqlite.StampOf(run.FinishedAt), run.Reopened, sqlite.OrNull(run.Note), sqlite.OrNull(key))
 	return n > 0, err
 }
 
@@ -159,14 +187,18 @@ DELETE FROM runs WHERE run_id = ?1 AND (reopened < ?2 OR reopened = ?2 AND state
 
 	replicateRunSQL = `
 INSERT INTO runs (run_id, provider, kind, state, trigger, jobs_total, jobs_succeeded, jobs_partial, jobs_failed, jobs_dead, jobs_cancelled,
-       orders_seen, orders_created, orders_changed, orders_unchanged, errors, requested_at, started_at, finished_at, reopened, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       orders_seen, orders_created, orders_changed, orders_unchanged, errors, requested_at, started_at, finished_at, reopened, note, key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT k FROM (SELECT ? AS k) WHERE NOT EXISTS (SELECT 1 FROM runs WHERE key = k)))
     ON CONFLICT DO NOTHING`
 
 	withdrawnRuns = ` WHERE run_id IN (
        SELECT run_id FROM runs WHERE state IN ('queued', 'running')
         UNION ALL
        SELECT ce_subject FROM outbox WHERE topic = 'results')`
+
+	unpublishedRunsSQL = selectRun + withdrawnRuns + ` AND reopened = 0 ORDER BY run_id LIMIT 10000`
+
+	plannedJobsSQL = `SELECT job_id, account, question FROM jobs WHERE run_id = ? ORDER BY job_id`
 
 	countWithdrawnSQL   = `SELECT count(*) FROM jobs` + withdrawnRuns + ` AND state IN ('queued', 'running', 'waiting')`
 	earlierWithdrawnSQL = `SELECT EXISTS (SELECT 1 FROM runs` + withdrawnRuns + ` AND reopened > 0)`

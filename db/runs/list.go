@@ -102,6 +102,11 @@ func scanRun(row func(query string, args []any, dest ...any) error, query string
 	if r.LowPrioritySlots > 0 {
 		r.Priority = jobs.Low
 	}
+	if of, _ := jobs.ScheduleOf(r.Trigger); of != "" {
+		if schedule, due, ok := jobs.TickOf(r.Key); ok && schedule == of {
+			r.DueAt = &due
+		}
+	}
 	return r, err
 }
 

@@ -109,13 +109,20 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	return pause
 }
 
-// ofOthers returns the runs that are not of this process, oldest first. It removes the entries of requests
-// whose run has no entry any more: it has ended, and its worker was removing them.
+// ofOthers returns the runs that are not of this process, oldest first. Entries of others about a run of this
+// process are removed with it, and so are those of requests whose run has no entry any more: it has ended, and
+// its worker was removing them.
 func (r *Runs) ofOthers(found map[string]*open) (runIDs []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(found)) {
-		if _, mine := r.mine[id]; mine {
+		if known, mine := r.mine[id]; mine {
+			for _, key := range found[id].keys {
+				if key != r.key(id) && !slices.Contains(known, key) {
+					known = append(known, key)
+				}
+			}
+			r.mine[id] = known
 			continue
 		}
 		if found[id].entry.Run != nil {

@@ -91,6 +91,22 @@ func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) error {
 	return r.write(ctx, r.key(run.ID), entryOf(&run, js))
 }
 
+// Keep writes an open run that the process before may not have written, later.
+func (r *Runs) Keep(run jobs.Run, js []jobs.Job) {
+	if r == nil {
+		return
+	}
+	key, e := r.key(run.ID), entryOf(&run, js)
+	value, ok := r.value(key, e)
+	r.mu.Lock()
+	r.mine[run.ID] = nil
+	r.mu.Unlock()
+	if ok {
+		r.later(key, waiting{value, e.Key})
+		r.poke()
+	}
+}
+
 // Join writes that a request with a key joined an open run. After an error it is written later.
 func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 	if r == nil || key == "" {
@@ -151,11 +167,11 @@ func (r *Runs) poke() {
 
 // write puts an entry into the bucket, or after an error later.
 func (r *Runs) write(ctx context.Context, key string, e entry) error {
-	value, err := encode(&e)
-	if limit := r.Conn.MaxBody(); err != nil || limit > 0 && int64(len(value)) > limit {
-		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "key", key, "bytes", len(value), "err", err)
+	value, ok := r.value(key, e)
+	if !ok {
 		return nil
 	}
+	var err error
 	connected := r.Conn.NATS.IsConnected()
 	if connected {
 		putting, cancel := context.WithTimeout(ctx, putTimeout)
@@ -168,16 +184,31 @@ func (r *Runs) write(ctx context.Context, key string, e entry) error {
 			r.Activity.Failed("open runs are not recorded: no other worker can continue them", err)
 		}
 	}
+	r.later(key, waiting{value, e.Key})
+	return err
+}
+
+// value encodes an entry. ok is false if it is too large for the bucket.
+func (r *Runs) value(key string, e entry) (value []byte, ok bool) {
+	value, err := encode(&e)
+	if limit := r.Conn.MaxBody(); err != nil || limit > 0 && int64(len(value)) > limit {
+		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "key", key, "bytes", len(value), "err", err)
+		return nil, false
+	}
+	return value, true
+}
+
+// later has an entry written later.
+func (r *Runs) later(key string, w waiting) {
 	r.mu.Lock()
 	full := len(r.late) >= maxWaiting
 	if !full {
-		r.late[key] = waiting{value, e.Key}
+		r.late[key] = w
 	}
 	r.mu.Unlock()
 	if full {
 		r.Log.Warn("run is not handed over: too many wait to be recorded", "bucket", r.bucket.Bucket, "key", key)
 	}
-	return err
 }
 
 func (r *Runs) put(ctx context.Context, key string, value []byte) error {

@@ -44,6 +44,8 @@ type Open interface {
 	Put(ctx context.Context, run jobs.Run, js []jobs.Job) error
 	// Join keeps a request that joined a run, with the same error.
 	Join(ctx context.Context, runID, key, replyTo string) error
+	// Keep keeps a run of this database that may not be kept yet, as soon as possible.
+	Keep(run jobs.Run, js []jobs.Job)
 	// Ended drops runs.
 	Ended(runIDs ...string)
 }
@@ -137,8 +139,8 @@ func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Req
 	}
 	ctx = plan.span.In(ctx)
 	defer func() { plan.span.End(err) }()
+	plan.Run.Key, plan.Run.DueAt = tick.Key(), &tick.DueAt
 	run := plan.Run
-	run.Key = tick.Key()
 	_ = p.open.Put(ctx, run, plan.Jobs) // other workers do not count it as claimed while it is not kept
 	if err = claim(); err == nil {
 		started, err = p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
@@ -219,6 +221,18 @@ func unkept(run *jobs.Run, err error) error {
 		Provider: run.Provider, Op: "plan", Code: clients.CodeUnavailable,
 		Message: "the run is not accepted, because NATS does not keep it: " + err.Error(), Hint: "Retry.",
 	}
+}
+
+// KeepOpen has the runs of this database kept for other workers that have no published result: a process before
+// may have ended before they were.
+func (p *Planner) KeepOpen(ctx context.Context) error {
+	overlap := p.tables().overlap
+	return p.db.EachUnpublished(ctx, func(run jobs.Run, js []jobs.Job) {
+		if schedule, ok := jobs.ScheduleOf(run.Trigger); ok {
+			run.Overlap = overlap[schedule]
+		}
+		p.open.Keep(run, js)
+	})
 }
 
 // TakeOver stores a run that another process left open, unless this database has it or has a run with
