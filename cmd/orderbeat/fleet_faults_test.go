@@ -2,6 +2,7 @@ package main // an inside test: a main package cannot be imported
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -54,6 +55,20 @@ func TestFleetWithFaults(t *testing.T) {
 		len(f.events), len(f.revisions), f.results, f.book.logins.Load(), f.book.most.Load())
 }
 
+// provider passes on requests to the provider, with TLS and at the address of the test, and returns its URL.
+func (f *faulty) provider() string {
+	f.t.Helper()
+	folder := f.t.TempDir()
+	selfSigned(f.t, folder, f.net.host())
+	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.limits += fmt.Sprintf("\ntls = { ca = %q }", filepath.Join(folder, "cert.pem"))
+	l := f.net.listen(f.t)
+	return "https://" + newLink(f.t, tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}}), strings.TrimPrefix(f.book.url, "http://")).address
+}
+
 // faultyConcurrency is the provider's limit of requests at once.
 const faultyConcurrency = 6
 
@@ -61,6 +76,7 @@ const faultyConcurrency = 6
 type faulty struct {
 	*killed
 	nodes  []*node
+	net    *network  // nil for none
 	places []*place  // two stores, then three fetchers
 	since  time.Time // when it began
 }
@@ -69,6 +85,7 @@ type faulty struct {
 type place struct {
 	config string
 	links  []*wireLink // to each NATS server
+	inside string      // its network namespace, "" for none
 	m      *member
 	logs   []*log // of all its processes
 }
@@ -79,7 +96,8 @@ func newFaulty(t *testing.T, seed uint64) *faulty {
 	f.limits = fmt.Sprintf("rate = \"1000/s\"\nconcurrency = %d", faultyConcurrency)
 	f.book.delay = 10 * time.Millisecond
 	f.pause = 50 * time.Millisecond // so that the other tests have a processor, too
-	f.nodes = newNodes(t, 3)
+	f.nodes, f.net = newNodes(t, 3), newNetwork(t)
+	f.book.url = f.provider()
 	key, secret := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "secret")
 	for path, text := range map[string]string{key: sharedKey, secret: "sample-secret"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -90,9 +108,12 @@ func newFaulty(t *testing.T, seed uint64) *faulty {
 	f.auth = fmt.Sprintf("scheme = \"oauth2\"\ntoken_url = %q\nclient_id = \"file:%s\"\nclient_secret = \"file:%[2]s\"", f.book.url+"/token", secret)
 	for _, role := range []string{"store", "store", "fetch", "fetch", "fetch"} {
 		p := &place{}
+		if f.net != nil {
+			p.inside = f.net.join()
+		}
 		var urls []string
 		for _, n := range f.nodes {
-			l := newLink(t, n.address)
+			l := newLink(t, f.net.listen(t), n.address)
 			p.links = append(p.links, l)
 			urls = append(urls, "nats://"+l.address)
 		}
@@ -154,7 +175,11 @@ func (f *faulty) revive() {
 				continue
 			}
 		}
-		p.m = launch(f.t, os.Args[0], p.config)
+		if f.net == nil {
+			p.m = launch(f.t, os.Args[0], p.config)
+		} else {
+			p.m = launchBy(f.t, p.config, "ip", "netns", "exec", p.inside, os.Args[0], "run", "--config", p.config)
+		}
 		p.logs = append(p.logs, p.m.logged)
 	}
 	f.m = f.places[0].m
@@ -216,13 +241,9 @@ func (f *faulty) strike() {
 		time.Sleep(long)
 		p.m.signal(syscall.SIGCONT)
 	case "cut off":
-		for _, l := range p.links {
-			l.cut(true)
-		}
+		f.cut(p, true)
 		time.Sleep(long)
-		for _, l := range p.links {
-			l.cut(false)
-		}
+		f.cut(p, false)
 	case "kill a NATS server":
 		n := f.nodes[f.random.IntN(len(f.nodes))]
 		n.kill()
@@ -234,6 +255,19 @@ func (f *faulty) strike() {
 	f.revive()
 	cancel()
 	<-ended
+}
+
+// cut cuts or restores the connections of a process to the NATS servers, and if it has a network namespace
+// also those to the provider.
+func (f *faulty) cut(p *place, off bool) {
+	f.t.Helper()
+	if f.net != nil {
+		f.net.cut(p.inside, off)
+		return
+	}
+	for _, l := range p.links {
+		l.cut(off)
+	}
 }
 
 // quiet waits until everything is done, and compares what was requested, published and stored.
@@ -440,7 +474,7 @@ func (n *node) kill() {
 	_ = n.cmd.Wait()
 }
 
-// wireLink is the connection of one process to one NATS server, which can be cut.
+// wireLink passes connections on, and can be cut.
 type wireLink struct {
 	address string
 
@@ -449,12 +483,8 @@ type wireLink struct {
 	conns []net.Conn
 }
 
-func newLink(t *testing.T, to string) *wireLink {
+func newLink(t *testing.T, listener net.Listener, to string) *wireLink {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	l := &wireLink{address: listener.Addr().String()}
 	t.Cleanup(func() {
 		listener.Close()

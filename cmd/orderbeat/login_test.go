@@ -24,7 +24,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// selfSigned writes a certificate for names, or else for this machine's loopback address, and
+// selfSigned writes a certificate for names or addresses, or else for this machine's loopback address, and
 // its key, and returns the section's key that names them and what trusts the certificate.
 func selfSigned(t *testing.T, folder string, names ...string) (section string, trust *tls.Config) {
 	t.Helper()
@@ -32,9 +32,16 @@ func selfSigned(t *testing.T, folder string, names ...string) (section string, t
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: names}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
 	if len(names) == 0 {
-		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+		names = []string{"127.0.0.1"}
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {

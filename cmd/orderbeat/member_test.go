@@ -48,8 +48,14 @@ func enlistBinary(t *testing.T, binary, config string) *member {
 // launch starts a binary of the program, which the caller ends with [member.discharge].
 func launch(t *testing.T, binary, config string) *member {
 	t.Helper()
+	return launchBy(t, config, binary, "run", "--config", config)
+}
+
+// launchBy runs a command that becomes the program.
+func launchBy(t *testing.T, config, command string, args ...string) *member {
+	t.Helper()
 	m := &member{t: t, config: config, logged: &log{}, ended: make(chan struct{})}
-	m.cmd = exec.CommandContext(context.Background(), binary, "run", "--config", config)
+	m.cmd = exec.CommandContext(context.Background(), command, args...)
 	m.cmd.Env = append(os.Environ(), asProgram+"=1")
 	logs, err := m.cmd.StderrPipe()
 	if err != nil {
