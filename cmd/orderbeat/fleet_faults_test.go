@@ -51,22 +51,29 @@ func TestFleetWithFaults(t *testing.T) {
 			f.quiet()
 		}
 	}
-	t.Logf("%d faults: %v; did %v; %d events of %d orders, %d results, %d logins, at most %d requests at once", f.kills, f.struck, f.did,
-		len(f.events), len(f.revisions), f.results, f.book.logins.Load(), f.book.most.Load())
+	t.Logf("%d faults: %v; did %v; %d events of %d orders, %d results, %d logins, %d refresh tokens, at most %d requests at once", f.kills, f.struck, f.did,
+		len(f.events), len(f.revisions), f.results, f.book.logins.Load(), len(f.dealers.spent), f.book.most.Load())
 }
 
-// provider passes on requests to the provider, with TLS and at the address of the test, and returns its URL.
-func (f *faulty) provider() string {
+// certify makes a certificate for the address of the test. It returns what trusts it.
+func (f *faulty) certify() (trust *tls.Config) {
 	f.t.Helper()
 	folder := f.t.TempDir()
-	selfSigned(f.t, folder, f.net.host())
-	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
-	if err != nil {
+	_, trust = selfSigned(f.t, folder, f.net.host())
+	var err error
+	f.ca = filepath.Join(folder, "cert.pem")
+	if f.pair, err = tls.LoadX509KeyPair(f.ca, filepath.Join(folder, "key.pem")); err != nil {
 		f.t.Fatal(err)
 	}
-	f.limits += fmt.Sprintf("\ntls = { ca = %q }", filepath.Join(folder, "cert.pem"))
-	l := f.net.listen(f.t)
-	return "https://" + newLink(f.t, tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{pair}}), strings.TrimPrefix(f.book.url, "http://")).address
+	f.limits += fmt.Sprintf("\ntls = { ca = %q }", f.ca)
+	return trust
+}
+
+// serve passes on requests to a provider, with TLS and at the address of the test, and returns the URL.
+func (f *faulty) serve(url string) string {
+	f.t.Helper()
+	l := tls.NewListener(f.net.listen(f.t), &tls.Config{Certificates: []tls.Certificate{f.pair}})
+	return "https://" + newLink(f.t, l, strings.TrimPrefix(url, "http://")).address
 }
 
 // faultyConcurrency is the provider's limit of requests at once.
@@ -79,6 +86,10 @@ type faulty struct {
 	net    *network  // nil for none
 	places []*place  // two stores, then three fetchers
 	since  time.Time // when it began
+	// ca and pair are the certificate of the providers.
+	ca      string
+	pair    tls.Certificate
+	dealers *grantedAccess
 }
 
 // place is where a process of the program runs.
@@ -97,7 +108,10 @@ func newFaulty(t *testing.T, seed uint64) *faulty {
 	f.book.delay = 10 * time.Millisecond
 	f.pause = 50 * time.Millisecond // so that the other tests have a processor, too
 	f.nodes, f.net = newNodes(t, 3), newNetwork(t)
-	f.book.url = f.provider()
+	trust := f.certify()
+	f.book.url = f.serve(f.book.url)
+	f.dealers = newGrantedAccess(t)
+	f.dealers.url = f.serve(f.dealers.url)
 	key, secret := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "secret")
 	for path, text := range map[string]string{key: sharedKey, secret: "sample-secret"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -121,7 +135,12 @@ func newFaulty(t *testing.T, seed uint64) *faulty {
 		if err != nil {
 			t.Fatal(err)
 		}
+		web := ""
+		if len(f.places) == 0 { // where the user grants access
+			web = webOn(t, "127.0.0.1", "")
+		}
 		p.config = f.configure(fmt.Sprintf("url = %s\nreplicas = 3\n[worker]\nrole = %q\nkey = \"file:%s\"\ndrain = \"2s\"", list, role, key))
+		f.addDealers(p.config, web)
 		f.places = append(f.places, p)
 	}
 	t.Cleanup(func() {
@@ -148,6 +167,7 @@ func newFaulty(t *testing.T, seed uint64) *faulty {
 		_, err := f.js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "REPLIES", Subjects: []string{"replies.>"}, Replicas: 3})
 		return err == nil
 	})
+	f.grant(trust)
 	f.revive()
 	f.m, f.config = f.places[0].m, f.places[0].config
 	f.leader()
@@ -276,6 +296,7 @@ func (f *faulty) quiet() {
 	f.checked = f.kills
 	f.config = f.leader().config
 	f.calls("schedules.pause", `{"name":"steady"}`)
+	f.calls("schedules.pause", `{"name":"dealers"}`)
 	f.settle()
 	f.calls("runs.start", `{"provider":"acme","kind":"sync","params":{"lookback":"30d"},"wait":true}`)
 	f.settle()
@@ -301,7 +322,9 @@ func (f *faulty) quiet() {
 	if most := f.book.most.Load(); most > faultyConcurrency+2 {
 		f.t.Errorf("%d requests at once, want at most %d of jobs", most, faultyConcurrency)
 	}
+	f.dealers.check(f)
 	f.calls("schedules.resume", `{"name":"steady"}`)
+	f.calls("schedules.resume", `{"name":"dealers"}`)
 }
 
 // mentions are the lines that its processes logged about something.
@@ -371,7 +394,7 @@ func (f *faulty) ticks() {
 	for _, p := range f.places[:2] {
 		var list [][2]string
 		m := &member{t: f.t, config: p.config}
-		if err := json.Unmarshal([]byte(m.value("SELECT json_group_array(json_array(due_at, run_id)) FROM ticks WHERE run_id IS NOT NULL")), &list); err != nil {
+		if err := json.Unmarshal([]byte(m.value("SELECT json_group_array(json_array(schedule || ' ' || due_at, run_id)) FROM ticks WHERE run_id IS NOT NULL")), &list); err != nil {
 			f.t.Fatal(err)
 		}
 		for _, tick := range list {
@@ -391,8 +414,8 @@ func (f *faulty) ticks() {
 			for _, p := range f.places[:2] {
 				m := &member{t: f.t, config: p.config}
 				f.t.Logf("%s: %s; %s\n%s", filepath.Base(filepath.Dir(p.config)),
-					m.value("SELECT json_group_array(json_array(outcome, reason, run_id)) FROM ticks WHERE due_at = ?", due),
-					m.value("SELECT json_group_array(json_array(run_id, state, trigger, finished_at)) FROM runs WHERE run_id IN (SELECT run_id FROM ticks WHERE due_at = ?)", due),
+					m.value("SELECT json_group_array(json_array(outcome, reason, run_id)) FROM ticks WHERE schedule || ' ' || due_at = ?", due),
+					m.value("SELECT json_group_array(json_array(run_id, state, trigger, finished_at)) FROM runs WHERE run_id IN (SELECT run_id FROM ticks WHERE schedule || ' ' || due_at = ?)", due),
 					p.mentions(`"starting"|leads|taking over|has led since|due times|reopened|open runs|`+strings.Join(slices.Collect(maps.Keys(ids)), "|")))
 			}
 		}
