@@ -122,7 +122,7 @@ func (b *bucket) newest(ctx context.Context) (*manifest, error) {
 		return nil, b.explain(err)
 	}
 	if info.Size > maxManifest {
-		return nil, b.explain(unusable("object %s is no snapshot: it has %d bytes", newestName, info.Size))
+		return nil, b.explain(unusable("object %s is not a snapshot: it has %d bytes", newestName, info.Size))
 	}
 	text, err := store.GetBytes(ctx, newestName)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
@@ -133,10 +133,10 @@ func (b *bucket) newest(ctx context.Context) (*manifest, error) {
 	}
 	var m manifest
 	if err := json.Unmarshal(text, &m); err != nil {
-		return nil, b.explain(unusable("object %s is no snapshot: %w", newestName, err))
+		return nil, b.explain(unusable("object %s is not a snapshot: %w", newestName, err))
 	}
 	if m.Format != format || m.ID == "" || m.Bytes <= 0 || len(m.Parts) == 0 {
-		return nil, b.explain(unusable("object %s is no snapshot that this version knows (format %d, want %d)", newestName, m.Format, format))
+		return nil, b.explain(unusable("object %s is not a snapshot that this version knows (format %d, want %d)", newestName, m.Format, format))
 	}
 	return &m, nil
 }

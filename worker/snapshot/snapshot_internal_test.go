@@ -100,7 +100,7 @@ func TestUnusableSnapshot(t *testing.T) {
 	}{
 		"none":          {func(place) {}, "", ""},
 		"whole":         {func(b place) { b.snapshotOf(b.t, blank, nil) }, "database restored from a snapshot", ""},
-		"not ours":      {func(b place) { b.snapshotOf(b.t, blank, nil); b.replace(b.t, newestName, []byte("<html>")) }, "object newest is no snapshot", ""},
+		"not ours":      {func(b place) { b.snapshotOf(b.t, blank, nil); b.replace(b.t, newestName, []byte("<html>")) }, "object newest is not a snapshot", ""},
 		"another kind":  {func(b place) { b.snapshotOf(b.t, blank, func(m *manifest) { m.Format = 2 }) }, "format 2, want 1", ""},
 		"newer program": {func(b place) { b.snapshotOf(b.t, blank, func(m *manifest) { m.Schema++ }) }, "", "use the version of the program that leads"},
 		"too large":     {func(b place) { b.snapshotOf(b.t, blank, func(m *manifest) { m.Bytes = 1 << 60 }) }, "", "no space left on device"},
