@@ -17,7 +17,7 @@ import (
 
 const (
 	// lostEvery is how often attempts at fetchers are looked for whose messages are gone. They are then at
-	// least three times as old.
+	// least as old, and are sent again if the next look finds the same.
 	lostEvery = 20 * time.Second
 	// roomCheck is how often a queue is looked at that waits for outcomes.
 	roomCheck = 250 * time.Millisecond
@@ -332,7 +332,7 @@ func (r *Runner) Unreadable(ctx context.Context, jobID string, number int, cause
 func (r *Runner) findLost(ctx context.Context) {
 	suspected := map[string]bool{} // providers that were idle at the last check
 	for wait.For(ctx, r.lostEvery) {
-		old := r.sent.old(3 * r.lostEvery)
+		old := r.sent.old(r.lostEvery)
 		maps.DeleteFunc(suspected, func(name string, _ bool) bool { return len(old[name]) == 0 })
 		for name, list := range old {
 			idle, err := r.fetchers.Idle(ctx, name)
