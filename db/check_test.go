@@ -11,6 +11,7 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/retention"
 )
 
 // whole is a database with rows in every checked table.
@@ -25,7 +26,7 @@ func TestCheckFindsNoFaultInAConsistentDatabase(t *testing.T) {
 	dbtest.CheckConsistent(t, dbtest.Open(t))
 	d := whole(t)
 	dbtest.CheckConsistent(t, d)
-	prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
+	prune(t, d, retention.Periods{Exchanges: day, Jobs: day, Events: day})
 	dbtest.CheckConsistent(t, d)
 }
 

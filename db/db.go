@@ -27,6 +27,7 @@ import (
 	"orderbeat/db/notifications"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
+	"orderbeat/db/retention"
 	"orderbeat/db/runs"
 	"orderbeat/db/schedules"
 	"orderbeat/db/sqlite"
@@ -100,6 +101,7 @@ type (
 	queueStore         = jobqueue.Store
 	unpublishableStore = unpublishable.Store
 	alertStore         = alerts.Store
+	retentionStore     = retention.Store
 )
 
 // newDB returns the stores of a file. data is the file or its [sqlite.DB.ReadOnly].
@@ -111,7 +113,7 @@ func newDB(file, data *sqlite.DB, secrets *mask.Set) *DB {
 		queueStore:     jobqueue.New(data),
 		documentStore:  documents.New(data),
 		exchangeStore:  exchanges.New(data),
-		retentionStore: newRetentionStore(data),
+		retentionStore: retention.New(data),
 		notifications:  notifications.New(data),
 		tokens:         tokens.New(file),
 	}

@@ -18,6 +18,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
 	"orderbeat/db/exchanges"
+	"orderbeat/db/retention"
 	"orderbeat/jobs"
 )
 
@@ -187,7 +188,7 @@ func TestExchangesBeyondTheirSizeArePruned(t *testing.T) {
 		dbtest.Commit(t, d, o)
 	}
 	const each = 1300 // minimum size with the other columns
-	keep := db.Retention{ExchangesSize: 100 * each}
+	keep := retention.Periods{ExchangesSize: 100 * each}
 	pruned := prune(t, d, keep)
 	left, err := d.Inspect().Value(t.Context(), "SELECT count(*) || ' ' || (max(exchange_id) - min(exchange_id) + 1) || ' ' || max(exchange_id) FROM exchanges")
 	n := 600 - pruned.Exchanges
@@ -200,7 +201,7 @@ func TestExchangesBeyondTheirSizeArePruned(t *testing.T) {
 	if again := prune(t, d, keep); again.Exchanges > 2 {
 		t.Errorf("got %+v, want that one goes for the one that came", again)
 	}
-	if none := prune(t, d, db.Retention{ExchangesSize: 1}); none.Exchanges < 79 {
+	if none := prune(t, d, retention.Periods{ExchangesSize: 1}); none.Exchanges < 79 {
 		t.Errorf("got %+v, want all but the last pruned", none)
 	}
 	dbtest.CheckConsistent(t, d)

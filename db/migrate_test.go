@@ -17,6 +17,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/retention"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 )
@@ -275,7 +276,7 @@ func goesOn(t *testing.T, d *db.DB, version int64) {
 	if diff := cmp.Diff([]string{"sync a 2026-11-06..2026-11-20"}, queriesOf(t, d, consent(t, d))); diff != "" {
 		t.Errorf("catch-up jobs after the consent (-want +got):\n%s", diff)
 	}
-	pruned, err := d.Prune(t.Context(), db.Retention{Exchanges: day, Jobs: day, Events: day}, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
+	pruned, err := d.Prune(t.Context(), retention.Periods{Exchanges: day, Jobs: day, Events: day}, time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC))
 	if err != nil || pruned.Events == 0 || pruned.Jobs == 0 {
 		t.Errorf("got %+v, %v, want old rows pruned", pruned, err)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/retention"
 )
 
 // BenchmarkCommitWhilePruning commits jobs of one changed order each, without and with concurrent pruning of
@@ -33,7 +33,7 @@ func benchmarkPruning(b *testing.B, path string, pruning bool) {
 	var pruner sync.WaitGroup
 	if pruning {
 		pruner.Go(func() {
-			p, err := d.Prune(ctx, db.Retention{Events: 400 * 24 * time.Hour}, dbtest.Noon)
+			p, err := d.Prune(ctx, retention.Periods{Events: 400 * 24 * time.Hour}, dbtest.Noon)
 			if err == nil {
 				b.Errorf("%d events were removed before the commits were done: fewer of these", p.Events)
 			}
@@ -63,7 +63,7 @@ func BenchmarkPrune(b *testing.B) {
 		b.StopTimer()
 		d := dbtest.OpenAt(b, copied(b, path))
 		b.StartTimer()
-		p, err := d.Prune(b.Context(), db.Retention{Events: 400 * 24 * time.Hour}, dbtest.Noon)
+		p, err := d.Prune(b.Context(), retention.Periods{Events: 400 * 24 * time.Hour}, dbtest.Noon)
 		if p.Events != 20_000*9 || err != nil {
 			b.Fatalf("got %+v, %v", p, err)
 		}

@@ -9,13 +9,14 @@ import (
 
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/retention"
 )
 
 // longAgo is a time before all cut-off times; noon is after them.
 var longAgo = dbtest.Noon.AddDate(-2, 0, 0)
 
 // kept is the default retention.
-var kept = db.Retention{Exchanges: 30 * day, Jobs: 90 * day, Events: 400 * day}
+var kept = retention.Periods{Exchanges: 30 * day, Jobs: 90 * day, Events: 400 * day}
 
 const day = 24 * time.Hour
 

@@ -16,6 +16,7 @@ import (
 	"orderbeat/clients/exchange"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/retention"
 	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 )
@@ -87,7 +88,7 @@ func rows(tb testing.TB, d *db.DB) map[string]string {
 }
 
 // prune prunes as of noon and compares the result with Prunable.
-func prune(tb testing.TB, d *db.DB, r db.Retention) db.Pruned {
+func prune(tb testing.TB, d *db.DB, r retention.Periods) retention.Pruned {
 	tb.Helper()
 	want, err := d.Prunable(tb.Context(), r, dbtest.Noon)
 	if err != nil {
@@ -125,7 +126,7 @@ func furnished(t *testing.T) *db.DB {
 func TestExpiredRowsArePruned(t *testing.T) {
 	d := furnished(t)
 	got := prune(t, d, kept)
-	if diff := cmp.Diff(db.Pruned{Exchanges: 1, Jobs: 4, Runs: 4, Ticks: 1, Alerts: 1, Events: 1}, got); diff != "" {
+	if diff := cmp.Diff(retention.Pruned{Exchanges: 1, Jobs: 4, Runs: 4, Ticks: 1, Alerts: 1, Events: 1}, got); diff != "" {
 		t.Errorf("pruned (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(map[string]string{
@@ -143,13 +144,13 @@ func TestExpiredRowsArePruned(t *testing.T) {
 func TestUnlimitedRetentionPrunesNothing(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		keep db.Retention
-		want db.Pruned
+		keep retention.Periods
+		want retention.Pruned
 	}{
-		{"everything", db.Retention{}, db.Pruned{}},
-		{"exchanges, and with them their jobs", db.Retention{Jobs: day, Events: day}, db.Pruned{Jobs: 3, Runs: 3, Ticks: 1, Alerts: 1, Events: 1}},
-		{"jobs", db.Retention{Exchanges: day, Events: day}, db.Pruned{Exchanges: 1, Events: 1}},
-		{"events", db.Retention{Exchanges: day, Jobs: day}, db.Pruned{Exchanges: 1, Jobs: 4, Runs: 4, Ticks: 1, Alerts: 1}},
+		{"everything", retention.Periods{}, retention.Pruned{}},
+		{"exchanges, and with them their jobs", retention.Periods{Jobs: day, Events: day}, retention.Pruned{Jobs: 3, Runs: 3, Ticks: 1, Alerts: 1, Events: 1}},
+		{"jobs", retention.Periods{Exchanges: day, Events: day}, retention.Pruned{Exchanges: 1, Events: 1}},
+		{"events", retention.Periods{Exchanges: day, Jobs: day}, retention.Pruned{Exchanges: 1, Jobs: 4, Runs: 4, Ticks: 1, Alerts: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, prune(t, furnished(t), test.keep)); diff != "" {
@@ -209,7 +210,7 @@ func TestNeededRowsAreNotPruned(t *testing.T) {
 		"order_events": "SO2.2, SO2.3, SO3.1, SO2.4, SO1.1, SO1.2",
 	}
 	d := needed(t)
-	prune(t, d, db.Retention{Exchanges: day, Jobs: day, Events: day})
+	prune(t, d, retention.Periods{Exchanges: day, Jobs: day, Events: day})
 	got := rows(t, d)
 	// The exchanges of the other jobs are from noon and retained.
 	for _, table := range []string{"jobs", "runs"} {
@@ -262,13 +263,13 @@ func TestJobIsRetriedAfterAnotherOfItsRunWasPruned(t *testing.T) {
 func TestDeadJobIsPrunedEventually(t *testing.T) {
 	d := dbtest.Open(t)
 	ended(t, d, dbtest.Noon.Add(-31*day), fails("windsor", jobs.Dead, clients.CodeUnavailable))
-	if got := prune(t, d, db.Retention{Jobs: day}); got.Jobs != 0 {
+	if got := prune(t, d, retention.Periods{Jobs: day}); got.Jobs != 0 {
 		t.Errorf("got %+v, want that it stays with its alert", got)
 	}
 	if _, err := d.Resolve(t.Context(), "michelin", "windsor", "", "dead_job"); err != nil {
 		t.Fatal(err)
 	}
-	if got := prune(t, d, db.Retention{Jobs: day}); got.Jobs != 1 || got.Runs != 1 {
+	if got := prune(t, d, retention.Periods{Jobs: day}); got.Jobs != 1 || got.Runs != 1 {
 		t.Errorf("got %+v, want the job and its run", got)
 	}
 }
@@ -308,11 +309,11 @@ func TestKeyIsRememberedAsLongAsItsRun(t *testing.T) {
 	if !begin(first) || begin(first.Add(time.Hour)) {
 		t.Error("want one run, and the same again")
 	}
-	prune(t, d, db.Retention{Jobs: 200 * day})
+	prune(t, d, retention.Periods{Jobs: 200 * day})
 	if begin(first.Add(time.Hour)) {
 		t.Error("a retained run was not found")
 	}
-	prune(t, d, db.Retention{Jobs: 90 * day})
+	prune(t, d, retention.Periods{Jobs: 90 * day})
 	if !begin(first.Add(time.Hour)) {
 		t.Error("a run that is gone was remembered")
 	}

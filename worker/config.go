@@ -9,6 +9,7 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients/memory"
 	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/worker/api"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/notifier"
@@ -42,7 +43,7 @@ type Config struct {
 	// database.
 	TokenBucket *tokens.Store
 	OnlyChanges bool // order messages have only what changed
-	Retention   db.Retention
+	Retention   retention.Periods
 	Notify      []notifier.Target // targets of alerts besides NATS
 	Telemetry   telemetry.Config  // where traces go
 	// Reload reads the configuration again, and calls apply with what applies from then on, once and

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/worker/wait"
 )
 
@@ -18,7 +19,7 @@ const (
 
 // maintenance prunes the database.
 type maintenance struct {
-	prune func(ctx context.Context) (db.Pruned, error)
+	prune func(ctx context.Context) (retention.Pruned, error)
 	log   *slog.Logger
 }
 
@@ -48,7 +49,7 @@ func (u *maintenance) run(ctx context.Context) {
 }
 
 // prune deletes what is older than its retention from the database, and logs how much that was.
-func prune(ctx context.Context, d *db.DB, r db.Retention, log *slog.Logger) (db.Pruned, error) {
+func prune(ctx context.Context, d *db.DB, r retention.Periods, log *slog.Logger) (retention.Pruned, error) {
 	p, err := d.Prune(ctx, r, time.Now())
 	if p.Rows() > 0 {
 		log.Info("database pruned", "exchanges", p.Exchanges, "jobs", p.Jobs, "runs", p.Runs, "ticks", p.Ticks, "alerts", p.Alerts, "events", p.Events)

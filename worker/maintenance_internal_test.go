@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"orderbeat/db"
+	"orderbeat/db/retention"
 )
 
 func TestFailingPruneIsLoggedOnceAndRetried(t *testing.T) {
@@ -27,15 +27,15 @@ func TestFailingPruneIsLoggedOnceAndRetried(t *testing.T) {
 		defer cancel()
 		begun := time.Now()
 		var at []string
-		u := maintenance{log: log, prune: func(context.Context) (db.Pruned, error) {
+		u := maintenance{log: log, prune: func(context.Context) (retention.Pruned, error) {
 			at = append(at, time.Since(begun).String())
 			switch len(at) {
 			case 2, 3, 4:
-				return db.Pruned{}, errors.New("disk full")
+				return retention.Pruned{}, errors.New("disk full")
 			case 6:
 				cancel()
 			}
-			return db.Pruned{}, nil
+			return retention.Pruned{}, nil
 		}}
 		u.run(ctx)
 		if diff := cmp.Diff([]string{"0s", "1h0m0s", "1h1m0s", "1h3m0s", "1h7m0s", "2h7m0s"}, at); diff != "" {

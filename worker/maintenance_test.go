@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -50,7 +51,7 @@ func (b *bench) known(ids []string) (known []bool) {
 func TestWorkerPrunesItsDatabase(t *testing.T) {
 	t.Parallel()
 	folder, ids := aged(t, 100*day, 91*day, 89*day)
-	b := startIn(t, folder, func(c *worker.Config) { c.Retention = db.Retention{Jobs: 90 * day} })
+	b := startIn(t, folder, func(c *worker.Config) { c.Retention = retention.Periods{Jobs: 90 * day} })
 	b.eventually("old runs are gone", func() bool { return fmt.Sprint(b.known(ids)) == "[false false true]" })
 }
 
@@ -60,7 +61,7 @@ func TestPruneRequest(t *testing.T) {
 	b := startIn(t, folder, nil)
 	b.settled() // unpublished messages are never pruned
 	var reply struct {
-		Removed db.Pruned
+		Removed retention.Pruned
 		Done    bool
 	}
 	b.decode(b.request("db.prune", `{}`, nil).Data, &reply)

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"orderbeat/auth"
-	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/worker/api"
 	"orderbeat/worker/credentials"
 	"orderbeat/worker/notifier"
@@ -23,7 +23,7 @@ type Settings struct {
 	Schedules   []Schedule
 	Concurrency int
 	QueueAlert  time.Duration
-	Retention   db.Retention
+	Retention   retention.Periods
 	Notify      []notifier.Target
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"orderbeat/clients/memory"
 	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/db/schedules"
 	"orderbeat/jobs"
 	"orderbeat/worker/alerts"
@@ -164,8 +165,8 @@ func Run(ctx context.Context, c Config) error {
 	delays := jobrunner.NewDelays(jobrunner.DelaysConfig{
 		DB: c.DB, QueueAlert: func() time.Duration { return rest.Load().QueueAlert }, Alerts: alert, Activity: troubles.Activity("check the queue"),
 	})
-	retention := func() db.Retention { return rest.Load().Retention }
-	pruning := &maintenance{prune: func(ctx context.Context) (db.Pruned, error) { return prune(ctx, c.DB, retention(), c.Log) }, log: c.Log}
+	keep := func() retention.Periods { return rest.Load().Retention }
+	pruning := &maintenance{prune: func(ctx context.Context) (retention.Pruned, error) { return prune(ctx, c.DB, keep(), c.Log) }, log: c.Log}
 	again := &web.Words{}
 	reloads := newReloader(c, func(s Settings) {
 		ctx := context.WithoutCancel(ctx) // applied as a whole
@@ -184,7 +185,9 @@ func Run(ctx context.Context, c Config) error {
 		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, Host: crew.self.Host, Follows: crew.follows, SchedulePaused: pauses.Set, RunPaused: open.Pause,
 		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
-		Retention: retention, Prune: func(ctx context.Context, r db.Retention) (db.Pruned, error) { return prune(ctx, c.DB, r, c.Log) },
+		Retention: keep, Prune: func(ctx context.Context, r retention.Periods) (retention.Pruned, error) {
+			return prune(ctx, c.DB, r, c.Log)
+		},
 	})
 
 	follow.reads = func(ctx context.Context, asOf func() (time.Time, bool)) {

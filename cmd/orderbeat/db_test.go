@@ -16,6 +16,7 @@ import (
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/cmd/orderbeat/lock"
 	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/db/sqlite"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
@@ -101,7 +102,7 @@ func TestDBCheck(t *testing.T) {
 // pruneReply is what `orderbeat db prune --json` prints.
 type pruneReply struct {
 	By      string
-	Removed db.Pruned
+	Removed retention.Pruned
 }
 
 func prune(t *testing.T, path string, flags ...string) (reply pruneReply) {
@@ -117,11 +118,11 @@ func TestDBPruneWithoutAWorker(t *testing.T) {
 	path, _ := furnished(t)
 	// One job stays, and its run, with the alert that it raised. The outbox keeps events.
 	alter(t, path, "DELETE FROM outbox")
-	want := db.Pruned{Jobs: 3, Runs: 1, Events: 1}
+	want := retention.Pruned{Jobs: 3, Runs: 1, Events: 1}
 	if diff := cmp.Diff(pruneReply{"nobody", want}, prune(t, path, "--dry-run")); diff != "" {
 		t.Errorf("--dry-run (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(pruneReply{"command", db.Pruned{}}, prune(t, path, "--events", "0s", "--jobs", "0s")); diff != "" {
+	if diff := cmp.Diff(pruneReply{"command", retention.Pruned{}}, prune(t, path, "--events", "0s", "--jobs", "0s")); diff != "" {
 		t.Errorf("flags instead of the configuration (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(pruneReply{"command", want}, prune(t, path)); diff != "" {
@@ -148,10 +149,10 @@ func TestDBPruneCallsTheWorkerUntilDone(t *testing.T) {
 	var requests []string
 	w.answers("db.prune", func(request []byte) any {
 		requests = append(requests, string(request))
-		return map[string]any{"removed": db.Pruned{Events: 1000, Jobs: 1}, "done": len(requests) == 3}
+		return map[string]any{"removed": retention.Pruned{Events: 1000, Jobs: 1}, "done": len(requests) == 3}
 	})
 	got := prune(t, w.config, "--events", "365d")
-	if diff := cmp.Diff(pruneReply{"worker", db.Pruned{Events: 3000, Jobs: 3}}, got); diff != "" {
+	if diff := cmp.Diff(pruneReply{"worker", retention.Pruned{Events: 3000, Jobs: 3}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(strings.Repeat(`{"events":"365d"}`, 3), strings.Join(requests, "")); diff != "" {
@@ -172,7 +173,7 @@ func TestDBPruneReportsPartialProgress(t *testing.T) {
 		if asked++; asked > 1 {
 			return api.Error{Code: "internal", Message: "disk full"}
 		}
-		return map[string]any{"removed": db.Pruned{Events: 1000}}
+		return map[string]any{"removed": retention.Pruned{Events: 1000}}
 	})
 	got := do(t, "db", "prune", "--config", w.config)
 	if got.status != cli.Partial || !strings.Contains(got.stdout, "order_events     1000") || !strings.Contains(got.stderr, "pruned in part: internal: disk full") {

@@ -12,9 +12,9 @@ import (
 
 	"orderbeat/auth"
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
+	"orderbeat/db/retention"
 	"orderbeat/db/runs"
 	"orderbeat/db/schedules"
 	"orderbeat/jobs"
@@ -497,7 +497,7 @@ type Prune struct {
 // Pruned is the reply of db.prune.
 type Pruned struct {
 	// Removed counts the deleted rows of this request.
-	Removed db.Pruned `json:"removed"`
+	Removed retention.Pruned `json:"removed"`
 	// Done reports that nothing is left to delete. Otherwise repeat the request.
 	Done bool `json:"done"`
 }

@@ -23,6 +23,7 @@ import (
 	"orderbeat/auth/seal"
 	"orderbeat/clients"
 	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/db/schedules"
 	"orderbeat/docs"
 	"orderbeat/jobs"
@@ -75,8 +76,8 @@ type Config struct {
 	// listener.
 	ConsentLink func(provider, user string) (link string, until time.Time)
 	// Prune deletes what is older than its retention from the database.
-	Prune     func(context.Context, db.Retention) (db.Pruned, error)
-	Retention func() db.Retention
+	Prune     func(context.Context, retention.Periods) (retention.Pruned, error)
+	Retention func() retention.Periods
 	// Reload reads the configuration again and applies it.
 	Reload func(context.Context) (api.Reloaded, error)
 	// Loaded is the state of the configuration.

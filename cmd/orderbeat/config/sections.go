@@ -14,7 +14,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/secret"
 	"orderbeat/clients/section"
-	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/worker/telemetry"
 )
 
@@ -31,7 +31,7 @@ type DB struct {
 	// Synchronous is "full" or "normal".
 	Synchronous string `toml:"synchronous"`
 	// Retention is how long old records are retained.
-	Retention db.Retention `toml:"retention"`
+	Retention retention.Periods `toml:"retention"`
 }
 
 // Worker is the section [worker].
@@ -126,7 +126,7 @@ func defaults() file {
 			MaxPayload: 8 << 20, Prefix: "orderbeat", Replicas: 1,
 		},
 		Events:    Events{Body: EventsOrder},
-		DB:        DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: db.Retention{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
+		DB:        DB{Path: "data/orderbeat.db", Synchronous: "full", Retention: retention.Periods{Exchanges: 30 * day, ExchangesSize: 1 << 30, Jobs: 90 * day, Events: 400 * day}},
 		Worker:    Worker{Role: RoleAll, Concurrency: 32, Drain: 30 * time.Second, QueueAlert: 15 * time.Minute, MaxLag: 5 * time.Second, SnapshotEvery: 6 * time.Hour, Key: defaultKey},
 		Web:       webSection{Listen: "127.0.0.1:8321"},
 		Log:       Log{Level: "info", Format: "auto"},
@@ -140,7 +140,7 @@ func (l *loader) db(s DB) DB {
 	l.oneOf("db.synchronous", s.Synchronous, "full", "normal")
 	r := s.Retention
 	for key, keep := range map[string]time.Duration{"exchanges": r.Exchanges, "jobs": r.Jobs, "events": r.Events} {
-		if err := db.CheckRetention(keep); err != nil {
+		if err := retention.Check(keep); err != nil {
 			l.add("db.retention."+key, "%v", err)
 		}
 	}

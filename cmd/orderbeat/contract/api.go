@@ -11,8 +11,8 @@ import (
 	"orderbeat/auth"
 	"orderbeat/auth/endpoint"
 	"orderbeat/clients"
-	"orderbeat/db"
 	"orderbeat/db/outbox"
+	"orderbeat/db/retention"
 	"orderbeat/db/runs"
 	"orderbeat/db/schedules"
 	"orderbeat/docs"
@@ -36,7 +36,7 @@ var apiNames = map[reflect.Type]string{
 	reflect.TypeFor[endpoint.Expiry]():       "ExpirySource",
 	reflect.TypeFor[runs.JobRow]():           "Job",
 	reflect.TypeFor[schedules.Pause]():       "SchedulePause",
-	reflect.TypeFor[db.Pruned]():             "PrunedRows",
+	reflect.TypeFor[retention.Pruned]():      "PrunedRows",
 	reflect.TypeFor[clients.BreakerStatus](): "Breaker",
 }
 

@@ -12,6 +12,7 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/cmd/orderbeat/lock"
 	"orderbeat/db"
+	"orderbeat/db/retention"
 	"orderbeat/worker/api"
 )
 
@@ -66,7 +67,7 @@ func pruneDatabase(ctx context.Context, a *cli.App, o pruneOptions) error {
 	if err := keep.Override(o.Exchanges, o.Jobs, o.Events); err != nil {
 		return cli.Misuse("--%v", err)
 	}
-	by, pruned, pruneErr := byNobody, db.Pruned{}, error(nil)
+	by, pruned, pruneErr := byNobody, retention.Pruned{}, error(nil)
 	if o.dryRun {
 		pruned, pruneErr = prunable(ctx, conf.DB.Path, keep)
 	} else {
@@ -84,10 +85,10 @@ func pruneDatabase(ctx context.Context, a *cli.App, o pruneOptions) error {
 	return nil
 }
 
-func prunable(ctx context.Context, path string, keep db.Retention) (db.Pruned, error) {
+func prunable(ctx context.Context, path string, keep retention.Periods) (retention.Pruned, error) {
 	database, err := db.OpenReadOnly(ctx, path)
 	if err != nil {
-		return db.Pruned{}, err
+		return retention.Pruned{}, err
 	}
 	defer database.Close()
 	return database.Prunable(ctx, keep, time.Now())
@@ -95,7 +96,7 @@ func prunable(ctx context.Context, path string, keep db.Retention) (db.Pruned, e
 
 // pruneNow prunes the database, or requests it from the worker that has it. The lock decides:
 // a worker may be running and unreachable.
-func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep db.Retention) (by string, p db.Pruned, err error) {
+func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep retention.Periods) (by string, p retention.Pruned, err error) {
 	reader, err := db.OpenReadOnly(ctx, conf.DB.Path) // fails if there is no database; neither creates nor migrates one
 	if err != nil {
 		return "", p, err
@@ -122,7 +123,7 @@ func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep db.
 
 // pruneByWorker requests pruning until it is done: the worker prunes for some seconds per
 // request.
-func pruneByWorker(ctx context.Context, conf *config.Config, o pruneOptions) (p db.Pruned, err error) {
+func pruneByWorker(ctx context.Context, conf *config.Config, o pruneOptions) (p retention.Pruned, err error) {
 	w, err := cli.Dial(conf.NATS)
 	if err != nil {
 		return p, err
@@ -140,7 +141,7 @@ func pruneByWorker(ctx context.Context, conf *config.Config, o pruneOptions) (p 
 	}
 }
 
-func printPruned(a *cli.App, by string, p db.Pruned, asJSON bool) error {
+func printPruned(a *cli.App, by string, p retention.Pruned, asJSON bool) error {
 	if asJSON {
 		return cli.PrintJSON(a.Stdout, map[string]any{"by": by, "removed": p})
 	}

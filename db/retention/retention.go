@@ -1,4 +1,4 @@
-package db
+package retention
 
 import (
 	"context"
@@ -10,15 +10,15 @@ import (
 	"orderbeat/jobs"
 )
 
-// retentionStore deletes expired rows.
-type retentionStore struct{ file *sqlite.DB }
+// Store deletes expired rows.
+type Store struct{ file *sqlite.DB }
 
-// newRetentionStore returns the retention of a file.
-func newRetentionStore(file *sqlite.DB) *retentionStore { return &retentionStore{file} }
+// New returns the retention of a file.
+func New(file *sqlite.DB) *Store { return &Store{file} }
 
-// Retention configures how long data is retained; 0 is no limit. Orders, despatch advices and invoices
+// Periods configures how long data is retained; 0 is no limit. Orders, despatch advices and invoices
 // are never deleted.
-type Retention struct {
+type Periods struct {
 	// Exchanges is the retention of recorded exchanges.
 	Exchanges time.Duration `toml:"exchanges"`
 	// ExchangesSize is the approximate maximum size of exchanges in bytes; the oldest are
@@ -31,7 +31,7 @@ type Retention struct {
 }
 
 // Override replaces the durations for which a text such as "90d" is given.
-func (r *Retention) Override(exchanges, runs, events string) error {
+func (r *Periods) Override(exchanges, runs, events string) error {
 	for _, given := range []struct {
 		name, text string
 		into       *time.Duration
@@ -41,7 +41,7 @@ func (r *Retention) Override(exchanges, runs, events string) error {
 		}
 		retention, err := jobs.ParseDuration(given.text)
 		if err == nil {
-			err = CheckRetention(retention)
+			err = Check(retention)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", given.name, err)
@@ -51,13 +51,13 @@ func (r *Retention) Override(exchanges, runs, events string) error {
 	return nil
 }
 
-// MinRetention is the shortest retention. Younger data may still be needed by a running job, a consent
+// Min is the shortest retention. Younger data may still be needed by a running job, a consent
 // or a redelivered message.
-const MinRetention = 24 * time.Hour
+const Min = 24 * time.Hour
 
-// CheckRetention returns an error for an invalid retention.
-func CheckRetention(retention time.Duration) error {
-	if retention != 0 && retention < MinRetention {
+// Check returns an error for an invalid retention.
+func Check(retention time.Duration) error {
+	if retention != 0 && retention < Min {
 		return fmt.Errorf("must be 0s (no limit) or at least 1d, got %s", retention)
 	}
 	return nil
@@ -100,7 +100,7 @@ func (p *Pruned) Rows() int {
 // Prune deletes data that is older than its retention as of now, and shrinks the file if much of it is
 // free. It uses small transactions with a pause after each, so that other writers are not delayed. It
 // returns the counts also if it ends early with an error or a done ctx; the next call continues.
-func (s *retentionStore) Prune(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
+func (s *Store) Prune(ctx context.Context, r Periods, now time.Time) (p Pruned, err error) {
 	rules, err := s.pruneRules(ctx, r, now, &p, false)
 	if err != nil {
 		return p, fmt.Errorf("prune: %w", err)
@@ -117,7 +117,7 @@ func (s *retentionStore) Prune(ctx context.Context, r Retention, now time.Time) 
 }
 
 // Prunable counts the rows that [DB.Prune] would delete.
-func (s *retentionStore) Prunable(ctx context.Context, r Retention, now time.Time) (p Pruned, err error) {
+func (s *Store) Prunable(ctx context.Context, r Periods, now time.Time) (p Pruned, err error) {
 	rules, err := s.pruneRules(ctx, r, now, &p, true)
 	if err != nil {
 		return p, fmt.Errorf("prune: %w", err)
@@ -135,7 +135,7 @@ func (s *retentionStore) Prunable(ctx context.Context, r Retention, now time.Tim
 
 // prune deletes the expired rows of a table, one range of keys per transaction, until a range has no
 // old row. The ranges are determined with a reader connection.
-func (s *retentionStore) prune(ctx context.Context, r *pruneRule) error {
+func (s *Store) prune(ctx context.Context, r *pruneRule) error {
 	for from := r.first; ; {
 		var to any
 		var old bool
@@ -169,7 +169,7 @@ const pauseFactor = 4
 
 // step runs one prune transaction and pauses. It does not wait for fsync: rows that reappear after a
 // power failure are deleted again.
-func (s *retentionStore) step(ctx context.Context, run func(*sqlite.Tx) error) error {
+func (s *Store) step(ctx context.Context, run func(*sqlite.Tx) error) error {
 	var spent time.Duration
 	err := s.file.Write(ctx, pruneRange, sqlite.Relaxed, func(t *sqlite.Tx) error {
 		begun := time.Now()
@@ -190,7 +190,7 @@ func (s *retentionStore) step(ctx context.Context, run func(*sqlite.Tx) error) e
 
 // shrink shrinks the file in small steps while more than an eighth of it is free. Some free pages are
 // left, because they are reused.
-func (s *retentionStore) shrink(ctx context.Context) error {
+func (s *Store) shrink(ctx context.Context) error {
 	for ctx.Err() == nil {
 		var free, pages int
 		if err := s.file.Readers().QueryRowContext(ctx, spaceSQL).Scan(&free, &pages); err != nil {

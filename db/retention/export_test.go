@@ -1,11 +1,11 @@
-package db // internal: gives external tests access to the queries
+package retention // internal: gives external tests access to the queries
 
 import (
 	"orderbeat/db/queryplan"
 )
 
-// RetentionQueries returns the queries of the package on growing tables.
-func RetentionQueries() []queryplan.Query {
+// Queries returns the queries of the package on growing tables.
+func Queries() []queryplan.Query {
 	list := []queryplan.Query{
 		queryplan.Of("schedules", schedulesSQL),
 	}

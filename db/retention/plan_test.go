@@ -1,17 +1,17 @@
-package db_test
+package retention_test
 
 import (
 	"database/sql"
 	"strings"
 	"testing"
 
-	"orderbeat/db"
 	"orderbeat/db/dbtest"
 	"orderbeat/db/queryplan"
+	"orderbeat/db/retention"
 )
 
 func TestNoQueryReadsAWholeTable(t *testing.T) {
-	queryplan.Check(t, dbtest.Blank(t), db.RetentionQueries(), queryplan.Exceptions{})
+	queryplan.Check(t, dbtest.Blank(t), retention.Queries(), queryplan.Exceptions{})
 }
 
 // TestFirstRowsOfViewsAreNotSorted checks that `select * from recent_changes limit 10` reads ten rows. A

@@ -1,4 +1,4 @@
-package db
+package retention
 
 import (
 	"context"
@@ -71,7 +71,7 @@ func (r *pruneRule) removable() string {
 // pruneRules returns the rules in order of execution: exchanges before the jobs that they refer to, and
 // jobs before their runs. The rules count in p. It sets p.EventsWait if events are excluded because
 // of the backlog.
-func (s *retentionStore) pruneRules(ctx context.Context, r Retention, now time.Time, p *Pruned, counting bool) ([]pruneRule, error) {
+func (s *Store) pruneRules(ctx context.Context, r Periods, now time.Time, p *Pruned, counting bool) ([]pruneRule, error) {
 	c := pruneCuts{exchanges: before(now, r.Exchanges), jobs: before(now, r.Jobs), dead: before(now, max(r.Jobs, deadRetention)), events: before(now, r.Events)}
 	if r.ExchangesSize > 0 {
 		var upto int64
