@@ -37,7 +37,7 @@ import (
 // ORDERBEAT_TEST_FAULTS is the number of faults, ORDERBEAT_TEST_SEED the seed of their choice.
 func TestFleetWithFaults(t *testing.T) {
 	t.Parallel() // mostly waits
-	faults := 10
+	faults := 20
 	if text := os.Getenv("ORDERBEAT_TEST_FAULTS"); text != "" {
 		var err error
 		if faults, err = strconv.Atoi(text); err != nil {
@@ -106,7 +106,7 @@ func newFaulty(t *testing.T, seed uint64) *faulty {
 	f := &faulty{killed: blankKilled(t, seed)}
 	f.limits = fmt.Sprintf("rate = \"1000/s\"\nconcurrency = %d", faultyConcurrency)
 	f.book.delay = 10 * time.Millisecond
-	f.pause = 50 * time.Millisecond // so that the other tests have a processor, too
+	f.pause = 100 * time.Millisecond // so that the other tests have a processor, too
 	f.nodes, f.net = newNodes(t, 3), newNetwork(t)
 	trust := f.certify()
 	f.book.url = f.serve(f.book.url)

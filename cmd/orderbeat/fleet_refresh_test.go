@@ -67,7 +67,7 @@ user = "johndoe"
 org = "10030/MMD"
 [[schedules]]
 name = "dealers"
-cron = "@every 1s"
+cron = "@every 2s"
 provider = "mazda"
 kind = "check"
 overlap = "allow"
