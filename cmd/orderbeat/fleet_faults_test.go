@@ -307,6 +307,7 @@ func (f *faulty) quiet() {
 		f.replies[subject] = 1
 	}
 	f.compare()
+	f.explain()
 	f.ticks()
 	for _, p := range f.places[:2] {
 		follows(f.t, &member{t: f.t, config: p.config}, &member{t: f.t, config: f.config})
@@ -325,6 +326,19 @@ func (f *faulty) quiet() {
 	f.dealers.check(f)
 	f.calls("schedules.resume", `{"name":"steady"}`)
 	f.calls("schedules.resume", `{"name":"dealers"}`)
+}
+
+// explain prints what was logged about runs that were accepted and have no result.
+func (f *faulty) explain() {
+	f.t.Helper()
+	for id := range f.runs {
+		if f.resultsOf[id] > 0 {
+			continue
+		}
+		for _, p := range f.places[:2] {
+			f.t.Logf("%s: run %s\n%s", filepath.Base(filepath.Dir(p.config)), id, p.mentions(`"starting"|leads|taking over|has led since|open runs|`+id))
+		}
+	}
 }
 
 // mentions are the lines that its processes logged about something.

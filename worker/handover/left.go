@@ -74,34 +74,38 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	}
 	now := time.Now()
 	pause = max(lookAgain, lookShare*now.Sub(began))
-	others := r.ofOthers(found)
+	others, shared := r.ofOthers(found)
 	if err := concurrently(others, func(runID string) error { return r.copy(ctx, &found[runID].entry) }); err != nil {
 		r.forget()
 		r.Activity.Failed("failed to take over the runs that another worker left, will retry", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
 		return lookAgain
 	}
 	started := 0
-	for _, id := range others {
+	for _, id := range append(others, shared...) {
 		left := found[id].entry.left(now)
 		left.Joined = found[id].joined
 		left.Answered = func(ctx context.Context) (bool, error) { return r.answered(ctx, &left.Run) }
-		r.mu.Lock()
-		r.mine[id] = found[id].keys
-		r.mu.Unlock()
-		done, err := start(ctx, left)
-		if err != nil {
+		mine := r.has(id)
+		if !mine {
 			r.mu.Lock()
-			delete(r.mine, id)
+			r.mine[id] = found[id].keys
 			r.mu.Unlock()
+		}
+		done, err := start(ctx, left)
+		switch {
+		case err != nil:
+			if !mine {
+				r.mu.Lock()
+				delete(r.mine, id)
+				r.mu.Unlock()
+			}
 			r.Log.Error("failed to continue a run that another worker left, will retry", "bucket", r.bucket.Bucket, "run_id", id, "err", err)
 			pause = lookAgain
-			continue
-		}
-		if done {
+		case done:
 			r.Ended(id)
-			continue
+		case !mine:
+			started++
 		}
-		started++
 	}
 	if started > 0 {
 		r.Log.Info("open runs of the worker before", "bucket", r.bucket.Bucket, "runs", started)
@@ -109,31 +113,43 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	return pause
 }
 
-// ofOthers returns the runs that are not of this process, oldest first. Entries of others about a run of this
-// process are removed with it, and so are those of requests whose run has no entry any more: it has ended, and
-// its worker was removing them.
-func (r *Runs) ofOthers(found map[string]*open) (runIDs []string) {
+// has reports whether a run is of this process.
+func (r *Runs) has(runID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, mine := r.mine[runID]
+	return mine
+}
+
+// ofOthers returns the runs that are not of this process, oldest first, and those of it that others have an
+// entry for, too: they may have ended there. Runs whose entries are to be removed are left out. The entries of
+// requests whose run has no entry any more are removed: it has ended, and its worker was removing them.
+func (r *Runs) ofOthers(found map[string]*open) (others, shared []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(found)) {
-		if known, mine := r.mine[id]; mine {
-			for _, key := range found[id].keys {
+		o := found[id]
+		known, mine := r.mine[id]
+		switch {
+		case slices.ContainsFunc(o.keys, func(key string) bool { return r.ended[key] }):
+		case mine:
+			for _, key := range o.keys {
 				if key != r.key(id) && !slices.Contains(known, key) {
 					known = append(known, key)
 				}
 			}
-			r.mine[id] = known
-			continue
-		}
-		if found[id].entry.Run != nil {
-			runIDs = append(runIDs, id)
-			continue
-		}
-		for _, key := range found[id].keys {
-			r.ended[key] = true
+			if r.mine[id] = known; len(known) > 0 && o.entry.Run != nil {
+				shared = append(shared, id)
+			}
+		case o.entry.Run != nil:
+			others = append(others, id)
+		default:
+			for _, key := range o.keys {
+				r.ended[key] = true
+			}
 		}
 	}
-	return runIDs
+	return others, shared
 }
 
 // copy writes this process's own entry for a run of another: the other may yet remove its own.

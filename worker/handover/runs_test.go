@@ -42,6 +42,51 @@ func takenOver(t *testing.T, r *handover.Runs, done bool) (ids []string) {
 // remove it for the processes after it.
 func TestRunOfAnotherIsNotRemoved(t *testing.T) {
 	t.Parallel()
+	url := serve(t)
+	first, second, third := worker(t, url), worker(t, url), worker(t, url)
+	run := put(t, first)
+	if ids := takenOver(t, second, false); len(ids) != 1 || ids[0] != run {
+		t.Fatalf("the second takes over %v, want %s", ids, run)
+	}
+	first.Ended(run)
+	first.Flush(t.Context())
+	if ids := takenOver(t, third, true); len(ids) != 1 || ids[0] != run {
+		t.Fatalf("the third takes over %v, want %s", ids, run)
+	}
+	if ids := takenOver(t, first, true); len(ids) != 0 {
+		t.Errorf("%v are still open, want none", ids)
+	}
+}
+
+// A run that could not be stored, whose entry is about to be removed, is not taken over: its entry would be
+// removed while it runs.
+func TestRunThatIsToBeRemovedIsNotTakenOver(t *testing.T) {
+	t.Parallel()
+	r := worker(t, serve(t))
+	r.Ended(put(t, r))
+	if ids := takenOver(t, r, false); len(ids) != 0 {
+		t.Errorf("%v are taken over, want none", ids)
+	}
+}
+
+// A run may have ended in the process from which it was taken over.
+func TestRunThatEndedElsewhereIsRemoved(t *testing.T) {
+	t.Parallel()
+	url := serve(t)
+	first, second := worker(t, url), worker(t, url)
+	run := put(t, first)
+	for _, done := range []bool{false, true} {
+		if ids := takenOver(t, second, done); len(ids) != 1 || ids[0] != run {
+			t.Fatalf("it is asked about %v, want %s", ids, run)
+		}
+	}
+	if ids := takenOver(t, second, true); len(ids) != 0 {
+		t.Errorf("%v are still open, want none", ids)
+	}
+}
+
+func serve(t *testing.T) (url string) {
+	t.Helper()
 	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
 	if err != nil {
 		t.Fatal(err)
@@ -51,20 +96,15 @@ func TestRunOfAnotherIsNotRemoved(t *testing.T) {
 	if !srv.ReadyForConnections(20 * time.Second) {
 		t.Fatal("NATS does not start")
 	}
-	first, second, third := worker(t, srv.ClientURL()), worker(t, srv.ClientURL()), worker(t, srv.ClientURL())
+	return srv.ClientURL()
+}
+
+// put writes an open run and returns its id.
+func put(t *testing.T, r *handover.Runs) (runID string) {
+	t.Helper()
 	run := jobs.Run{ID: jobs.NewID(time.Now()), Provider: "acme", Kind: "sync"}
-	if err := first.Put(t.Context(), run, nil); err != nil {
+	if err := r.Put(t.Context(), run, nil); err != nil {
 		t.Fatal(err)
 	}
-	if ids := takenOver(t, second, false); len(ids) != 1 || ids[0] != run.ID {
-		t.Fatalf("the second takes over %v, want %s", ids, run.ID)
-	}
-	first.Ended(run.ID)
-	first.Flush(t.Context())
-	if ids := takenOver(t, third, true); len(ids) != 1 || ids[0] != run.ID {
-		t.Fatalf("the third takes over %v, want %s", ids, run.ID)
-	}
-	if ids := takenOver(t, first, true); len(ids) != 0 {
-		t.Errorf("%v are still open, want none", ids)
-	}
+	return run.ID
 }
