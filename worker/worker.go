@@ -135,7 +135,10 @@ func Run(ctx context.Context, c Config) error {
 		Log: c.Log,
 		Progress: func() (until map[string]time.Time, known bool) {
 			until, known = clock.Watermarks()
-			open.Unkept(until)
+			open.Unkept(until, func(schedule string, due time.Time) time.Time {
+				s, _ := live.Now().Schedule(schedule)
+				return scheduler.Before(s.Cron, due)
+			})
 			return until, known
 		},
 		Follow: follow.begin, Current: follow.current,

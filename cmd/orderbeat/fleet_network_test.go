@@ -14,7 +14,7 @@ import (
 type network struct {
 	t      *testing.T
 	bridge string
-	subnet string // its first three numbers
+	subnet string // its first three numbers, of those for tests (RFC 2544)
 	hosts  int
 }
 
@@ -22,7 +22,7 @@ type network struct {
 func newNetwork(t *testing.T) *network {
 	t.Helper()
 	id := os.Getpid()
-	n := &network{t: t, bridge: fmt.Sprintf("ob%x", id), subnet: fmt.Sprintf("10.%d.%d", 128+id>>8&127, id&255)}
+	n := &network{t: t, bridge: fmt.Sprintf("ob%x", id), subnet: fmt.Sprintf("198.%d.%d", 18+(id>>8&1), id&255)}
 	t.Cleanup(func() { _ = exec.Command("ip", "link", "del", n.bridge).Run() })
 	for _, args := range []string{"link add %s type bridge", "addr add " + n.address(1) + "/24 dev %s", "link set %s up"} {
 		if out, err := exec.Command("ip", strings.Fields(fmt.Sprintf(args, n.bridge))...).CombinedOutput(); err != nil {

@@ -126,8 +126,9 @@ func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 }
 
 // Unkept takes the due times whose runs are not in the bucket yet out of until, which has for each schedule the
-// time until which its due times are accounted for: another process that takes over starts them itself.
-func (r *Runs) Unkept(until map[string]time.Time) {
+// time until which its due times are accounted for: another process that takes over starts them itself. before
+// is the time after which a due time is a schedule's next one.
+func (r *Runs) Unkept(until map[string]time.Time, before func(schedule string, due time.Time) time.Time) {
 	if r == nil {
 		return
 	}
@@ -136,7 +137,7 @@ func (r *Runs) Unkept(until map[string]time.Time) {
 	for _, w := range r.late {
 		schedule, due, ok := jobs.TickOf(w.tick)
 		if t, known := until[schedule]; ok && known && !t.Before(due) {
-			until[schedule] = due.Add(-time.Second)
+			until[schedule] = before(schedule, due)
 		}
 	}
 }

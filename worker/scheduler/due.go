@@ -31,6 +31,14 @@ func passed(c cron.Schedule, last, now time.Time) []time.Time {
 	return due[max(0, len(due)-maxMissed):]
 }
 
+// Before is the time after which due is the next due time of a schedule.
+func Before(c cron.Schedule, due time.Time) time.Time {
+	if every, ok := c.(cron.ConstantDelaySchedule); ok {
+		return due.Add(-every.Delay)
+	}
+	return due.Add(-time.Second)
+}
+
 // NextDue is the next due time after now for a watermark in the database, as a running or
 // starting worker computes it. It is false if there is none, or if it is unknown because no
 // worker ever ran an "@every" schedule.
