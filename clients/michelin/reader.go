@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -28,14 +30,32 @@ type reader struct {
 	mapper             mapper
 }
 
+// jsonDecoders are reused for their buffers. One with a buffer above pooledBytes is not.
+var jsonDecoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
+
+const pooledBytes = 64 << 10
+
+// newReader reads a body, once: [reader.read] ends it.
 func newReader(meter *memory.Meter, body io.Reader, what string) reader {
-	return reader{json: jsontext.NewDecoder(body, wireOptions), meter: meter, what: what, mapper: mapper{meter: meter, wire: meter.Another()}}
+	decoder := jsonDecoders.Get().(*jsontext.Decoder)
+	decoder.Reset(body, wireOptions)
+	return reader{json: decoder, meter: meter, what: what, mapper: mapper{meter: meter, wire: meter.Another()}}
+}
+
+// free frees what only reading needs.
+func (d *reader) free() {
+	d.mapper.wire.Free()
+	d.json.Reset(http.NoBody)
+	if cap(d.json.UnreadBuffer()) <= pooledBytes {
+		jsonDecoders.Put(d.json)
+	}
+	d.json = nil
 }
 
 // read reads the whole document. Members may come in any order and casing. Each element of the list
 // is passed to element, every other member except errorHead to member.
 func (d *reader) read(list string, element func(jsontext.Value) error, member func(name string, value jsontext.Value) error) error {
-	defer d.mapper.wire.Free()
+	defer d.free()
 	d.mapper.list = list
 	if kind := d.json.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
 		return d.wrong("it is not a JSON object")
