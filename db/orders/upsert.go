@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"orderbeat/clients"
@@ -32,7 +33,12 @@ type Reported struct {
 // is reported twice, the last one wins.
 func Encode(o *jobs.Outcome) ([]Reported, error) {
 	list := make([]Reported, 0, len(o.Orders))
-	var buf []byte
+	buf := buffers.Get().(*[]byte)
+	defer func() {
+		if cap(*buf) <= pooledBytes {
+			buffers.Put(buf)
+		}
+	}()
 	for i := range o.Orders {
 		order := &o.Orders[i]
 		if order.Provider != o.Provider || order.Account != o.Account || order.OrderID == "" {
@@ -40,12 +46,17 @@ func Encode(o *jobs.Outcome) ([]Reported, error) {
 				order.OrderID, order.Provider, order.Account, o.Provider, o.Account)
 		}
 		list = append(list, Reported{Order: order})
-		buf = list[i].encode(o.Volatile, buf)
+		*buf = list[i].encode(o.Volatile, *buf)
 	}
 	slices.Reverse(list)
 	slices.SortStableFunc(list, func(a, b Reported) int { return cmp.Compare(a.OrderID, b.OrderID) })
 	return slices.CompactFunc(list, func(a, b Reported) bool { return a.OrderID == b.OrderID }), nil
 }
+
+// buffers of [Encode]. One above pooledBytes is not reused.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+const pooledBytes = 64 << 10
 
 // encode sets the order's document, using buf, and its fingerprint. The fingerprint includes
 // unmapped values, so that an order is stored again if only these differ.
