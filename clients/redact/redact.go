@@ -3,7 +3,6 @@ package redact
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -123,7 +122,7 @@ func (r Redactor) document(cancelled func() bool, contentType string, body []byt
 	trimmed := bytes.TrimSpace(body)
 	var shown []byte
 	switch {
-	case len(trimmed) > 0 && strings.IndexByte(`{["-0123456789`, trimmed[0]) >= 0 && json.Valid(body):
+	case len(trimmed) > 0 && strings.IndexByte(`{["-0123456789`, trimmed[0]) >= 0 && isJSON(body):
 		shown = s.json(body, r.paths, 0)
 	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && (len(trimmed) == 0 || strings.IndexByte(`{[<"`, trimmed[0]) < 0):
 		s.nameLast()
@@ -190,7 +189,7 @@ const maxDepth = 3
 // content redacts a string's content, which may be a document itself.
 func (s *scan) content(plain []byte, depth int) []byte {
 	switch trimmed := bytes.TrimSpace(plain); {
-	case depth < maxDepth && len(trimmed) > 0 && strings.IndexByte(`{["`, trimmed[0]) >= 0 && json.Valid(plain):
+	case depth < maxDepth && len(trimmed) > 0 && strings.IndexByte(`{["`, trimmed[0]) >= 0 && isJSON(plain):
 		return s.json(plain, nil, depth)
 	default:
 		return s.text(plain)
