@@ -34,9 +34,6 @@ func (t Tx) Earlier(key string) (jobs.Run, bool, error) {
 	}
 	run, err := scanRun(t.Row, runByKeySQL, key)
 	if errors.Is(err, sql.ErrNoRows) {
-		run, err = scanRun(t.Row, runJoinedSQL, key)
-	}
-	if errors.Is(err, sql.ErrNoRows) {
 		return jobs.Run{}, false, nil
 	}
 	return run, true, err
@@ -126,7 +123,8 @@ func (t Tx) repeat(run *jobs.Run, r requester, at time.Time) error {
 }
 
 const (
-	runJoinedSQL = selectRun + ` WHERE run_id = (SELECT run_id FROM joined_requests WHERE key = ?)`
+	runByKeySQL = selectRun + `
+ WHERE run_id = coalesce((SELECT run_id FROM runs WHERE key = ?1), (SELECT run_id FROM joined_requests WHERE key = ?1))`
 	runByHashSQL = selectRun + `
  WHERE request_hash = ? AND state = 'queued' AND paused_at IS NULL AND (low_priority_slots > 0 OR requested_at >= ?) ORDER BY run_id DESC LIMIT 1`
 

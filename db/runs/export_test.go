@@ -27,7 +27,6 @@ func Queries() []queryplan.Query {
 		queryplan.Of("retry job", retryJobSQL, "t", "pending_slot", "j"),
 		queryplan.Of("reopen", reopenSQL, 0, 1, 0, "r"),
 		queryplan.Of("end run", endRunSQL, make([]any, 5)...),
-		queryplan.Of("joined run", runJoinedSQL, "k"),
 		queryplan.Of("run by hash", runByHashSQL, "a", "t"),
 		queryplan.Of("requesters", requestersSQL, "r", "r"),
 		queryplan.Of("subject registered", subjectRegisteredSQL, "k", "k", "k", "s", "k", "s", "k", "s"),

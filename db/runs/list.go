@@ -85,8 +85,7 @@ SELECT run_id, provider, kind, state, trigger, accounts, params, jobs_total, job
        jobs_failed, jobs_dead, jobs_cancelled, orders_seen, orders_created, orders_changed, orders_unchanged,
        errors, requested_at, started_at, finished_at, reopened, key, reply_to, traceparent, low_priority_slots, paused_at, note
   FROM runs`
-	runSQL      = selectRun + ` WHERE run_id = ?`
-	runByKeySQL = selectRun + ` WHERE key = ?`
+	runSQL = selectRun + ` WHERE run_id = ?`
 )
 
 // scanRun reads one run with row, which queries a row in a transaction or with a reader.

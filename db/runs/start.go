@@ -131,14 +131,17 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 // endRun stores the final state of a run with the errors of its jobs and puts its result into the
 // outbox.
 func (t Tx) endRun(run *jobs.Run) error {
-	found, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (e jobs.RunError, err error) {
-		err = rows.Scan(&e.Account, &e.Code, sqlite.Text(&e.Message), sqlite.Text(&e.Hint))
-		return e, err
-	}, runErrorsSQL, run.ID, jobs.MaxErrors)
-	if err != nil {
-		return err
+	run.Errors = []jobs.RunError{}   // encodes an empty list as [], not null
+	if run.State != jobs.Succeeded { // else no job has an error
+		found, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (e jobs.RunError, err error) {
+			err = rows.Scan(&e.Account, &e.Code, sqlite.Text(&e.Message), sqlite.Text(&e.Hint))
+			return e, err
+		}, runErrorsSQL, run.ID, jobs.MaxErrors)
+		if err != nil {
+			return err
+		}
+		run.Errors = append(run.Errors, found...)
 	}
-	run.Errors = append([]jobs.RunError{}, found...) // encodes an empty list as [], not null
 	errs, err := sqlite.EncodeJSON(run.Errors)
 	if err != nil {
 		return err
