@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// lookAgain is how often the bucket is searched for entries of others, less often if that takes more
-	// than a part in lookShare of the time: the server that answered the first look may not have had the
-	// latest.
+	// lookAgain is the pause between two searches for entries of other processes: the server that replied
+	// to the first one may have lacked the latest. After a slow search the pause is lookShare times as long
+	// as the search took.
 	lookAgain = 10 * time.Second
 	lookShare = 20
 )
@@ -46,9 +46,9 @@ func (e *entry) left(now time.Time) Left {
 	return left
 }
 
-// Resume calls start for every run in the bucket that is not of this process, oldest first, and later for
-// those that come to light. done says that the run needs no entry any more. It returns after the first
-// look.
+// Resume calls start for each run that another process left in the bucket, oldest first. start reports done
+// if the run needs no entry any more. Resume returns after the first search; it passes a function to later
+// that searches again until ctx ends.
 func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (done bool, err error), later func(func())) {
 	if r == nil {
 		return
@@ -68,7 +68,7 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	found, err := r.entries(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			r.Activity.Failed("failed to read the runs that another worker left", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
+			r.Activity.Failed("failed to read the open runs of the previous leader, will retry", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
 		}
 		return lookAgain
 	}
@@ -77,7 +77,7 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	others, shared := r.ofOthers(found)
 	if err := concurrently(others, func(runID string) error { return r.copy(ctx, &found[runID].entry) }); err != nil {
 		r.forget()
-		r.Activity.Failed("failed to take over the runs that another worker left, will retry", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
+		r.Activity.Failed("failed to take over the open runs of the previous leader, will retry", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
 		return lookAgain
 	}
 	started := 0
@@ -99,7 +99,7 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 				delete(r.mine, id)
 				r.mu.Unlock()
 			}
-			r.Log.Error("failed to continue a run that another worker left, will retry", "bucket", r.bucket.Bucket, "run_id", id, "err", err)
+			r.Log.Error("failed to continue an open run of the previous leader, will retry", "bucket", r.bucket.Bucket, "run_id", id, "err", err)
 			pause = lookAgain
 		case done:
 			r.Ended(id)
@@ -108,7 +108,7 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 		}
 	}
 	if started > 0 {
-		r.Log.Info("open runs of the worker before", "bucket", r.bucket.Bucket, "runs", started)
+		r.Log.Info("continuing open runs of the previous leader", "bucket", r.bucket.Bucket, "runs", started)
 	}
 	return pause
 }
@@ -152,7 +152,7 @@ func (r *Runs) ofOthers(found map[string]*open) (others, shared []string) {
 	return others, shared
 }
 
-// copy writes this process's own entry for a run of another: the other may yet remove its own.
+// copy writes an entry of this process for a run of another process, which may still remove its own entry.
 func (r *Runs) copy(ctx context.Context, e *entry) error {
 	value, err := encode(e)
 	if err != nil {
@@ -185,7 +185,7 @@ type open struct {
 	keys   []string
 }
 
-// entries reads the bucket. An unreadable entry is logged and left alone.
+// entries reads the bucket. It logs and skips an unreadable entry.
 func (r *Runs) entries(ctx context.Context) (map[string]*open, error) {
 	opening, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -220,7 +220,7 @@ func (r *Runs) entries(ctx context.Context) (map[string]*open, error) {
 	return found, err
 }
 
-// each calls do for the keys of a bucket that match a filter. It needs no consumer.
+// each calls do for the keys of a bucket that match a filter. It reads them one by one, without a consumer.
 func each(ctx context.Context, js jetstream.JetStream, bucket, filter string, do func(key string, value []byte)) error {
 	opening, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()

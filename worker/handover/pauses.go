@@ -14,7 +14,7 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// Pauses keeps in the bucket of the lease which schedules are paused.
+// Pauses stores in the bucket of the lease which schedules are paused.
 type Pauses struct {
 	Conn     *bus.Conn
 	Subjects bus.Subjects
@@ -30,8 +30,8 @@ type state struct {
 	Pause    *schedules.Pause `json:"pause"` // null if it was resumed
 }
 
-// Set writes that a schedule is paused, or with nil that it is not. A failure is logged: this worker
-// knows it anyway.
+// Set writes that a schedule is paused, or with nil that it is not. It logs a failure, and does not retry:
+// the database of this process has the pause.
 func (p *Pauses) Set(ctx context.Context, schedule string, pause *schedules.Pause) {
 	if p == nil {
 		return
@@ -46,11 +46,11 @@ func (p *Pauses) Set(ctx context.Context, schedule string, pause *schedules.Paus
 		}
 	}
 	if err != nil {
-		p.Log.Warn("pause is not handed over: another worker that takes over does not know it", "bucket", p.bucket(), "schedule", schedule, "err", p.Conn.Explain(err))
+		p.Log.Warn("pause is not recorded in NATS: the next leader will not apply it", "bucket", p.bucket(), "schedule", schedule, "err", p.Conn.Explain(err))
 	}
 }
 
-// keyOf is a schedule's name as a key: keys have fewer characters than names.
+// keyOf encodes a schedule's name as a key: a name may have characters that a key may not.
 func keyOf(schedule string) string {
 	if validKey.MatchString(schedule) {
 		return schedule
@@ -77,6 +77,6 @@ func (p *Pauses) Each(ctx context.Context, do func(schedule string, p *schedules
 		failed = errors.Join(failed, do(s.Schedule, s.Pause))
 	})
 	if err = errors.Join(err, failed); err != nil && ctx.Err() == nil {
-		p.Log.Error("failed to read which schedules another worker paused", "bucket", p.bucket(), "err", p.Conn.Explain(err))
+		p.Log.Error("failed to read the pauses of schedules: schedules that the previous leader paused may run", "bucket", p.bucket(), "err", p.Conn.Explain(err))
 	}
 }

@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	// putTimeout is how long a request waits until it is in the bucket. After that the entry is written
-	// when NATS takes it.
+	// putTimeout is how long a request waits for its entry to be written. After that the entry is written in
+	// the background.
 	putTimeout = 2 * time.Second
-	// retryEvery is how often entries are written and removed that could not be.
+	// retryEvery is how often failed writes and removals of entries are retried.
 	retryEvery = time.Second
 	// markerLife is how long the bucket shows that an entry was removed.
 	markerLife = time.Second
@@ -43,8 +43,8 @@ type Config struct {
 // Runs keeps the open runs of the leader in a bucket: an entry is written before the request is
 // acknowledged, and removed after the result was published. It is safe for concurrent use.
 //
-// Each process has its own entry for a run. One that was suspended while another took over can only
-// remove its own.
+// Each process writes an entry of its own for a run, so that a process that was suspended while another
+// took over does not remove the entry of the new leader.
 type Runs struct {
 	Config
 	bucket  jetstream.KeyValueConfig
@@ -64,7 +64,7 @@ type waiting struct {
 	tick  string
 }
 
-// NewRuns returns open runs, which [Runs.Run] tends.
+// NewRuns returns a Runs; [Runs.Run] writes and removes its entries in the background.
 func NewRuns(c Config) *Runs {
 	return &Runs{
 		Config: c, process: jobs.NewID(time.Now()), wake: make(chan struct{}, 1), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},
@@ -78,9 +78,9 @@ func NewRuns(c Config) *Runs {
 // key is the key of this process's entry for a run.
 func (r *Runs) key(runID string) string { return runID + "." + r.process }
 
-// Put writes an open run. After an error it is written later, unless [Runs.Ended] is called; so is a run while
-// there is no connection to NATS, which is no error. A run that is too large for the bucket is logged, and no
-// error: it never will be there.
+// Put writes an open run. After an error the run is written in the background, unless [Runs.Ended] is called.
+// Two cases are no error: without a connection to NATS the run is written in the background, and a run that is
+// too large for a message is logged and never written.
 func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) error {
 	if r == nil {
 		return nil
@@ -91,7 +91,8 @@ func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) error {
 	return r.write(ctx, r.key(run.ID), entryOf(&run, js))
 }
 
-// Keep writes an open run that the process before may not have written, later.
+// Keep writes an open run of this database in the background: the process that accepted it may have ended before
+// it was written.
 func (r *Runs) Keep(run jobs.Run, js []jobs.Job) {
 	if r == nil {
 		return
@@ -107,7 +108,7 @@ func (r *Runs) Keep(run jobs.Run, js []jobs.Job) {
 	}
 }
 
-// Join writes that a request with a key joined an open run. After an error it is written later.
+// Join writes that a request with a key joined an open run. After an error it is written in the background.
 func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 	if r == nil || key == "" {
 		return nil
@@ -125,9 +126,9 @@ func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 	return r.write(ctx, name, entry{Joins: runID, Key: key, ReplyTo: replyTo})
 }
 
-// Unkept takes the due times whose runs are not in the bucket yet out of until, which has for each schedule the
-// time until which its due times are accounted for: another process that takes over starts them itself. before
-// is the time after which a due time is a schedule's next one.
+// Unkept moves back the times in until, which say for each schedule until when its due times are accounted for,
+// to before the due times whose runs are not in the bucket yet: the next leader has to start those. before is
+// the time after which a due time is a schedule's next one.
 func (r *Runs) Unkept(until map[string]time.Time, before func(schedule string, due time.Time) time.Time) {
 	if r == nil {
 		return
@@ -166,7 +167,7 @@ func (r *Runs) poke() {
 	}
 }
 
-// write puts an entry into the bucket, or after an error later.
+// write writes an entry, in the background after an error or without a connection.
 func (r *Runs) write(ctx context.Context, key string, e entry) error {
 	value, ok := r.value(key, e)
 	if !ok {
@@ -182,7 +183,7 @@ func (r *Runs) write(ctx context.Context, key string, e entry) error {
 		}
 		err = fmt.Errorf("bucket %s: %w", r.bucket.Bucket, r.Conn.Explain(err))
 		if ctx.Err() == nil {
-			r.Activity.Failed("open runs are not recorded: no other worker can continue them", err)
+			r.Activity.Failed("open runs are not recorded: no other process can continue them", err)
 		}
 	}
 	r.later(key, waiting{value, e.Key})
@@ -193,13 +194,13 @@ func (r *Runs) write(ctx context.Context, key string, e entry) error {
 func (r *Runs) value(key string, e entry) (value []byte, ok bool) {
 	value, err := encode(&e)
 	if limit := r.Conn.MaxBody(); err != nil || limit > 0 && int64(len(value)) > limit {
-		r.Log.Warn("run is too large to be handed over: no other worker can continue it", "key", key, "bytes", len(value), "err", err)
+		r.Log.Warn("run is too large to be recorded in NATS: no other process can continue it", "key", key, "bytes", len(value), "err", err)
 		return nil, false
 	}
 	return value, true
 }
 
-// later has an entry written later.
+// later queues an entry for [Runs.Flush].
 func (r *Runs) later(key string, w waiting) {
 	r.mu.Lock()
 	full := len(r.late) >= maxWaiting
@@ -208,7 +209,7 @@ func (r *Runs) later(key string, w waiting) {
 	}
 	r.mu.Unlock()
 	if full {
-		r.Log.Warn("run is not handed over: too many wait to be recorded", "bucket", r.bucket.Bucket, "key", key)
+		r.Log.Warn("run is not recorded in NATS: too many entries are waiting to be written", "bucket", r.bucket.Bucket, "key", key)
 	}
 }
 
@@ -297,7 +298,7 @@ func (r *Runs) Flush(ctx context.Context) {
 	}
 	if failed != nil {
 		r.forget()
-		r.Activity.Failed("open runs are not recorded: no other worker can continue them", r.Conn.Explain(failed), "bucket", r.bucket.Bucket)
+		r.Activity.Failed("open runs are not recorded: no other process can continue them", r.Conn.Explain(failed), "bucket", r.bucket.Bucket)
 	}
 }
 
@@ -352,6 +353,6 @@ func (r *Runs) Pause(ctx context.Context, runID string, at *time.Time, note stri
 		}
 	}
 	if err != nil {
-		r.Log.Warn("pause is not handed over: another worker that takes over does not know it", "bucket", r.bucket.Bucket, "run_id", runID, "err", r.Conn.Explain(err))
+		r.Log.Warn("pause is not recorded in NATS: the next leader will not apply it", "bucket", r.bucket.Bucket, "run_id", runID, "err", r.Conn.Explain(err))
 	}
 }
