@@ -12,10 +12,10 @@ import (
 // errCancelled is the cause of a context whose job was cancelled.
 var errCancelled = errors.New("the job was cancelled")
 
-// maxRemembered bounds the cancelled attempts that are remembered: their jobs may be on their way.
+// maxRemembered limits the remembered cancellations: a job may arrive after its cancellation.
 const maxRemembered = 10_000
 
-// attempts are the attempts in flight, which can be cancelled, and those that were cancelled.
+// attempts are the attempts in flight and the cancelled ones.
 type attempts struct {
 	mu        sync.Mutex // guards the rest
 	running   map[wire.Attempt]context.CancelCauseFunc
@@ -27,7 +27,7 @@ func newAttempts() *attempts {
 }
 
 // begin adds an attempt. It returns its context, and a function to call at its end. ok is false if the
-// attempt was cancelled before, or is in flight.
+// attempt was cancelled, or is in flight already: the message in flight returns its outcome.
 func (a *attempts) begin(ctx context.Context, id wire.Attempt) (_ context.Context, end func(), ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

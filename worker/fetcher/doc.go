@@ -2,7 +2,6 @@
 // of jobs, calls the provider, publishes the outcome, and acknowledges the job when the outcome is in
 // its stream.
 //
-// It stores nothing and plans nothing: whatever it holds can be lost at any time, and the job is
-// delivered again. It knows no database. Start reading at [Fetcher.Run]; one attempt is
-// [Fetcher.handle].
+// It stores nothing, plans nothing and uses no database: when its process is killed, its jobs are
+// delivered to another one. Start reading at [Fetcher.Run]; one attempt is [Fetcher.handle].
 package fetcher

@@ -27,16 +27,16 @@ import (
 )
 
 const (
-	// idleCheck is how often it is checked whether there is anything to receive.
+	// idleCheck is how often the fetcher checks which providers it receives jobs of.
 	idleCheck = 500 * time.Millisecond
-	// roomCheck is how often it is checked whether there is room for another attempt.
+	// roomCheck is how often a receiver without a free slot checks for one.
 	roomCheck = 20 * time.Millisecond
 	// publishRetry is the pause before an outcome is published again.
 	publishRetry = time.Second
-	// maxBatch bounds the jobs of one request.
+	// maxBatch limits the jobs of one fetch request.
 	maxBatch = 64
-	// After fewDeliveries a job whose account is unknown here, or that cannot be read, fails. After
-	// maxDeliveries every job does: no process that took it has returned an outcome.
+	// After fewDeliveries a job fails if this process does not have its account or cannot read it. After
+	// maxDeliveries every job fails: no process that received it has published an outcome.
 	fewDeliveries, maxDeliveries = 5, 10
 	// shortDelay and longDelay bound the delay until another process may take a job.
 	shortDelay, longDelay = time.Second, 30 * time.Second
@@ -50,10 +50,10 @@ type Config struct {
 	Slots    *slots.Slots // of the process
 	Memory   *memory.Pool
 	Blobs    *wire.Blobs
-	// Active reports whether jobs of a provider may arrive. While it is false nothing is received.
+	// Active reports whether jobs of a provider may arrive. While it is false, none are received.
 	Active func(provider string) bool
-	// Limit is how many attempts at jobs of a provider this process makes at once, so that the others
-	// have their part of the provider's concurrency.
+	// Limit is how many attempts at jobs of a provider this process makes at once: its share of the
+	// provider's concurrency.
 	Limit   func(provider string) int
 	Version string
 	Host    string
@@ -73,7 +73,7 @@ type Fetcher struct {
 	working  sync.WaitGroup
 }
 
-// anyone is the leadership that receiving jobs needs: none.
+// anyone is a [bus.Leadership] that always holds: a fetcher receives without leading.
 type anyone struct{}
 
 func (anyone) IsLeader() bool                      { return true }
@@ -164,8 +164,8 @@ func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
 	}
 }
 
-// receive takes jobs of one provider until ctx ends. A request for jobs asks for no more than this
-// process can begin at once: the others may be idle.
+// receive takes jobs of one provider until ctx ends. It requests no more jobs than this process can start
+// at once, so that it holds none that an idle process could start.
 func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 	busy, ended := atomic.Int64{}, make(chan struct{}, 1)
 	r := bus.Receiver{
@@ -211,8 +211,8 @@ func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 	r.Run(ctx)
 }
 
-// awaitEnd waits until an attempt has ended, for a moment: one of another provider may have the slot, and
-// the limit may rise.
+// awaitEnd waits until an attempt of the provider has ended, at most for roomCheck: an attempt of another
+// provider may free a slot, or the limit may rise.
 func (f *Fetcher) awaitEnd(ctx context.Context, ended <-chan struct{}) {
 	timer := time.NewTimer(roomCheck)
 	defer timer.Stop()
@@ -230,8 +230,8 @@ func (f *Fetcher) cancelled(m *nats.Msg) {
 	}
 }
 
-// handle makes an attempt at a job and publishes the outcome. What this process cannot do is left to
-// others for a while.
+// handle makes an attempt at a job and publishes the outcome. A job that this process cannot perform is
+// redelivered, with a delay, so that another process can.
 func (f *Fetcher) handle(ctx context.Context, msg jetstream.Msg) {
 	deliveries := 1
 	if meta, err := msg.Metadata(); err == nil {
@@ -247,7 +247,7 @@ func (f *Fetcher) handle(ctx context.Context, msg jetstream.Msg) {
 	defer func() { span.End(err) }()
 	switch {
 	case errors.Is(err, errCancelled):
-		_ = msg.Ack() // the job has ended
+		_ = msg.Ack() // the job has ended, or another of its messages is in flight
 	case errors.Is(err, errElsewhere):
 		f.streams.Problems.Activity("read jobs").Noticed("job left to other processes", err, "provider", job.Provider, "account", job.Account)
 		_ = msg.NakWithDelay(delay(deliveries))
@@ -258,7 +258,7 @@ func (f *Fetcher) handle(ctx context.Context, msg jetstream.Msg) {
 	}
 }
 
-// errElsewhere is that another process may be able to do what this one cannot.
+// errElsewhere is that only another process may be able to make the attempt.
 var errElsewhere = errors.New("this process cannot make the attempt")
 
 // attempt makes an attempt. It fails with [errCancelled], with [errElsewhere], or if ctx ended.
@@ -296,7 +296,7 @@ func (f *Fetcher) attempt(ctx context.Context, job jobs.Job, deliveries int) (jo
 	return out, nil
 }
 
-// gaveUp is the outcome of a job that was delivered again and again.
+// gaveUp is the outcome of a job that was delivered too often.
 func (f *Fetcher) gaveUp(job jobs.Job, deliveries int) jobs.Outcome {
 	return failed(job, jobs.Dead, &clients.Error{
 		Provider: job.Provider, Op: "run", Code: clients.CodeInternal,
@@ -330,14 +330,14 @@ func (f *Fetcher) unreadable(ctx context.Context, msg jetstream.Msg, deliveries 
 	f.publish(ctx, msg, &out)
 }
 
-// delay is how long a job is left to others, longer with each delivery.
+// delay is the delay of the next delivery, which doubles up to longDelay.
 func delay(deliveries int) time.Duration {
 	return min(shortDelay<<min(deliveries-1, 8), longDelay)
 }
 
-// publish publishes an outcome, again and again until it is in its stream or ctx ends, and then
-// acknowledges its job. If the acknowledgement is lost, the job is delivered again, and the second
-// outcome is dropped by its id.
+// publish publishes an outcome, with retries until it is in its stream or ctx ends, and then
+// acknowledges its job. If the acknowledgement is lost, the job is delivered again, and the stream drops
+// the second outcome by its message id.
 func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outcome) {
 	activity := f.streams.Problems.Activity("publish outcomes")
 	m, err := f.encode(out)
@@ -358,7 +358,7 @@ func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outc
 	for again := false; ; again = true {
 		duplicate, err := f.send(ctx, m)
 		if err == nil {
-			if duplicate && !again { // another process was faster, and its message names its own object
+			if duplicate && !again { // another process published first, with its own object
 				f.Blobs.Delete(ctx, m.Header)
 			}
 			activity.OK()
@@ -375,7 +375,7 @@ func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outc
 	}
 }
 
-// encode encodes an outcome without secrets.
+// encode masks secrets in an outcome and encodes it.
 func (f *Fetcher) encode(out *jobs.Outcome) (*nats.Msg, error) {
 	if f.Mask != nil {
 		out.Mask(f.Mask.Text)

@@ -88,7 +88,7 @@ func (l *live) stop() {
 // handle responds to a request.
 func (l *live) handle(provider string, r micro.Request) {
 	if !l.f.Slots.TryAcquire() {
-		_ = r.Error(strconv.Itoa(http.StatusServiceUnavailable), "this fetcher makes as many attempts as it may", nil)
+		_ = r.Error(strconv.Itoa(http.StatusServiceUnavailable), "all slots of this fetcher are in use", nil)
 		return
 	}
 	l.working.Go(func() {
