@@ -21,16 +21,16 @@ import (
 )
 
 const (
-	// maxAtOnce bounds the outcomes that are decoded and committed concurrently: commits share
+	// maxAtOnce limits the outcomes that are decoded and committed concurrently: they share
 	// transactions.
 	maxAtOnce = 64
 	// After maxUnreadable deliveries the attempt of an outcome that cannot be read fails.
 	maxUnreadable = 6
-	// firstDelay and lastDelay bound the delay until an outcome is delivered again.
+	// An unreadable outcome is delivered again after firstDelay, which doubles up to lastDelay.
 	firstDelay, lastDelay = 2 * time.Second, time.Minute
 	// commitRetry is the delay after an outcome could not be committed.
 	commitRetry = 5 * time.Second
-	// idleCheck is how often it is checked whether outcomes may arrive.
+	// idleCheck is how often Active is checked.
 	idleCheck = 500 * time.Millisecond
 )
 
@@ -53,7 +53,7 @@ type Outcomes struct {
 	unknown prometheus.Counter
 }
 
-// NewOutcomes completes o.
+// NewOutcomes returns o with its metrics.
 func NewOutcomes(o Outcomes) *Outcomes {
 	o.unknown = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "orderbeat_unknown_outcomes_total", Help: "Outcomes of jobs that are not in this database: they were planned by an earlier leader.",
@@ -216,10 +216,10 @@ func (o *Outcomes) decode(ctx context.Context, msg jetstream.Msg) (out jobs.Outc
 	return out, free, err
 }
 
-// unreadable leaves an outcome that cannot be read in the stream for a while: another leader may be able
-// to read it. In the end its attempt fails.
+// unreadable has an outcome that cannot be read delivered again, because a leader of another version may be
+// able to read it. After maxUnreadable deliveries it fails the attempt.
 func (o *Outcomes) unreadable(ctx context.Context, msg jetstream.Msg, id wire.Attempt, cause error) {
-	hint := "Check the log of the fetchers, and whether somebody deleted the objects of " + o.Streams.Stream("blobs") + "."
+	hint := "Check the log of the fetchers, and whether objects were deleted from " + o.Streams.Stream("blobs") + "."
 	if errors.Is(cause, wire.ErrVersion) {
 		hint = "Run the same version of Orderbeat on the leader and on the fetchers."
 	}

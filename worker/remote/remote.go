@@ -21,16 +21,17 @@ import (
 	"orderbeat/worker/wire"
 )
 
-// A fetcher is announced shortly before it receives requests.
+// The fleet has the entry of a fetcher shortly before the fetcher subscribes to live requests: until then
+// they are sent again, every joinPause.
 const (
 	joinTries = 20
 	joinPause = 100 * time.Millisecond
 )
 
-// Fleet knows the other processes.
+// Fleet is the view of the other processes.
 type Fleet interface {
-	// Others is the number of slots of other processes that make attempts at jobs of a provider, only
-	// those that read this encoding.
+	// Others is the number of slots of the other processes that make attempts at jobs of a provider and
+	// use this encoding.
 	Others(provider string, encoding int) (slots int)
 }
 
@@ -39,8 +40,8 @@ type Config struct {
 	Conn    *bus.Conn
 	Streams *bus.Streams
 	Fleet   Fleet
-	// Term names the leadership of this database ([leader.Lease.Term]): an attempt is made once within it.
-	// What the leader before has done of it may be lost.
+	// Term is the id of this leadership ([leader.Lease.Term]). Within a term the stream drops an attempt that
+	// is sent twice; in the next one it is sent and made again, because its outcome may be lost.
 	Term  func() string
 	Own   func() int // the attempts that this process makes at once; 0 if it makes none
 	Blobs *wire.Blobs
@@ -61,14 +62,14 @@ func (r *Remote) Slots(provider string) (n int, others bool) {
 	return elsewhere + r.Own(), elsewhere > 0
 }
 
-// Configure creates the consumer of a provider's jobs, which all fetchers share: so many jobs are in
-// flight at once.
+// Configure creates or updates the consumer of a provider's jobs, which all fetchers share, and with which
+// at most concurrency jobs are in flight.
 func (r *Remote) Configure(ctx context.Context, provider string, concurrency int) error {
 	filter := r.Streams.Of("jobs." + wire.Consumer(provider) + ".>")
 	return r.Streams.Configure(ctx, r.Streams.Stream("jobs"), bus.ConsumerConfig(wire.Consumer(provider), filter, concurrency))
 }
 
-// Send publishes jobs. The stream drops one that it has already, unless again is set.
+// Send publishes jobs. The stream drops those that it received before, unless again is set.
 func (r *Remote) Send(ctx context.Context, list []jobs.Job, again bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
 	defer cancel()
@@ -125,8 +126,8 @@ func (r *Remote) Idle(ctx context.Context, provider string) (bool, error) {
 	return true, nil
 }
 
-// Cancel tells all fetchers that an attempt has been cancelled. One that does not hear of it makes the
-// attempt in vain.
+// Cancel sends the cancellation of an attempt to all fetchers. If it is lost, the attempt is made, and its
+// outcome is discarded.
 func (r *Remote) Cancel(job jobs.Job) {
 	m, err := wire.EncodeJob(&job, "", "")
 	if err != nil {
