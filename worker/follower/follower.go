@@ -25,9 +25,9 @@ const (
 	// maxBatch and maxBatchBytes limit the messages of one transaction.
 	maxBatch      = 256
 	maxBatchBytes = 4 << 20
-	// checkEvery is how often the end of a stream is looked up.
+	// checkEvery is how often the end of a stream is looked up while no message arrives.
 	checkEvery = time.Second
-	// maxStalled is how often in a row the end is looked up while messages exist that do not arrive.
+	// After maxStalled lookups in a row that find messages which do not arrive, the consumer is replaced.
 	maxStalled = 5
 	// retryAfter is the pause after a failure.
 	retryAfter = time.Second
@@ -111,7 +111,7 @@ type topic struct {
 	activity     *problems.Activity
 
 	mu        sync.Mutex // guards the rest
-	begun     bool       // the database records how far it contains the stream
+	begun     bool       // reached is recorded in the database
 	reached   uint64     // the database contains the stream up to this sequence
 	currentAt time.Time  // when that was the end of the stream, zero if it never was
 	moved     chan struct{}
@@ -184,7 +184,8 @@ func (t *topic) run(ctx context.Context) {
 	}
 }
 
-// follow applies the stream from where the database is, until something fails or the stream is missing.
+// follow applies the stream from the sequence that the database has reached, until something fails. It returns
+// nil if the stream is missing or empty.
 func (t *topic) follow(ctx context.Context) error {
 	reached, known, err := t.DB.Reached(ctx, t.name)
 	if err != nil {
@@ -233,8 +234,8 @@ func (t *topic) follow(ctx context.Context) error {
 	return t.apply(ctx, messages, reached)
 }
 
-// apply applies messages as they arrive. A consumer that was reset on its server may deliver nothing more,
-// without an error: it is given up when messages do not arrive that are there.
+// apply applies messages as they arrive. A consumer that was reset on its server may stop to deliver without
+// an error: apply fails if the stream has messages that do not arrive.
 func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, reached uint64) error {
 	for stalled := 0; ; {
 		batch, last, err := t.next(ctx, messages)
@@ -281,7 +282,7 @@ func (t *topic) next(ctx context.Context, messages jetstream.MessagesContext) (b
 		msg, err := messages.Next(jetstream.NextContext(waiting))
 		if err != nil {
 			if len(batch) > 0 && ctx.Err() == nil {
-				return batch, last, nil // the next call meets the error again
+				return batch, last, nil // the next call returns the error
 			}
 			return nil, nil, err
 		}
@@ -300,9 +301,9 @@ func (t *topic) next(ctx context.Context, messages jetstream.MessagesContext) (b
 	return batch, last, nil
 }
 
-// idle is called when no message came for a while: the end of the stream may be where the database is, or
-// the last messages were deleted. It returns what the database contains then, and whether the message after
-// that is there.
+// idle is called when no message arrived for checkEvery: the database has reached the end of the stream, or the
+// last messages were deleted. It returns the sequence that the database has reached, and whether the stream has
+// a message after it.
 func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bool, err error) {
 	asked := time.Now()
 	limited, cancel := context.WithTimeout(ctx, bus.Timeout)
@@ -329,7 +330,7 @@ func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bo
 	return state.LastSeq, false, nil
 }
 
-// decode decodes a message. What this program does not understand is skipped, and logged.
+// decode decodes a message. It logs and skips what it cannot decode.
 func (t *topic) decode(ctx context.Context, msg jetstream.Msg) db.Published {
 	header := msg.Headers()
 	if header.Get(outbox.HeaderReplay) != "" {
@@ -354,8 +355,8 @@ func (t *topic) decode(ctx context.Context, msg jetstream.Msg) db.Published {
 	return p
 }
 
-// complete asks the leader for what a message lacks. While there is none, the order keeps its values until
-// the provider is asked again.
+// complete requests from the leader the order that a message lacks. If that fails, the stored order keeps its
+// values until its next sync.
 func (t *topic) complete(ctx context.Context, p *db.Published) error {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
