@@ -27,8 +27,7 @@ const (
 	announceEvery = 5 * time.Second
 	life          = lives * announceEvery
 	lives         = 3
-	// lookEvery is how often a process looks whether what it does has changed: then it writes its entry at
-	// once.
+	// lookEvery is how often a process checks whether its Does has changed; then it writes its entry at once.
 	lookEvery = time.Second
 	// retryPause is the pause after a failure.
 	retryPause = time.Second
@@ -145,7 +144,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 	defer tick.Stop()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	slow := time.NewTimer(bus.Timeout) // the entries of now arrive at once
+	slow := time.NewTimer(bus.Timeout) // the current entries arrive at once
 	defer slow.Stop()
 	for {
 		select {
@@ -163,7 +162,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 				f.noted(entry, started)
 				continue
 			}
-			// These are all entries of now: this process takes its share before others see it.
+			// All current entries have arrived. This process takes its share before others see its entry.
 			started = true
 			f.c.Changed()
 			if err := f.announce(ctx, kv); err != nil {
@@ -179,7 +178,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 			if !started {
 				continue
 			}
-			// A watch may deliver nothing more, without an error: then the others would seem to be gone.
+			// A watch may stop to deliver without an error: then the other processes would expire here.
 			if !seen {
 				return errors.New("the entry of this process does not arrive")
 			}
@@ -244,8 +243,8 @@ func (f *Fleet) withdraw(ctx context.Context, kv jetstream.KeyValue) {
 	_ = kv.Delete(ctx, f.c.Self().ID) // else it expires
 }
 
-// noted updates the view by an entry of another process.
-func (f *Fleet) noted(entry jetstream.KeyValueEntry, tell bool) {
+// noted updates the view from an entry of another process. It calls Changed if notify is set.
+func (f *Fleet) noted(entry jetstream.KeyValueEntry, notify bool) {
 	key := entry.Key()
 	var p Process
 	gone := entry.Operation() != jetstream.KeyValuePut || json.Unmarshal(entry.Value(), &p) != nil || p.ID != key
@@ -264,7 +263,7 @@ func (f *Fleet) noted(entry jetstream.KeyValueEntry, tell bool) {
 		}
 		f.log(gone, p)
 	}
-	if changed && tell {
+	if changed && notify {
 		f.c.Changed()
 	}
 }
@@ -278,7 +277,7 @@ func (f *Fleet) log(gone bool, p Process) {
 	}
 }
 
-// renewAll gives all known processes a full life: while NATS was away no process could write its entry.
+// renewAll restarts the time to live of all known processes: without NATS they could not write their entries.
 func (f *Fleet) renewAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
