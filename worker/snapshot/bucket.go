@@ -21,18 +21,18 @@ import (
 )
 
 const (
-	// format is the version of [manifest] and of what the parts are.
+	// format is the version of [manifest] and of the parts.
 	format = 1
 	// newestName is the object with the manifest of the newest snapshot.
 	newestName = "newest"
-	// maxManifest bounds a manifest, in bytes.
+	// maxManifest limits a manifest, in bytes.
 	maxManifest = 1 << 20
-	// partBytes is the size of a part, compressed: as much is on its way to the server at a time, which
-	// acknowledges each message within the client's timeout, 5 s.
+	// partBytes is the compressed size of a part. A part is sent at once, and the server must acknowledge
+	// each of its messages within the client's timeout, 5 s.
 	partBytes = 8 << 20
-	// partTimeout bounds how long a part may take on its way to a follower.
+	// partTimeout limits the time in which a follower receives a part.
 	partTimeout = 2 * time.Minute
-	// window bounds the memory of the decoder, in bytes.
+	// window limits the memory of the decoder, in bytes.
 	window = 8 << 20
 )
 
@@ -57,7 +57,7 @@ type part struct {
 	Chunks uint32 `json:"chunks"`
 }
 
-// unusableError is that there is a snapshot, and that it is of no use.
+// unusableError is that the newest snapshot cannot be used: it is damaged, or not a snapshot.
 type unusableError struct{ error }
 
 func (e unusableError) Unwrap() error { return e.error }
@@ -141,7 +141,8 @@ func (b *bucket) newest(ctx context.Context) (*manifest, error) {
 	return &m, nil
 }
 
-// put stores a snapshot and makes it the newest, if confirm then returns nil. It removes all others.
+// put stores a snapshot. It calls confirm when all parts are stored, and makes the snapshot the newest if confirm
+// returns nil. It removes all others.
 func (b *bucket) put(ctx context.Context, s db.Snapshot, madeAt time.Time, confirm func(ctx context.Context) error) (*manifest, error) {
 	store, err := b.open(ctx, true)
 	if err != nil {
@@ -151,7 +152,7 @@ func (b *bucket) put(ctx context.Context, s db.Snapshot, madeAt time.Time, confi
 	if err != nil && !isUnusable(err) {
 		return nil, err
 	}
-	if err := b.clean(ctx, store, before); err != nil { // what an earlier attempt left would take the space of this one
+	if err := b.clean(ctx, store, before); err != nil { // the objects of an earlier attempt use space that this one needs
 		return nil, err
 	}
 	m := &manifest{Format: format, ID: ulid.Make().String(), MadeAt: madeAt.UTC(), Schema: s.Schema, Sequences: s.Sequences, Bytes: s.Bytes}
@@ -238,8 +239,8 @@ func (f full) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// clean removes what does not belong to the newest snapshot, nil if there is none: others, and what a killed
-// process or a failed attempt left. The subjects are those of ADR-20.
+// clean removes everything that does not belong to the newest snapshot, nil if there is none: older snapshots, and
+// the objects of killed processes and failed attempts. The subjects are those of ADR-20.
 func (b *bucket) clean(ctx context.Context, store jetstream.ObjectStore, newest *manifest) error {
 	var keep []part
 	if newest != nil {
@@ -274,7 +275,7 @@ func (b *bucket) clean(ctx context.Context, store jetstream.ObjectStore, newest 
 // chunks is the subject of the messages of an object.
 func (b *bucket) chunks(p part) string { return "$O." + b.name() + ".C." + p.NUID }
 
-// complete returns an error if messages of a snapshot are missing: reading them would wait for them.
+// complete returns an error if messages of a snapshot are missing: reading their object would wait for them.
 func (b *bucket) complete(ctx context.Context, m *manifest) error {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -302,7 +303,7 @@ type reader struct {
 	left   []part
 	open   jetstream.ObjectResult // nil between two parts
 	cancel context.CancelFunc     // of open
-	err    error                  // why it failed, apart from the end
+	err    error                  // why it failed; nil at the end of the last part
 }
 
 // Read implements [io.Reader].
@@ -346,7 +347,7 @@ func (r *reader) next() error {
 	}
 	r.open = object
 	if info, err := object.Info(); err != nil || info.Digest != p.Digest || info.Size != p.Size {
-		return r.bucket.explain(unusable("object %s is another one than the snapshot has", p.Name))
+		return r.bucket.explain(unusable("object %s was replaced: it is not the part of this snapshot", p.Name))
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type Config struct {
 	DB   *db.DB
 	Conn *bus.Conn
 	NATS bus.Config
-	// Every is how old the newest snapshot may be; 0 makes none.
+	// Every is the age at which the newest snapshot is replaced; 0 makes none.
 	Every time.Duration
 	// Confirm asks NATS whether this process leads, and returns an error if not.
 	Confirm  func(ctx context.Context) error
@@ -44,9 +44,9 @@ type Maker struct {
 
 	mu       sync.Mutex // guards the rest
 	running  bool       // [Maker.Run] was called
-	newest   *manifest  // that new followers can use, as far as it is known
+	newest   *manifest  // the newest snapshot that new followers can use; nil if none is known
 	unusable string     // the id of one that they cannot use
-	making   bool       // or about to
+	making   bool       // a snapshot is being made, or is requested
 	err      error      // of the last attempt
 }
 
@@ -134,7 +134,7 @@ func (m *Maker) look(ctx context.Context) error {
 	return nil
 }
 
-// untilDue is how long the newest snapshot is new enough.
+// untilDue is the time until the next snapshot is due.
 func (m *Maker) untilDue() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -168,7 +168,7 @@ func (m *Maker) make(ctx context.Context) (err error) {
 	return nil
 }
 
-// ended records the end of an attempt.
+// ended records the result of a check, and of the attempt to make a snapshot if one was due.
 func (m *Maker) ended(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -200,7 +200,7 @@ func (m *Maker) reply(ctx context.Context) {
 			continue // another program sent it
 		}
 		if body, err := json.Marshal(m.handle(ctx, r)); err == nil {
-			_ = msg.Respond(body) // the follower repeats it
+			_ = msg.Respond(body) // the follower repeats a request without a reply
 		}
 	}
 }

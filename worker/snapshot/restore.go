@@ -28,17 +28,17 @@ import (
 )
 
 const (
-	// attempts is how many snapshots are tried.
+	// attempts is the number of snapshots that are tried.
 	attempts = 3
-	// pause is between two looks at NATS or at the leader.
+	// pause is the time between two attempts, and between two requests to the leader.
 	pause = time.Second
-	// makingTimeout bounds how long the leader may take to make a snapshot, and leaderTimeout how long it
-	// may not respond.
+	// makingTimeout limits the time in which the leader makes a snapshot, and leaderTimeout the time without
+	// a reply of the leader.
 	makingTimeout = 15 * time.Minute
 	leaderTimeout = 20 * time.Second
 )
 
-// Restorer gives a process without a database the newest snapshot.
+// Restorer restores the newest snapshot in a process without a database.
 type Restorer struct {
 	NATS bus.Config
 	// Path of the database.
@@ -52,18 +52,18 @@ type Restorer struct {
 	bucket bucket
 }
 
-// fatalError is that the process must not start with an empty database instead.
+// fatalError is an error with which the process must end, instead of starting with an empty database.
 type fatalError struct{ error }
 
 func (e fatalError) Unwrap() error { return e.error }
 
-// Run puts the newest snapshot in the place of a database that does not exist. Without one, and with one that
-// cannot be used, it creates nothing: an empty database follows the streams from their start. It waits while
-// NATS is unavailable. It returns an error if the snapshot has the schema of a newer program, or the disk does
-// not take it.
+// Run restores the newest snapshot to Path if there is no database. Without a usable snapshot it creates nothing:
+// the database is then created empty, and follows the streams from their start. It waits while NATS is
+// unavailable. It returns an error if the snapshot has the schema of a newer program, or cannot be written to the
+// disk.
 func (r *Restorer) Run(ctx context.Context) (err error) {
 	if _, err := os.Stat(r.Path); r.Every == 0 || !errors.Is(err, fs.ErrNotExist) {
-		return nil // other errors are met when the database is opened
+		return nil // opening the database returns other errors
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	troubles := problems.NewSet(r.Log)
@@ -107,7 +107,7 @@ func (r *Restorer) Run(ctx context.Context) (err error) {
 	}
 }
 
-// restore restores the newest snapshot if there is one. After one that cannot be used it tries newer ones.
+// restore restores the newest snapshot if there is one. If it cannot be used, restore tries newer ones.
 func (r *Restorer) restore(ctx context.Context) (err error) {
 	tried := ""
 	for range attempts {

@@ -30,7 +30,7 @@ func states(ctx context.Context, js jetstream.JetStream, c bus.Config) (map[stri
 	return all, nil
 }
 
-// reaches reports whether the streams have all messages since a snapshot was made.
+// reaches reports whether the streams still have all messages after the snapshot.
 func (m *manifest) reaches(all map[string]jetstream.StreamState) bool {
 	for topic, state := range all {
 		if m.Sequences[topic]+1 < state.FirstSeq {
