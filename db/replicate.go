@@ -17,7 +17,7 @@ import (
 )
 
 // Published is a decoded message of one of the streams of orders, results and alerts, for [DB.Apply]. The
-// zero value is a message that means nothing to this database.
+// zero value is a message without effect.
 type Published struct {
 	// Subject, without the prefix, and Sequence are where the message is in the stream of orders.
 	Subject  string
@@ -177,8 +177,8 @@ func (d *DB) Restart(ctx context.Context, topic string) error {
 	})
 }
 
-// Adopt records, for a database that has never followed another, that it contains what it published: until
-// then no other database did.
+// Adopt records, for a database that has never followed another, that it contains the streams up to the last
+// message that it published. Only this database has published until then.
 func (d *DB) Adopt(ctx context.Context) error {
 	return d.data.Write(ctx, 3, sqlite.Relaxed, func(t *sqlite.Tx) error {
 		_, err := t.Exec(adoptSQL)
@@ -202,10 +202,9 @@ INSERT INTO replication (topic, sequence) VALUES (?, ?) ON CONFLICT (topic) DO U
 // Withdrawn counts what [DB.Withdraw] removed.
 type Withdrawn struct{ Orders, Revisions, Alerts, Runs, Jobs, Messages int }
 
-// Withdraw removes what only this database has: another process leads, or has
-// led since. Revisions, alerts and results whose messages are still in the outbox are undone, the outbox is
-// emptied, and runs that have not ended are removed with their jobs. What others published meanwhile is
-// then applied with [DB.Apply].
+// Withdraw removes the data that was never published, when another process leads or has led since. It undoes
+// the revisions, alerts and results whose messages are still in the outbox, empties the outbox, and removes the
+// runs that have not ended, with their jobs. The caller then applies with [DB.Apply] what others published.
 func (d *DB) Withdraw(ctx context.Context) (w Withdrawn, err error) {
 	err = d.data.Write(ctx, 1000, sqlite.AsOpened, func(t *sqlite.Tx) error {
 		w = Withdrawn{}

@@ -11,13 +11,13 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// Snapshot is a copy of what a database shares with its followers: what they would have that have applied
-// the streams up to Sequences. What the leader had not published is not in it.
+// Snapshot is a copy of the data that a database shares with its followers: the data of a follower that has
+// applied the streams up to Sequences. Unpublished data is not in it.
 type Snapshot struct {
 	Path   string
 	Bytes  int64
 	Schema int64 // its version
-	// Sequences by topic are where a follower goes on: that of a missing topic is 0.
+	// Sequences are, by topic, the last sequences that the copy contains: a follower continues after them.
 	Sequences map[string]uint64
 }
 
@@ -46,7 +46,7 @@ func (d *DB) Snapshot(ctx context.Context) (s Snapshot, err error) {
 	return s, nil
 }
 
-// finish undoes in a copy what was not published, and reads its sequences.
+// finish removes unpublished data from the copy, and reads its sequences.
 func (s *Snapshot) finish(ctx context.Context) (err error) {
 	d, err := Open(ctx, Options{Path: s.Path})
 	if err != nil {
@@ -85,8 +85,8 @@ func Adopt(ctx context.Context, partial *os.File, path string) error {
 	return sqlite.Adopt(ctx, partial, path, migrations())
 }
 
-// shared are the tables that followers have and that a snapshot has as they are. The outbox is emptied
-// afterwards: it says what was not published. Reports are computed from the events, by row id.
+// shared are the tables that a snapshot has as they are. The outbox says which data was not published, and is
+// emptied afterwards. Reports are computed from the events, by row id.
 var shared = []string{
 	"orders", "order_events", "order_documents", "order_sequences", "despatches", "despatch_advices", "despatch_advice_lines",
 	"invoices", "invoice_lines", "late_notices", "alerts", "line_promises", "supplier_months", "replication", "outbox",

@@ -54,9 +54,9 @@ func (s *Store) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joine
 	return stored, started, nil
 }
 
-// Answer puts the result of an ended run into the outbox again for those who asked for it, and stores who
-// they are, if this database has the run from the stream of results only. The process that ended it may
-// have replied to some of them: their replies have the same message ids.
+// Answer puts the result of an ended run into the outbox for its requesters, and stores the requesters, if this
+// database has the run from the stream of results only. The process that ended the run may have replied to some
+// of them: their replies have the same message ids.
 func (s *Store) Answer(ctx context.Context, run jobs.Run, joined []Joined, at time.Time) error {
 	if run.Key == "" && run.ReplyTo == "" && len(joined) == 0 {
 		return nil
@@ -109,7 +109,7 @@ func scanPlanned(rows *sql.Rows) (j jobs.Job, err error) {
 	return j, err
 }
 
-// Unanswered returns those of some runs that have messages in the outbox: their result, or that for a
+// Unanswered returns the runs among runIDs that have messages in the outbox: their result, or a reply to a
 // requester.
 func (s *Store) Unanswered(ctx context.Context, runIDs []string) ([]string, error) {
 	list, err := sqlite.EncodeJSON(runIDs)
@@ -146,9 +146,9 @@ func Decode(body []byte) (run jobs.Run, err error) {
 	return run, nil
 }
 
-// Replicate stores the published result of a run, without jobs. A run that is stored with this end or a
-// later one changes nothing; one that is stored as open is replaced with its jobs. It reports whether the
-// result was new. A due time is run once: the run has its key.
+// Replicate stores the published result of a run, without jobs, and reports whether it was new. A run that is
+// stored with this end or a later one stays as it is. An open run is deleted with its jobs, and replaced. The
+// run of a due time has the key of that due time, so that no second run is started for it.
 func (t Tx) Replicate(run *jobs.Run) (bool, error) {
 	if _, err := t.Exec(displaceRunSQL, run.ID, run.Reopened); err != nil {
 		return false, err
@@ -168,8 +168,8 @@ func (t Tx) Replicate(run *jobs.Run) (bool, error) {
 	return n > 0, err
 }
 
-// Withdraw removes the runs that have not ended, and those whose result is still in the outbox, with
-// their jobs. It returns their number and that of the jobs, and whether any has an earlier result.
+// Withdraw removes the runs that have not ended, and those whose result is still in the outbox, with their
+// jobs. It returns the number of runs and of open jobs, and whether a run has an earlier result.
 func (t Tx) Withdraw() (runs, jobs int, earlier bool, err error) {
 	if err := t.Row(countWithdrawnSQL, nil, &jobs); err != nil {
 		return 0, 0, false, err
