@@ -22,11 +22,11 @@ import (
 // defaultMaxLag is the default of [Config.MaxLag].
 const defaultMaxLag = 5 * time.Second
 
-// keepUpEvery is how often a leader looks whether its database lacks messages of the streams.
+// keepUpEvery is how often a leader applies messages of the streams that its database lacks.
 const keepUpEvery = 10 * time.Minute
 
-// following makes the database contain what is published: while another process leads, and before this
-// one begins to.
+// following applies the streams to the database: while another process leads, and before this process begins to
+// lead.
 type following struct {
 	*follower.Follower
 	db     *db.DB
@@ -35,7 +35,7 @@ type following struct {
 	log    *slog.Logger
 
 	began atomic.Bool // another process has led since this one was started
-	over  atomic.Bool // the database contains all that was published before this process leads
+	over  atomic.Bool // the database contains everything that was published before this process began to lead
 
 	// reads replies to requests while this process follows.
 	reads func(ctx context.Context, asOf func() (time.Time, bool))
@@ -57,7 +57,7 @@ func newFollowing(c Config, conn *bus.Conn, documents *bus.Documents, alone bool
 	}
 }
 
-// begin undoes what only this database has, and follows the streams from then on.
+// begin removes unpublished data from the database, and follows the streams from then on.
 func (f *following) begin(ctx context.Context) error {
 	w, err := f.db.Withdraw(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func (f *following) stop() {
 	f.running.Wait()
 }
 
-// leads ends the replies of a follower, now that the leader's endpoints are open.
+// leads stops replying as a follower, when the leader's endpoints are open or the process ends.
 func (f *following) leads() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -137,8 +137,8 @@ func (f *following) catchUp(ctx context.Context) bool {
 	return f.CatchUp(ctx) == nil
 }
 
-// keepUp applies from time to time, until ctx ends, what others may have published while this process
-// leads, such as a process that was suspended. Its own messages are recorded as they are published.
+// keepUp periodically applies, until ctx ends, messages that another process published while this one leads,
+// such as a process that was suspended. Messages of this process are recorded when they are published.
 func (f *following) keepUp(ctx context.Context) {
 	for wait.For(ctx, keepUpEvery) {
 		f.catchUp(ctx)
