@@ -13,26 +13,26 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// leaseKey is the lease's key in its bucket: its holder has the authoritative database.
+// leaseKey is the lease's key in its bucket.
 const leaseKey = "store"
 
-// Term is the value of the lease: who leads, and how far its schedules are.
+// Term is the value of the lease: which process leads, and the progress of its schedules.
 type Term struct {
 	ID       string    `json:"id"`      // of the database
 	Process  string    `json:"process"` // unique for each process
 	Place    string    `json:"place"`   // where the database is, for display
 	Since    time.Time `json:"since"`
 	Released bool      `json:"released,omitempty"` // the process released it at shutdown
-	// Term is the same as long as this database leads, and unique to that time.
+	// Term is an id that is new whenever another database begins to lead.
 	Term string `json:"term,omitempty"`
 	// Accounted has a time for each schedule: all its due times until then are recorded, and
 	// their requests are in the outbox.
 	Accounted map[string]time.Time `json:"accounted,omitempty"`
 }
 
-// AccountedElsewhere is until when the due times of schedules are recorded in a database other
-// than id; nil if the lease was held with id. A leader without recorded progress accounts for the
-// due times before its term.
+// AccountedElsewhere returns for each schedule the time until which its due times are recorded in
+// another database than id; nil if the lease was held with id. If the leader recorded no progress,
+// that is the time when its term began.
 func (t Term) AccountedElsewhere(id string, schedules []string) map[string]time.Time {
 	if t.ID == id || t.ID == "" {
 		return nil
@@ -47,7 +47,7 @@ func (t Term) AccountedElsewhere(id string, schedules []string) map[string]time.
 	return since
 }
 
-// errUnreadable is that the value is not a lease: another program wrote it.
+// errUnreadable is that the value of the key is not a lease.
 var errUnreadable = errors.New("not a lease")
 
 // look reads the lease, and creates its bucket if there is none. The revision is 0 without a

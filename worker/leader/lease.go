@@ -50,7 +50,7 @@ type Lease struct {
 	follow   func(context.Context) error // [Config.Follow]
 	current  func() bool                 // [Config.Current]
 	usable   func() error                // nil while NATS responds, as far as known
-	renewing chan struct{}               // holds a value during a renewal
+	renewing chan struct{}               // has a value during a renewal
 	log      *slog.Logger
 
 	kv jetstream.KeyValue // the bucket, once it was looked up
@@ -73,11 +73,11 @@ type Config struct {
 	// Progress has for each schedule the time until which its due times are recorded, false while
 	// it is unknown.
 	Progress func() (map[string]time.Time, bool)
-	// Follow is called once, until it succeeds, if another database has led last: this one begins to
-	// follow what is published.
+	// Follow is called if another database led last, again until it succeeds: this process begins to
+	// follow the streams.
 	Follow func(context.Context) error
-	// Current reports whether this database contains what is published, except for the last seconds. Only
-	// then a database that follows can lead.
+	// Current reports whether this database contains everything that was published, except for the last
+	// seconds. A follower acquires the lease only then.
 	Current func() bool
 	Log     *slog.Logger
 }
@@ -138,8 +138,8 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 	return Term{}, false
 }
 
-// Term names the time in which this database leads without a break. It is valid once the lease was
-// acquired.
+// Term is the id of the time in which this database leads, restarts included. It is valid once the lease
+// was acquired.
 func (l *Lease) Term() string { return l.mine.Term }
 
 // leaveTo records that another process leads, and logs it when that begins and when it is another one.

@@ -75,8 +75,8 @@ func (l *Lease) State() State {
 	return l.state
 }
 
-// Other is the id of the database of the process that leads, and where it is, in the state [Elsewhere]; ""
-// if none is known to.
+// Other returns the id of the leader's database, and its place, in the state [Elsewhere]; "" if no leader is
+// known.
 func (l *Lease) Other() (id, place string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
