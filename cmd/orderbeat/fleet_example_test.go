@@ -66,7 +66,7 @@ func startFleet(t *testing.T) *fleet {
 	f := &fleet{t: t, folder: t.TempDir(), base: freeHundred(t), ended: make(chan struct{})}
 	natsServer := filepath.Join(t.TempDir(), "nats-server")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", natsServer, "github.com/nats-io/nats-server/v2")
-	build.Env = append(os.Environ(), "GOFLAGS=") // the race detector would compile everything anew
+	build.Env = append(os.Environ(), "GOFLAGS=") // the race detector would compile everything again
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build nats-server: %v\n%s", err, out)
 	}
@@ -165,7 +165,7 @@ func (f *fleet) ready(name, query string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// environment reads the file of a process that a person would source.
+// environment reads the environment file of a process.
 func (f *fleet) environment(name string) map[string]string {
 	text, _ := os.ReadFile(filepath.Join(f.folder, name+".env")) // the script writes it first
 	env := map[string]string{}
@@ -196,7 +196,7 @@ func (f *fleet) eventually(what string, holds func() bool) {
 		default:
 		}
 		if time.Now().After(deadline) {
-			f.t.Fatalf("waited in vain: %s", what)
+			f.t.Fatalf("timed out waiting: %s", what)
 		}
 	}
 }

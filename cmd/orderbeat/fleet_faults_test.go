@@ -29,10 +29,10 @@ import (
 )
 
 // TestFleetWithFaults has two stores and three fetchers on a cluster of three NATS servers, while requests
-// are sent and orders change. Processes and servers are killed, suspended and cut off. Whatever happens:
+// are sent and orders change. Processes and servers are killed, suspended and cut off. Through all faults
 // each event and each result is published once, revisions are contiguous, every accepted run has one
-// result, the provider is never asked by more at once than it allows, and in the end both stores have what
-// the provider has.
+// result, the provider never has more requests at once than it allows, and in the end both stores have the
+// orders of the provider.
 //
 // ORDERBEAT_TEST_FAULTS is the number of faults, ORDERBEAT_TEST_SEED the seed of their choice.
 func TestFleetWithFaults(t *testing.T) {
@@ -55,7 +55,7 @@ func TestFleetWithFaults(t *testing.T) {
 		len(f.events), len(f.revisions), f.results, f.book.logins.Load(), len(f.dealers.spent), f.book.most.Load())
 }
 
-// certify makes a certificate for the address of the test. It returns what trusts it.
+// certify makes a certificate for the address of the test. It returns a client configuration that trusts it.
 func (f *faulty) certify() (trust *tls.Config) {
 	f.t.Helper()
 	folder := f.t.TempDir()
@@ -179,7 +179,7 @@ func awaitFleet(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(90 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
+			t.Fatalf("timed out waiting: %s", what)
 		}
 	}
 }
@@ -228,7 +228,7 @@ func (f *faulty) leader() (leads *place) {
 	return leads
 }
 
-// strike lets an operator work, and makes one fault.
+// strike injects one fault while requests are sent.
 func (f *faulty) strike() {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(f.t.Context())
@@ -240,7 +240,7 @@ func (f *faulty) strike() {
 	}()
 	time.Sleep(f.within(time.Second))
 	long := f.within(3 * time.Second)
-	if f.kills%10 == 3 { // longer than a lease lives: another store takes over
+	if f.kills%10 == 3 { // longer than the lease lasts: another store takes over
 		long = 20 * time.Second
 	}
 	at := f.random.IntN(len(f.places))
@@ -341,7 +341,7 @@ func (f *faulty) explain() {
 	}
 }
 
-// mentions are the lines that its processes logged about something.
+// mentions returns the log lines of all its processes that match an expression.
 func (p *place) mentions(expression string) (lines string) {
 	about := regexp.MustCompile(expression)
 	for _, l := range p.logs {
@@ -539,7 +539,7 @@ func newLink(t *testing.T, listener net.Listener, to string) *wireLink {
 	return l
 }
 
-// serve passes on what one connection sends and receives.
+// serve copies the bytes of one connection in both directions.
 func (l *wireLink) serve(conn net.Conn, to string) {
 	defer conn.Close()
 	other, err := net.Dial("tcp", to)

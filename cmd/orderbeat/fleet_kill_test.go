@@ -22,7 +22,7 @@ const dealersOf = 1000
 
 // TestLeaderKilledInALongSync kills the leader of two stores in the middle of a run of a thousand jobs, which
 // three fetchers make. The other store ends the run, with one result; orders have contiguous revisions and
-// each event is published once; reads are answered all the time; no process logs in again.
+// each event is published once; reads have replies all the time; no process logs in again.
 func TestLeaderKilledInALongSync(t *testing.T) {
 	t.Parallel() // mostly waits
 	var logins, asked, version atomic.Int64
@@ -119,8 +119,8 @@ path = '/\($bill_to)/orders'
 	leader.eventually("the first run has ended", func() bool { return finished(first) })
 	before := logins.Load()
 
-	// A reader asks for an order all the time. Only the request that the leader has in hand when it is killed
-	// may have no reply.
+	// A reader requests an order all the time. Only the request that the leader handles when it is killed may
+	// have no reply.
 	stop, slowest, reads, unanswered := make(chan struct{}), time.Duration(0), 0, 0
 	var reading sync.WaitGroup
 	reading.Go(func() {
@@ -157,7 +157,7 @@ path = '/\($bill_to)/orders'
 	close(stop)
 	reading.Wait()
 	if unanswered > 1 {
-		t.Errorf("%d reads were not answered", unanswered)
+		t.Errorf("%d reads had no reply", unanswered)
 	}
 	t.Logf("%d reads, %d without a reply, the slowest took %s; %d calls for %d jobs", reads, unanswered, slowest.Round(time.Millisecond), asked.Load(), 2*dealersOf)
 	if n := logins.Load(); n != before {

@@ -10,7 +10,7 @@ import (
 )
 
 // network is a bridge to which the processes of a fleet are connected, each from a network namespace of its
-// own. A link that is down loses packets without a word, unlike a connection that is closed.
+// own. A link that is down drops packets silently, unlike a connection that is closed.
 type network struct {
 	t      *testing.T
 	bridge string
