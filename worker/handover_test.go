@@ -275,3 +275,36 @@ func TestNextStartHandsOver(t *testing.T) {
 		return len(runs) > 2 && !slices.ContainsFunc(runs, func(id string) bool { return !strings.Contains(kept, id) })
 	})
 }
+
+// A pause that could not be handed over, because NATS was away, outlives a restart.
+func TestOwnPauseOutlivesARestart(t *testing.T) {
+	t.Parallel()
+	url, folder := depot(t)().ClientURL(), t.TempDir()
+	scheduled := func(c *worker.Config) {
+		on(url)(c)
+		for _, name := range []string{"paused", "resumed"} {
+			c.Schedules = append(c.Schedules, worker.Schedule{Name: name, Cron: cron.Every(time.Hour), Provider: "michelin", Kind: "check", Overlap: "allow", CatchUp: "none"})
+		}
+	}
+	first := startIn(t, folder, scheduled)
+	for _, name := range []string{"paused", "resumed"} {
+		first.ask("schedules.pause", `{"name":"`+name+`"}`)
+	}
+	first.ask("schedules.resume", `{"name":"paused"}`)
+	if err := first.db.PauseSchedule(t.Context(), "paused", "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.db.ResumeSchedule(t.Context(), "resumed"); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []string{folder, t.TempDir()} { // then another database
+		again := startIn(t, in, scheduled)
+		again.eventually("one is paused", func() bool { return again.value("SELECT group_concat(schedule) FROM schedules") == "paused" })
+		if err := again.stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -275,7 +275,11 @@ func Run(ctx context.Context, c Config) error {
 		if err := follow.end(taken); err != nil {
 			return err
 		}
-		pauses.Each(taken, honour(taken, c.DB, c.Log))
+		if before.ID == c.ID { // what could not be written, because NATS was away
+			pauses.Read(taken, correct(taken, c.DB, pauses, namesOf(live.Now().Schedules)))
+		} else {
+			pauses.Read(taken, honour(taken, c.DB, c.Log))
+		}
 		if open != nil {
 			if err := plans.KeepOpen(taken); err != nil {
 				return err
@@ -473,20 +477,41 @@ func handovers(embedded bus.Server, conn *bus.Conn, c *Config, troubles *problem
 	return open, &handover.Pauses{Conn: conn, Subjects: bus.Subjects{Prefix: c.NATS.Prefix}, Log: c.Log}
 }
 
-// honour pauses and resumes a schedule as the leader before did.
-func honour(ctx context.Context, d *db.DB, log *slog.Logger) func(schedule string, p *schedules.Pause) error {
-	return func(schedule string, p *schedules.Pause) error {
-		_, paused, err := d.Paused(ctx, schedule)
-		if err != nil || paused == (p != nil) {
-			return err
+// honour pauses and resumes schedules as the leader before did.
+func honour(ctx context.Context, d *db.DB, log *slog.Logger) func(known map[string]*schedules.Pause) error {
+	return func(known map[string]*schedules.Pause) (failed error) {
+		for schedule, p := range known {
+			_, paused, err := d.Paused(ctx, schedule)
+			switch {
+			case err != nil || paused == (p != nil):
+			case p != nil:
+				log.Info("schedule stays paused, as the worker before left it", "schedule", schedule, "note", p.Note)
+				err = d.PauseSchedule(ctx, schedule, p.Note, p.PausedAt)
+			default:
+				log.Info("schedule is resumed, as the worker before left it", "schedule", schedule)
+				_, err = d.ResumeSchedule(ctx, schedule)
+			}
+			failed = errors.Join(failed, err)
 		}
-		if p != nil {
-			log.Info("schedule stays paused, as the worker before left it", "schedule", schedule, "note", p.Note)
-			return d.PauseSchedule(ctx, schedule, p.Note, p.PausedAt)
+		return failed
+	}
+}
+
+// correct writes which schedules this database has paused, for other workers that do not know it.
+func correct(ctx context.Context, d *db.DB, pauses *handover.Pauses, names []string) func(known map[string]*schedules.Pause) error {
+	return func(known map[string]*schedules.Pause) (failed error) {
+		for _, name := range names {
+			p, paused, err := d.Paused(ctx, name)
+			switch {
+			case err != nil || paused == (known[name] != nil):
+				failed = errors.Join(failed, err)
+			case paused:
+				pauses.Set(ctx, name, &p)
+			default:
+				pauses.Set(ctx, name, nil)
+			}
 		}
-		log.Info("schedule is resumed, as the worker before left it", "schedule", schedule)
-		_, err = d.ResumeSchedule(ctx, schedule)
-		return err
+		return failed
 	}
 }
 

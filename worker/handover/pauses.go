@@ -4,14 +4,15 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"regexp"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/db/schedules"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/wait"
 )
 
 // Pauses stores in the bucket of the lease which schedules are paused.
@@ -62,21 +63,42 @@ var validKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 func (p *Pauses) bucket() string { return p.Subjects.Stream("worker") }
 
-// Each calls do for every schedule that was ever paused, with nil if it was resumed.
-func (p *Pauses) Each(ctx context.Context, do func(schedule string, p *schedules.Pause) error) {
+const (
+	// readAgain is the pause before the pauses are read again after a failure, at most for readFor.
+	readAgain = time.Second
+	readFor   = 30 * time.Second
+)
+
+// Read calls do with every schedule that was ever paused, nil if it was resumed. A failure is logged, and tried
+// again for a while.
+func (p *Pauses) Read(ctx context.Context, do func(known map[string]*schedules.Pause) error) {
 	if p == nil {
 		return
 	}
-	var failed error
+	for began := time.Now(); ; {
+		known, err := p.read(ctx)
+		if err == nil {
+			err = do(known)
+		}
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		p.Log.Error("failed to read the pauses of schedules: schedules that the previous leader paused may run", "bucket", p.bucket(), "err", p.Conn.Explain(err))
+		if time.Since(began) > readFor || !wait.For(ctx, readAgain) {
+			return
+		}
+	}
+}
+
+func (p *Pauses) read(ctx context.Context) (map[string]*schedules.Pause, error) {
+	known := map[string]*schedules.Pause{}
 	err := each(ctx, p.Conn.JS, p.bucket(), pausePrefix+">", func(key string, value []byte) {
 		var s state
 		if err := json.Unmarshal(value, &s); err != nil || s.Schedule == "" {
 			p.Log.Error("pause of a schedule is unreadable, it is left alone", "bucket", p.bucket(), "key", key, "err", err)
 			return
 		}
-		failed = errors.Join(failed, do(s.Schedule, s.Pause))
+		known[s.Schedule] = s.Pause
 	})
-	if err = errors.Join(err, failed); err != nil && ctx.Err() == nil {
-		p.Log.Error("failed to read the pauses of schedules: schedules that the previous leader paused may run", "bucket", p.bucket(), "err", p.Conn.Explain(err))
-	}
+	return known, err
 }
