@@ -3,6 +3,7 @@ package db_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
 	"orderbeat/db/orders"
+	"orderbeat/db/outbox"
 	"orderbeat/db/runs"
 	"orderbeat/db/schedules"
 	"orderbeat/jobs"
@@ -281,6 +283,14 @@ func TestDueTimeOfAnotherProcessIsNotRunAgain(t *testing.T) {
 		if _, err := d.Apply(t.Context(), "results", []db.Published{p}, uint64(i+1)); err != nil { //nolint:gosec // few messages
 			t.Fatal(err)
 		}
+	}
+	asked := run
+	asked.Key = tick.Key()
+	if err := d.Answer(t.Context(), asked, []runs.Joined{{Key: "mine", ReplyTo: "replies.mine"}}, dbtest.Noon); err != nil {
+		t.Fatal(err)
+	}
+	if replies := slices.DeleteFunc(dbtest.Pending(t, d, dbtest.Noon.Add(time.Hour)), func(m outbox.Message) bool { return m.Topic != "reply" }); len(replies) != 1 {
+		t.Errorf("got %d replies, want one for the request that joined the run", len(replies))
 	}
 	run2, js2 := dbtest.Plan(1)
 	run2.Trigger, run2.Key = run.Trigger, tick.Key()

@@ -62,7 +62,7 @@ func (s *Store) Answer(ctx context.Context, run jobs.Run, joined []Joined, at ti
 		return nil
 	}
 	err := s.do(ctx, 2+2*len(joined), sqlite.AsOpened, func(t Tx) error {
-		if _, found, err := t.Earlier(run.Key); found || err != nil {
+		if earlier, found, err := t.Earlier(run.Key); found && earlier.ID != run.ID || err != nil {
 			return err
 		}
 		n, err := t.Exec(adoptRunSQL, sqlite.OrNull(run.Key), sqlite.OrNull(run.ReplyTo), run.ID)
@@ -123,8 +123,8 @@ const (
 	runExistsSQL = `SELECT EXISTS (SELECT 1 FROM runs WHERE run_id = ?)`
 
 	adoptRunSQL = `
-UPDATE runs SET key = ?, reply_to = ?
- WHERE run_id = ? AND key IS NULL AND reply_to IS NULL AND finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.run_id = runs.run_id)`
+UPDATE runs SET key = ?1, reply_to = ?2
+ WHERE run_id = ?3 AND coalesce(key, ?1) IS ?1 AND reply_to IS NULL AND finished_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.run_id = runs.run_id)`
 
 	joinAgainSQL = `
 INSERT INTO joined_requests (key, run_id, reply_to, requested_at) VALUES (?, ?, ?, ?)
