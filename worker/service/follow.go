@@ -123,8 +123,7 @@ func (s *Service) askLeader(ctx context.Context, e endpoint, body []byte) ([]byt
 }
 
 // withAsOf adds the member as_of to a reply.
-func withAsOf(body []byte, asOf func() (time.Time, bool)) []byte {
-	at, _ := asOf()
+func withAsOf(body []byte, at time.Time) []byte {
 	member := `,"as_of":"` + at.UTC().Format(time.RFC3339Nano) + `"}`
 	return append(slices.Clone(body[:len(body)-1]), member...)
 }

@@ -338,6 +338,10 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, asOf fu
 	defer r.free()
 	ctx, span := s.Trace.Call(ctx, e.Name, msg.Header.Get("traceparent"))
 	ctx = following(ctx, asOf)
+	var at time.Time
+	if asOf != nil { // before the reply is read: it may have more than was stored then, never less
+		at, _ = asOf()
+	}
 	reply, err := s.call(ctx, e, r)
 	if errors.Is(err, errLeader) {
 		r.free()
@@ -352,7 +356,7 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, asOf fu
 		body, err = s.encode(reply)
 	}
 	if err == nil && asOf != nil && e.replies == withCurrent {
-		body = withAsOf(body, asOf)
+		body = withAsOf(body, at)
 	}
 	done()
 	if err != nil {
