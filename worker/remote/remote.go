@@ -21,8 +21,8 @@ import (
 	"orderbeat/worker/wire"
 )
 
-// The fleet has the entry of a fetcher shortly before the fetcher subscribes to live requests: until then
-// they are sent again, every joinPause.
+// The fleet has the entry of a fetcher shortly before the fetcher subscribes to live requests, and a fetcher may
+// have no free slot while others have: live requests are then sent again, every joinPause.
 const (
 	joinTries = 20
 	joinPause = 100 * time.Millisecond
@@ -140,6 +140,11 @@ func (r *Remote) Cancel(job jobs.Job) {
 	}
 }
 
+// busy reports whether a fetcher had no slot for a request.
+func busy(reply *nats.Msg) bool {
+	return reply.Header.Get(micro.ErrorCodeHeader) == strconv.Itoa(http.StatusServiceUnavailable)
+}
+
 // Perform requests an attempt from any fetcher, and returns its outcome.
 func (r *Remote) Perform(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
 	m, err := wire.EncodeJob(&job, "", r.Trace.Parent(ctx, &job))
@@ -156,7 +161,7 @@ func (r *Remote) Perform(ctx context.Context, job jobs.Job) (jobs.Outcome, error
 	m.Header.Del(nats.MsgIdHdr)
 	m.Subject = wire.FetchSubject(r.Streams.Subjects, job.Provider)
 	reply, err := r.Conn.NATS.RequestMsgWithContext(ctx, m)
-	for tried := 1; errors.Is(err, nats.ErrNoResponders) && tried < joinTries && r.Fleet.Others(job.Provider, wire.Version) > 0 && wait.For(ctx, joinPause); tried++ {
+	for tried := 1; (errors.Is(err, nats.ErrNoResponders) || err == nil && busy(reply)) && tried < joinTries && r.Fleet.Others(job.Provider, wire.Version) > 0 && wait.For(ctx, joinPause); tried++ {
 		reply, err = r.Conn.NATS.RequestMsgWithContext(ctx, m)
 	}
 	switch {
@@ -167,7 +172,7 @@ func (r *Remote) Perform(ctx context.Context, job jobs.Job) (jobs.Outcome, error
 	}
 	if text := reply.Header.Get(micro.ErrorHeader); text != "" {
 		code := clients.CodeInternal
-		if reply.Header.Get(micro.ErrorCodeHeader) == strconv.Itoa(http.StatusServiceUnavailable) {
+		if busy(reply) {
 			code = clients.CodeUnavailable
 		}
 		return jobs.Outcome{}, &clients.Error{Code: code, Message: text}

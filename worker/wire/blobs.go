@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -68,7 +69,8 @@ func (b *Blobs) Shrink(ctx context.Context, m *nats.Msg) error {
 	// The name is new: another process may put the same attempt, and an object must not change that a
 	// message names.
 	name := "outcome." + m.Header.Get(nats.MsgIdHdr) + "." + ulid.Make().String()
-	info, err := store.PutBytes(ctx, name, m.Data)
+	meta := jetstream.ObjectMeta{Name: name, Opts: &jetstream.ObjectMetaOptions{ChunkSize: bus.ChunkSize(b.MaxBody())}}
+	info, err := store.Put(ctx, meta, bytes.NewReader(m.Data))
 	if err != nil {
 		b.forget()
 		return fmt.Errorf("object %s: %w", name, err)
