@@ -11,6 +11,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db/outbox"
+	"orderbeat/jobs"
 )
 
 // quiet waits until everything is done, at most two minutes, and compares what was requested, stored and
@@ -111,6 +112,17 @@ func (k *killed) read() {
 	k.each("ORDERBEAT_RESULTS", func(msg jetstream.Msg) {
 		k.results++
 		k.resultsOf[msg.Headers().Get("ce-subject")]++
+		var run jobs.Run
+		if err := json.Unmarshal(msg.Data(), &run); err != nil {
+			k.t.Fatal(err)
+		}
+		if schedule, ok := jobs.ScheduleOf(run.Trigger); ok {
+			due := schedule + " " + run.DueAt.UTC().Format("2006-01-02T15:04:05.000Z")
+			if k.due[due] == nil {
+				k.due[due] = map[string]bool{}
+			}
+			k.due[due][run.ID] = true
+		}
 	})
 	k.each("REPLIES", func(msg jetstream.Msg) { k.replies[msg.Subject()]++ })
 }

@@ -97,7 +97,8 @@ type killed struct {
 	replaysOf map[string]int
 	results   int
 	resultsOf map[string]int
-	replies   map[string]int // by subject
+	due       map[string]map[string]bool // runs with a result, by schedule and due time
+	replies   map[string]int             // by subject
 	next      map[string]uint64
 }
 
@@ -114,7 +115,7 @@ func blankKilled(t *testing.T, seed uint64) *killed {
 		t: t, random: rand.New(rand.NewPCG(seed, 0)), book: newBook(t), auth: `scheme = "none"`, limits: `rate = "1000/s"`, struck: map[string]int{}, published: make(chan struct{}, 1), //nolint:gosec // a test's choices
 		did: map[string]int{}, open: map[int]*killedRequest{}, accepted: map[int]int{}, acked: map[string]int{}, runs: map[string]bool{}, replays: map[string]int{},
 		events: map[string]bool{}, ids: map[string]bool{}, revisions: map[string]int{}, last: map[string]string{}, replaysOf: map[string]int{},
-		resultsOf: map[string]int{}, replies: map[string]int{}, next: map[string]uint64{},
+		resultsOf: map[string]int{}, due: map[string]map[string]bool{}, replies: map[string]int{}, next: map[string]uint64{},
 	}
 }
 
