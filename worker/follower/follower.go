@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/db"
@@ -31,6 +32,8 @@ const (
 	maxStalled = 5
 	// retryAfter is the pause after a failure.
 	retryAfter = time.Second
+	// documentPatience is for how long a document that cannot be read is requested again.
+	documentPatience = 2 * time.Minute
 )
 
 // Config has a follower's dependencies.
@@ -330,29 +333,44 @@ func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bo
 	return state.LastSeq, false, nil
 }
 
-// decode decodes a message. It logs and skips what it cannot decode.
+// decode decodes a message. It logs and skips what it cannot decode. While a document cannot be read, it tries
+// again for a while: an order without it would be missing.
 func (t *topic) decode(ctx context.Context, msg jetstream.Msg) db.Published {
 	header := msg.Headers()
 	if header.Get(outbox.HeaderReplay) != "" {
 		return db.Published{}
 	}
+	for began := time.Now(); ; {
+		p, unread, err := t.decodeOnce(ctx, msg.Data(), header)
+		if err == nil {
+			return p
+		}
+		if !unread || time.Since(began) > documentPatience || !wait.For(ctx, retryAfter) {
+			t.activity.Noticed("a published message cannot be applied in full", err, "stream", t.stream, "ce_id", header.Get("ce-id"), "ce_type", header.Get("ce-type"))
+			return p
+		}
+		t.activity.Failed("failed to read the document of an event, will retry", err, "stream", t.stream)
+	}
+}
+
+// decodeOnce decodes a message. unread reports that its document could not be read, but may exist.
+func (t *topic) decodeOnce(ctx context.Context, body []byte, header nats.Header) (p db.Published, unread bool, err error) {
 	at, _ := time.Parse(time.RFC3339Nano, header.Get("ce-time"))
-	body, missing := msg.Data(), error(nil)
+	var missing error
 	if name := header.Get(outbox.HeaderDocument); name != "" {
-		if document, err := t.Document(ctx, name); err != nil {
-			missing = err
-		} else {
+		var document []byte
+		if document, missing = t.Document(ctx, name); missing == nil {
 			body = document
 		}
 	}
-	p, err := db.DecodePublished(header.Get("ce-type"), header.Get("ce-id"), at, body)
+	p, err = db.DecodePublished(header.Get("ce-type"), header.Get("ce-id"), at, body)
 	if err != nil && db.IsIncomplete(err) {
-		err = errors.Join(t.complete(ctx, &p), missing)
+		if err = t.complete(ctx, &p); err != nil {
+			err = errors.Join(err, missing)
+		}
 	}
-	if err != nil {
-		t.activity.Noticed("a published message cannot be applied in full", err, "stream", t.stream, "ce_id", header.Get("ce-id"), "ce_type", header.Get("ce-type"))
-	}
-	return p
+	gone := errors.Is(missing, jetstream.ErrObjectNotFound) || errors.Is(missing, jetstream.ErrBucketNotFound) || errors.Is(missing, jetstream.ErrStreamNotFound)
+	return p, missing != nil && !gone, err
 }
 
 // complete requests from the leader the order that a message lacks. If that fails, the stored order keeps its
