@@ -261,7 +261,7 @@ func Run(ctx context.Context, c Config) error {
 		defer crew.settle()
 		return crew.fetch(taken, work)
 	})
-	taking.Go(func() error {
+	lead := func() error {
 		before, held := lease.Acquire(taken)
 		if !held {
 			return nil
@@ -326,6 +326,12 @@ func Run(ctx context.Context, c Config) error {
 			c.Leading(webURL)
 		}
 		return nil
+	}
+	taking.Go(func() error {
+		if err := lead(); taken.Err() == nil {
+			return err
+		}
+		return nil // it stops: what was cancelled is no error
 	})
 
 	<-taken.Done()

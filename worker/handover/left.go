@@ -77,7 +77,9 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	others, shared := r.ofOthers(found)
 	if err := concurrently(others, func(runID string) error { return r.copy(ctx, &found[runID].entry) }); err != nil {
 		r.forget()
-		r.Activity.Failed("failed to take over the open runs of the previous leader, will retry", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
+		if ctx.Err() == nil {
+			r.Activity.Failed("failed to take over the open runs of the previous leader, will retry", r.Conn.Explain(err), "bucket", r.bucket.Bucket)
+		}
 		return lookAgain
 	}
 	started := 0
