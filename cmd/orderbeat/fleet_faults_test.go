@@ -164,7 +164,7 @@ func newFaulty(t *testing.T, seed uint64) *faulty {
 		t.Fatal(err)
 	}
 	awaitFleet(t, "the cluster works", func() bool {
-		_, err := f.js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "REPLIES", Subjects: []string{"replies.>"}, Replicas: 3})
+		_, err := f.js.CreateOrUpdateStream(t.Context(), jetstream.StreamConfig{Name: "REPLIES", Subjects: []string{"replies.>"}, Replicas: 3, Duplicates: time.Hour}) // the next leader may repeat a reply
 		return err == nil
 	})
 	f.grant(trust)

@@ -69,10 +69,16 @@ func (s *Store) Answer(ctx context.Context, run jobs.Run, joined []Joined, at ti
 		if err != nil || n == 0 {
 			return err
 		}
+		unknown := run.ReplyTo != "" // requesters
 		for _, j := range joined {
-			if _, err := t.Exec(joinAgainSQL, j.Key, run.ID, sqlite.OrNull(j.ReplyTo), sqlite.Stamp(at)); err != nil {
+			n, err := t.Exec(joinAgainSQL, j.Key, run.ID, sqlite.OrNull(j.ReplyTo), sqlite.Stamp(at))
+			if err != nil {
 				return err
 			}
+			unknown = unknown || n > 0
+		}
+		if !unknown {
+			return nil
 		}
 		ended, err := scanRun(t.Row, runSQL, run.ID)
 		if err != nil {
