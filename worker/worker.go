@@ -331,7 +331,7 @@ func Run(ctx context.Context, c Config) error {
 		if err := lead(); taken.Err() == nil {
 			return err
 		}
-		return nil // it stops: what was cancelled is no error
+		return nil // the process stops: a cancelled take-over is not a failure
 	})
 
 	<-taken.Done()
