@@ -303,6 +303,31 @@ func TestDueTimeOfAnotherProcessIsNotRunAgain(t *testing.T) {
 	}
 }
 
+// A run of which nothing is left to do ends at once: the requests that joined it get its result.
+func TestRunThatIsTakenOverWithoutJobsIsAnswered(t *testing.T) {
+	d := dbtest.Open(t)
+	active, js := dbtest.Plan(1)
+	active.Trigger = "schedule:hourly"
+	if _, err := d.StartTick(t.Context(), schedules.Tick{Schedule: "hourly", DueAt: dbtest.Noon, Outcome: "started"}, active, js); err != nil {
+		t.Fatal(err)
+	}
+	run, js := dbtest.Plan(1)
+	run.Trigger, run.Overlap = active.Trigger, jobs.OverlapSkip
+	joined := []runs.Joined{{Key: "one", ReplyTo: "replies.one"}, {Key: "two", ReplyTo: "replies.two"}, {Key: "three"}}
+	if stored, taken, err := d.TakeOver(t.Context(), run, js, joined, dbtest.Noon); err != nil || !taken || !stored.State.Ended() {
+		t.Fatalf("got %+v, %t, %v, want an ended run", stored, taken, err)
+	}
+	var replies []string
+	for _, m := range dbtest.Pending(t, d, dbtest.Noon.Add(time.Hour)) {
+		if m.Topic == "reply" {
+			replies = append(replies, m.Subject)
+		}
+	}
+	if slices.Sort(replies); !slices.Equal(replies, []string{"replies.one", "replies.two"}) {
+		t.Errorf("got replies to %v", replies)
+	}
+}
+
 func TestAccountsWithAnActiveEarlierRunAreSkipped(t *testing.T) {
 	d := dbtest.Open(t)
 	tick := func(minute int, trigger string, accounts ...string) schedules.Started {

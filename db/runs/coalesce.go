@@ -115,11 +115,7 @@ func (t Tx) repeat(run *jobs.Run, r requester, at time.Time) error {
 	if n == 0 || err != nil || !run.State.Ended() {
 		return err
 	}
-	e, err := resultMessage(run)
-	if err != nil {
-		return err
-	}
-	return t.enqueueReply(e, run, r)
+	return t.enqueueReply(run, r)
 }
 
 const (

@@ -185,25 +185,26 @@ func (t Tx) enqueueResult(run *jobs.Run) error {
 
 // enqueueReplies puts the result of a run into the outbox for each requester.
 func (t Tx) enqueueReplies(run *jobs.Run) error {
-	e, err := resultMessage(run)
-	if err != nil {
-		return err
-	}
 	requesters, err := t.requesters(run)
 	if err != nil {
 		return err
 	}
 	for _, r := range requesters {
-		if err := t.enqueueReply(e, run, r); err != nil {
+		if err := t.enqueueReply(run, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t Tx) enqueueReply(result outbox.Entry, run *jobs.Run, to requester) error {
-	result.Topic, result.Subject, result.MsgID = "reply", to.replyTo, to.replyID(run)
-	return outbox.Enqueue(t.Tx, &result)
+// enqueueReply puts the result of a run into the outbox for one requester.
+func (t Tx) enqueueReply(run *jobs.Run, to requester) error {
+	e, err := resultMessage(run)
+	if err != nil {
+		return err
+	}
+	e.Topic, e.Subject, e.MsgID = "reply", to.replyTo, to.replyID(run)
+	return outbox.Enqueue(t.Tx, &e)
 }
 
 // ResultSubject is the subject of a run's result, without the prefix.
