@@ -10,7 +10,7 @@ import (
 func Queries() []queryplan.Query {
 	list := []queryplan.Query{
 		queryplan.Of("run", runSQL, "r"),
-		queryplan.Of("unpublished runs", unpublishedRunsSQL),
+		queryplan.Of("unpublished runs", unpublishedRunsSQL, "r"),
 		queryplan.Of("planned jobs", plannedJobsSQL, "r"),
 		queryplan.Of("run by key", runByKeySQL, "k"),
 		queryplan.Of("jobs", jobsSQL, "r"),

@@ -41,9 +41,15 @@ func (s *Store) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joine
 		if err := t.Start(&stored, left, states); err != nil {
 			return err
 		}
-		for _, j := range joined { // of a run with jobs, which has not ended
-			if _, err := t.Exec(joinAgainSQL, j.Key, run.ID, sqlite.OrNull(j.ReplyTo), sqlite.Stamp(at)); err != nil {
+		for _, j := range joined {
+			n, err := t.Exec(joinAgainSQL, j.Key, run.ID, sqlite.OrNull(j.ReplyTo), sqlite.Stamp(at))
+			if err != nil {
 				return err
+			}
+			if n > 0 && j.ReplyTo != "" && stored.State.Ended() { // all its jobs were skipped
+				if err := t.enqueueReply(&stored, requester{j.Key, j.ReplyTo}); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -93,22 +99,30 @@ func (s *Store) Answer(ctx context.Context, run jobs.Run, joined []Joined, at ti
 }
 
 // EachUnpublished calls do for the runs that have no published result, with all their jobs, except those that a
-// retry reopened. It reads at most 10,000 runs.
+// retry reopened.
 func (s *Store) EachUnpublished(ctx context.Context, do func(jobs.Run, []jobs.Job)) error {
-	list, err := sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (jobs.Run, error) {
-		return scanRun(func(_ string, _ []any, dest ...any) error { return rows.Scan(dest...) }, "")
-	}, unpublishedRunsSQL)
-	for i := 0; err == nil && i < len(list); i++ {
-		var js []jobs.Job
-		if js, err = sqlite.Fetch(ctx, s.file.Bulk(), scanPlanned, plannedJobsSQL, list[i].ID); err == nil {
-			do(list[i], js)
+	for last := ""; ; {
+		list, err := sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (jobs.Run, error) {
+			return scanRun(func(_ string, _ []any, dest ...any) error { return rows.Scan(dest...) }, "")
+		}, unpublishedRunsSQL, last)
+		for i := 0; err == nil && i < len(list); i++ {
+			var js []jobs.Job
+			if js, err = sqlite.Fetch(ctx, s.file.Bulk(), scanPlanned, plannedJobsSQL, list[i].ID); err == nil {
+				do(list[i], js)
+			}
 		}
+		if err != nil {
+			return fmt.Errorf("runs without a published result: %w", err)
+		}
+		if len(list) < unpublishedPage {
+			return nil
+		}
+		last = list[len(list)-1].ID
 	}
-	if err != nil {
-		return fmt.Errorf("runs without a published result: %w", err)
-	}
-	return nil
 }
+
+// unpublishedPage limits the runs that are read at once.
+const unpublishedPage = 1000
 
 func scanPlanned(rows *sql.Rows) (j jobs.Job, err error) {
 	err = rows.Scan(&j.ID, &j.Account, sqlite.JSON(&j.Question))
@@ -202,7 +216,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT k
         UNION ALL
        SELECT ce_subject FROM outbox WHERE topic = 'results')`
 
-	unpublishedRunsSQL = selectRun + withdrawnRuns + ` AND reopened = 0 ORDER BY run_id LIMIT 10000`
+	unpublishedRunsSQL = selectRun + withdrawnRuns + ` AND reopened = 0 AND run_id > ? ORDER BY run_id LIMIT 1000`
 
 	plannedJobsSQL = `SELECT job_id, account, question FROM jobs WHERE run_id = ? ORDER BY job_id`
 
