@@ -1,6 +1,7 @@
 package handover
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -200,6 +201,8 @@ func (r *Runs) value(key string, e entry) (value []byte, ok bool) {
 	return value, true
 }
 
+var errFull = errors.New("too many entries are waiting to be written")
+
 // later queues an entry for [Runs.Flush].
 func (r *Runs) later(key string, w waiting) {
 	r.mu.Lock()
@@ -209,7 +212,7 @@ func (r *Runs) later(key string, w waiting) {
 	}
 	r.mu.Unlock()
 	if full {
-		r.Log.Warn("run is not recorded in NATS: too many entries are waiting to be written", "bucket", r.bucket.Bucket, "key", key)
+		r.Activity.Noticed("run is not recorded in NATS", errFull, "bucket", r.bucket.Bucket, "key", key)
 	}
 }
 
@@ -290,7 +293,9 @@ func (r *Runs) Flush(ctx context.Context) {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(r.late, key)
+		if bytes.Equal(r.late[key].value, late[key].value) { // else it was paused since
+			delete(r.late, key)
+		}
 		return nil
 	})
 	if failed == nil {
@@ -336,23 +341,44 @@ func (r *Runs) Pause(ctx context.Context, runID string, at *time.Time, note stri
 	if r == nil {
 		return
 	}
+	if err := r.pause(ctx, r.key(runID), at, note); err != nil {
+		r.Log.Warn("pause is not recorded in NATS: the next leader will not apply it", "bucket", r.bucket.Bucket, "run_id", runID, "err", r.Conn.Explain(err))
+	}
+}
+
+func (r *Runs) pause(ctx context.Context, key string, at *time.Time, note string) error {
+	paused := func(value []byte) ([]byte, error) {
+		e, err := decode(value)
+		if err != nil || e.Run == nil {
+			return value, err
+		}
+		e.Run.PausedAt, e.Run.Note = at, note
+		return encode(&e)
+	}
+	r.mu.Lock()
+	if w, late := r.late[key]; late {
+		defer r.mu.Unlock()
+		var err error
+		if w.value, err = paused(w.value); err == nil {
+			r.late[key] = w
+		}
+		return err
+	}
+	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTimeout)
 	defer cancel()
 	kv, err := r.open(ctx)
-	if err == nil {
-		var was jetstream.KeyValueEntry
-		if was, err = kv.Get(ctx, r.key(runID)); err == nil {
-			var e entry
-			if e, err = decode(was.Value()); err == nil && e.Run != nil {
-				e.Run.PausedAt, e.Run.Note = at, note
-				var value []byte
-				if value, err = encode(&e); err == nil {
-					_, err = kv.Update(ctx, r.key(runID), value, was.Revision())
-				}
-			}
-		}
-	}
 	if err != nil {
-		r.Log.Warn("pause is not recorded in NATS: the next leader will not apply it", "bucket", r.bucket.Bucket, "run_id", runID, "err", r.Conn.Explain(err))
+		return err
 	}
+	was, err := kv.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	value, err := paused(was.Value())
+	if err != nil {
+		return err
+	}
+	_, err = kv.Update(ctx, key, value, was.Revision())
+	return err
 }

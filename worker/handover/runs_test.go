@@ -108,3 +108,23 @@ func put(t *testing.T, r *handover.Runs) (runID string) {
 	}
 	return run.ID
 }
+
+// A run is paused before its entry could be written.
+func TestPauseOfARunThatIsNotWrittenYet(t *testing.T) {
+	t.Parallel()
+	url := serve(t)
+	first, second := worker(t, url), worker(t, url)
+	run := jobs.Run{ID: jobs.NewID(time.Now()), Provider: "michelin", Kind: "sync"}
+	first.Keep(run, nil)
+	at := time.Now().UTC()
+	first.Pause(t.Context(), run.ID, &at, "for the weekend")
+	first.Flush(t.Context())
+	var got []handover.Left
+	second.Resume(t.Context(), func(_ context.Context, l handover.Left) (bool, error) {
+		got = append(got, l)
+		return true, nil
+	}, func(func()) {})
+	if len(got) != 1 || got[0].Run.PausedAt == nil || !got[0].Run.PausedAt.Equal(at) || got[0].Run.Note != "for the weekend" {
+		t.Errorf("got %+v, want the paused run", got)
+	}
+}
