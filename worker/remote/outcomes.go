@@ -123,7 +123,7 @@ func (o *Outcomes) receive(ctx context.Context) {
 			working.Go(func() {
 				defer func() { <-free }()
 				defer held.Remove(msg)
-				o.handle(context.WithoutCancel(ctx), msg)
+				o.handle(ctx, msg)
 			})
 		},
 	}
@@ -144,6 +144,11 @@ func (o *Outcomes) handle(ctx context.Context, msg jetstream.Msg) {
 	}
 	out, free, err := o.decode(ctx, msg)
 	defer free()
+	if err != nil && ctx.Err() != nil {
+		_ = msg.Nak()
+		return
+	}
+	ctx = context.WithoutCancel(ctx) // what was read is committed
 	switch {
 	case err == nil:
 		ctx = o.Trace.Remote(ctx, h.Get(wire.HeaderTrace))
@@ -187,8 +192,6 @@ var errTemporary = errors.New("failed to read an outcome")
 
 // decode reads an outcome, within the memory of this process. free returns that memory.
 func (o *Outcomes) decode(ctx context.Context, msg jetstream.Msg) (out jobs.Outcome, free func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	h, free := msg.Headers(), func() {}
 	if err := wire.CheckVersion(h); err != nil {
 		return out, free, err
@@ -204,6 +207,8 @@ func (o *Outcomes) decode(ctx context.Context, msg jetstream.Msg) (out jobs.Outc
 	if err != nil {
 		return out, free, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	budgeted, free := o.Memory.Budget(ctx, o.Streams.Tokens(msg.Subject())[1])
 	const decoded = 2 // the text, and what is decoded from it
 	if err := memory.BudgetOf(budgeted).Charge(budgeted, decoded*size); err != nil {

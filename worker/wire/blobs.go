@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,8 +16,17 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// maxInline is the longest outcome, compressed, that is in the message itself.
-const maxInline = 512 << 10
+const (
+	// maxInline is the longest outcome, compressed, that is in the message itself.
+	maxInline = 512 << 10
+	// slowest is the slowest rate, in bytes a second, at which an object is sent or received.
+	slowest = 64 << 10
+)
+
+// transfer limits the time in which an object of a size is sent or received.
+func transfer(ctx context.Context, size int64) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, 2*bus.Timeout+time.Duration(size/slowest)*time.Second)
+}
 
 // Blobs is the object store for outcomes that are larger than a message. It is safe for concurrent use.
 type Blobs struct {
@@ -62,6 +72,8 @@ func (b *Blobs) Shrink(ctx context.Context, m *nats.Msg) error {
 	if int64(len(m.Data)) <= min(maxInline, b.MaxBody()) {
 		return nil
 	}
+	ctx, cancel := transfer(ctx, int64(len(m.Data)))
+	defer cancel()
 	store, err := b.store(ctx)
 	if err != nil {
 		return err
@@ -94,7 +106,9 @@ func (b *Blobs) Body(ctx context.Context, h nats.Header, data []byte) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	object, err := store.Get(ctx, name)
+	finding, cancel := context.WithTimeout(ctx, bus.Timeout)
+	defer cancel()
+	info, err := store.GetInfo(finding, name)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
 		b.forget()
 		return nil, fmt.Errorf("%w: %s", ErrGone, name)
@@ -103,14 +117,16 @@ func (b *Blobs) Body(ctx context.Context, h nats.Header, data []byte) ([]byte, e
 		b.forget()
 		return nil, fmt.Errorf("object %s: %w", name, err)
 	}
-	defer object.Close()
-	info, err := object.Info()
-	if err != nil {
-		return nil, fmt.Errorf("object %s: %w", name, err)
-	}
 	if info.Digest != h.Get(HeaderDigest) || info.Size > maxOutcome {
 		return nil, fmt.Errorf("%w: %s", ErrGone, name)
 	}
+	ctx, stop := transfer(ctx, int64(info.Size)) //nolint:gosec // at most maxOutcome
+	defer stop()
+	object, err := store.Get(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("object %s: %w", name, err)
+	}
+	defer object.Close()
 	body, err := io.ReadAll(io.LimitReader(object, maxOutcome)) // the reader verifies the digest
 	if errors.Is(err, jetstream.ErrDigestMismatch) {
 		return nil, fmt.Errorf("%w: %s", ErrGone, name)
