@@ -106,11 +106,11 @@ func (r *Remote) explain(err error) error {
 	return fmt.Errorf("stream %s: %w", r.Streams.Stream("jobs"), r.Conn.Explain(err))
 }
 
-// Idle reports whether no job of a provider is left in the stream of jobs, and no outcome at all.
+// Idle reports whether no job and no outcome of a provider is left in the streams.
 func (r *Remote) Idle(ctx context.Context, provider string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	for topic, subject := range map[string]string{"jobs": "jobs." + wire.Consumer(provider) + ".>", "outcomes": "outcomes.>"} {
+	for topic, subject := range map[string]string{"jobs": "jobs." + wire.Consumer(provider) + ".>", "outcomes": "outcomes." + wire.Consumer(provider) + ".>"} {
 		stream, err := r.Streams.JS.Stream(ctx, r.Streams.Stream(topic))
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
