@@ -15,6 +15,7 @@ import (
 	"orderbeat/db"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
 )
 
 const (
@@ -81,7 +82,14 @@ func (m *Maker) Run(ctx context.Context) {
 	m.mu.Unlock()
 	var replying sync.WaitGroup
 	defer replying.Wait()
-	replying.Go(func() { m.reply(ctx) })
+	replying.Go(func() {
+		for ctx.Err() == nil {
+			if err := m.reply(ctx); err != nil {
+				m.Activity.Noticed("followers cannot request a snapshot, will retry", m.Conn.Explain(err))
+			}
+			wait.For(ctx, firstRetry)
+		}
+	})
 	retry := firstRetry
 	for {
 		pause := m.Every
@@ -175,25 +183,22 @@ func (m *Maker) ended(err error) {
 	m.making, m.err = len(m.wanted) > 0, err
 }
 
-// reply replies to requests of followers until ctx ends.
-func (m *Maker) reply(ctx context.Context) {
+// reply replies to requests of followers until ctx ends. It returns an error if it cannot receive them.
+func (m *Maker) reply(ctx context.Context) error {
 	requests, err := m.Conn.NATS.SubscribeSync(requestSubject(m.NATS))
 	if err != nil {
-		m.Activity.Noticed("followers cannot request a snapshot", err)
-		return
+		return err
 	}
 	defer func() { _ = requests.Unsubscribe() }() // the connection may be closed
 	for {
 		msg, err := requests.NextMsgWithContext(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			if !errors.Is(err, nats.ErrSlowConsumer) {
-				m.Activity.Noticed("followers cannot request a snapshot", err)
-				return
-			}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, nats.ErrSlowConsumer):
 			continue
+		case err != nil:
+			return err
 		}
 		var r request
 		if err := json.Unmarshal(msg.Data, &r); err != nil {

@@ -28,7 +28,7 @@ import (
 )
 
 const (
-	// attempts is the number of snapshots that are tried.
+	// attempts is the number of snapshots that are tried, and how often the leader may fail to make one.
 	attempts = 3
 	// pause is the time between two attempts, and between two requests to the leader.
 	pause = time.Second
@@ -162,7 +162,7 @@ func (r *Restorer) look(ctx context.Context, tried string) (*manifest, error) {
 // it.
 func (r *Restorer) request(ctx context.Context, tried string) {
 	ask := request{Make: true, Unusable: tried}
-	begun := time.Now()
+	begun, failed := time.Now(), 0
 	for heard := begun; time.Since(begun) < makingTimeout && time.Since(heard) < leaderTimeout; wait.For(ctx, pause) {
 		reply, err := r.send(ctx, ask)
 		switch {
@@ -175,8 +175,11 @@ func (r *Restorer) request(ctx context.Context, tried string) {
 			}
 			ask.Make, heard = false, time.Now()
 		case reply.Error != "":
-			r.Log.Warn("the leader made no snapshot", "err", reply.Error)
-			return
+			if failed++; failed == attempts {
+				r.Log.Warn("the leader made no snapshot", "err", reply.Error)
+				return
+			}
+			ask.Make = true
 		default:
 			return
 		}
