@@ -2,7 +2,7 @@ package fetcher
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"maps"
 	"sync"
 
@@ -10,7 +10,7 @@ import (
 )
 
 // errCancelled is the cause of a context whose job was cancelled.
-var errCancelled = errors.New("the job was cancelled")
+var errCancelled = fmt.Errorf("%w: the job was cancelled", context.Canceled)
 
 // maxRemembered limits the remembered cancellations: a job may arrive after its cancellation.
 const maxRemembered = 10_000

@@ -118,8 +118,9 @@ func (f *Fetcher) Run(ctx, work context.Context) error {
 	}
 	defer func() { _ = cancels.Unsubscribe() }()
 	live := newLive(work, f)
-	defer live.stop()
 	f.receiveAll(ctx, work, live)
+	live.stop()
+	live.working.Wait()
 	f.working.Wait()
 	return nil
 }
@@ -188,22 +189,22 @@ func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 			if !f.held.Add(msg) {
 				return // redelivered while in flight
 			}
-			if !f.Slots.Acquire(ctx) {
-				f.held.Remove(msg)
-				_ = msg.Nak() // not started: redelivered at once, to any process
-				return
-			}
 			busy.Add(1)
 			f.working.Go(func() {
 				defer func() {
 					f.held.Remove(msg)
-					f.Slots.Release()
 					busy.Add(-1)
 					select {
 					case ended <- struct{}{}:
 					default: // a wake-up is pending
 					}
 				}()
+				// Receivers of other providers may have taken the free slots since the request.
+				if !f.Slots.Acquire(ctx) {
+					_ = msg.Nak() // not started: redelivered at once, to any process
+					return
+				}
+				defer f.Slots.Release()
 				f.handle(work, msg)
 			})
 		},
@@ -286,14 +287,7 @@ func (f *Fetcher) attempt(ctx context.Context, job jobs.Job, deliveries int) (jo
 	}
 	attemptCtx, free := f.Memory.Budget(attemptCtx, job.Provider)
 	defer free()
-	out, err := jobs.Perform(attemptCtx, p.Provider, account, job, p.Retry)
-	if err != nil {
-		if errors.Is(context.Cause(attemptCtx), errCancelled) {
-			return out, errCancelled
-		}
-		return out, err
-	}
-	return out, nil
+	return jobs.Perform(attemptCtx, p.Provider, account, job, p.Retry)
 }
 
 // gaveUp is the outcome of a job that was delivered too often.
@@ -385,11 +379,11 @@ func (f *Fetcher) encode(out *jobs.Outcome) (*nats.Msg, error) {
 
 // send publishes an outcome. duplicate reports that an outcome of the attempt is in the stream already.
 func (f *Fetcher) send(ctx context.Context, m *nats.Msg) (duplicate bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
-	defer cancel()
 	if err := f.Blobs.Shrink(ctx, m); err != nil {
 		return false, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
+	defer cancel()
 	ack, err := f.streams.JS.PublishMsg(ctx, m)
 	if err != nil {
 		return false, err

@@ -24,6 +24,9 @@ type live struct {
 	work    context.Context //nolint:containedctx // of the requests, which come from NATS
 	service micro.Service
 	served  []string
+
+	mu      sync.Mutex // guards the rest
+	closed  bool
 	working sync.WaitGroup
 }
 
@@ -79,16 +82,20 @@ func (l *live) close() {
 	}
 }
 
-// stop accepts no more requests and finishes those in flight.
+// stop accepts no more requests.
 func (l *live) stop() {
 	l.close()
-	l.working.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true // requests that were received before may still arrive
 }
 
 // handle responds to a request.
 func (l *live) handle(provider string, r micro.Request) {
-	if !l.f.Slots.TryAcquire() {
-		_ = r.Error(strconv.Itoa(http.StatusServiceUnavailable), "all slots of this fetcher are in use", nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || !l.f.Slots.TryAcquire() {
+		_ = r.Error(strconv.Itoa(http.StatusServiceUnavailable), "all slots of this fetcher are in use, or it is stopping", nil)
 		return
 	}
 	l.working.Go(func() {
