@@ -95,14 +95,14 @@ func TestWhoseAnswerItIs(t *testing.T) {
 		taken            bool
 	}{
 		{"the one that is configured", ours, []string{ours}, true},
-		{"nobody's", ours, nil, false},
+		{"of no provider", ours, nil, false},
 		{"a blank one", ours, []string{""}, false},
 		{"another one", ours, []string{"https://evil.example"}, false},
 		{"one with a slash more: strings are compared", ours, []string{ours + "/"}, false},
 		{"one in capitals: strings are compared", ours, []string{"https://MAPPS.example"}, false},
 		{"one with the port spelled out: strings are compared", ours, []string{ours + ":443"}, false},
 		{"anybody's, where none is configured", "", []string{"https://evil.example"}, true},
-		{"nobody's, where none is configured", "", nil, true},
+		{"of no provider, and none is configured", "", nil, true},
 	} {
 		for _, failed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, an error %v", tt.name, failed), func(t *testing.T) {

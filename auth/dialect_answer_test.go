@@ -124,7 +124,7 @@ func TestAnswersThatGrantAToken(t *testing.T) {
 		{"RFC 6749 section 5.1", "NaN is no life", rfc, granting("a", `, "expires_in": "NaN"`), "a", time.Hour, guess},
 		{"RFC 6749 section 5.1", "an infinite life is none", rfc, granting("a", `, "expires_in": "Inf"`), "a", time.Hour, guess},
 		{"RFC 6749 section 5.1", "the type in any case", rfc, granting("a", `, "token_type": "BEARER"`), "a", time.Hour, guess},
-		{"RFC 6749 section 5.1", "members that nobody knows", rfc, granting("a", `, "x": {"access_token": "b"}, "id_token": "c"`), "a", time.Hour, guess},
+		{"RFC 6749 section 5.1", "unknown members", rfc, granting("a", `, "x": {"access_token": "b"}, "id_token": "c"`), "a", time.Hour, guess},
 		{"RFC 6749 section 5.1", "members of other names in other case", rfc, `{"Error":"x","Access_Token":"b","access_token":"a"}`, "a", time.Hour, guess},
 		{"RFC 6749 section 5.1", "an error that is null is none", rfc, granting("a", `, "error": null`), "a", time.Hour, guess},
 		{"RFC 6749 section 5.1", "an error that is blank is none", rfc, granting("a", `, "error": " "`), "a", time.Hour, guess},

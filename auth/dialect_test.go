@@ -30,7 +30,7 @@ func TestWhatAConfigurationMustHave(t *testing.T) {
 		{"a client's", endpoint.Michelin(), func(*auth.Config) {}, ""},
 		{"a user's", endpoint.Mazda(), func(*auth.Config) {}, ""},
 		{"tokens of users are somebody's", endpoint.Mazda(), func(c *auth.Config) { c.User = "" }, "user is missing"},
-		{"a client's tokens are nobody's", endpoint.Shell(), func(c *auth.Config) { c.User = user }, "the dialect's tokens belong to the client"},
+		{"a user for tokens of the client", endpoint.Shell(), func(c *auth.Config) { c.User = user }, "the dialect's tokens belong to the client"},
 		{"users grant access somewhere", endpoint.Mazda(), func(c *auth.Config) { c.AuthorizeURL = "" }, "the authorization URL must be https"},
 		{"over TLS", endpoint.Mazda(), func(c *auth.Config) { c.AuthorizeURL = "http://mapps.example/oauth/authorize" }, "the authorization URL must be https"},
 		{"a token comes over TLS", endpoint.PTV(), func(c *auth.Config) { c.TokenURL = "http://api.example/token" }, "the token URL must be https"},

@@ -177,7 +177,7 @@ func TestASourceTakesUpASealedToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !s.Status().Unreadable {
-		t.Error("nobody is told of a token that cannot be read")
+		t.Error("a token that cannot be read is not reported")
 	}
 	if got := mustToken(t, s).Access.Reveal(); got != "token-2" {
 		t.Errorf("without its key: got %s want token-2", got)

@@ -106,7 +106,7 @@ func TestWhichAnswersAreTaken(t *testing.T) {
 			}
 			return "mazda", b.state
 		}, false},
-		{"one that nobody began", func(*testing.T, begun) (string, string) { return "mazda", strings.Repeat("A", 26) }, false},
+		{"one that was not begun", func(*testing.T, begun) (string, string) { return "mazda", strings.Repeat("A", 26) }, false},
 		{"no state", func(*testing.T, begun) (string, string) { return "mazda", "" }, false},
 		{"in lower case", func(_ *testing.T, b begun) (string, string) { return "mazda", strings.ToLower(b.state) }, false},
 		{"cut short", func(_ *testing.T, b begun) (string, string) { return "mazda", b.state[:25] }, false},

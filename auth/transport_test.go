@@ -562,7 +562,7 @@ func TestAnAnswerCutsALongCooldown(t *testing.T) {
 }
 
 // A call is late, refused, and sent again with a token that others renewed early, and
-// that is revoked by now too. Nobody has asked for a token because of a 401 yet.
+// that is revoked by now too. No caller has requested a token because of a 401 yet.
 func TestA401ToATokenThatWasThereIsNotFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}

@@ -491,10 +491,10 @@ func honour(ctx context.Context, d *db.DB, log *slog.Logger) func(known map[stri
 			switch {
 			case err != nil || paused == (p != nil):
 			case p != nil:
-				log.Info("schedule stays paused, as the worker before left it", "schedule", schedule, "note", p.Note)
+				log.Info("schedule stays paused, as the previous leader left it", "schedule", schedule, "note", p.Note)
 				err = d.PauseSchedule(ctx, schedule, p.Note, p.PausedAt)
 			default:
-				log.Info("schedule is resumed, as the worker before left it", "schedule", schedule)
+				log.Info("schedule resumed, as the previous leader left it", "schedule", schedule)
 				_, err = d.ResumeSchedule(ctx, schedule)
 			}
 			failed = errors.Join(failed, err)

@@ -265,7 +265,7 @@ func TestRekeyDisturbsNobodyWhoWrites(t *testing.T) {
 	}
 }
 
-// renew replaces a row, and reads it again; barred is a lease that nobody may get.
+// renew replaces a row, and reads it again; barred is a lease that no caller gets.
 func renew(ctx context.Context, s *seal.Store, l auth.Lease, row auth.Row, barred auth.Lease) error {
 	if won, err := s.Lease(ctx, l); err != nil || !won {
 		return fmt.Errorf("lease of %s, generation %d: %v, %w", l.Key, l.Generation, won, err)

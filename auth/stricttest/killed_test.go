@@ -33,8 +33,8 @@ func TestAProcessIsKilledBeforeItStoresTheAnswer(t *testing.T) {
 	}
 }
 
-// A process is killed when it has said that it is about to send the refresh: nobody can
-// tell whether it did, and so it is sent once more.
+// A process is killed after it recorded that it is about to send the refresh: whether it sent it is unknown, and so
+// it is sent once more.
 func TestAProcessIsKilledBeforeItSends(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {

@@ -9,7 +9,7 @@ import (
 	"orderbeat/auth"
 )
 
-// The server has rotated the refresh token, and nobody here has the new one: the old
+// The server has rotated the refresh token, and no process here has the new one: the old
 // one is sent once more, which these servers refuse, and never again.
 func TestARefreshWhoseAnswerIsLostIsSentOnceMore(t *testing.T) {
 	t.Parallel()
@@ -66,7 +66,7 @@ func TestARefreshThatDoesNotArriveIsSentOnceMore(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]fault{
 		"the connection ends": cut,
-		"nobody answers":      hang,
+		"no response":         hang,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

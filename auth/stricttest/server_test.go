@@ -14,7 +14,7 @@ import (
 const (
 	clientID     = "sample-client"
 	clientSecret = "s@mple/secret+%41:&= x"
-	redirectURI  = "http://127.0.0.1:1/callback" // nobody listens there: the browser stops before
+	redirectURI  = "http://127.0.0.1:1/callback" // closed port: the browser stops before
 	otherURI     = "http://127.0.0.1:1/other"    // is registered too
 	user         = "johndoe"
 	scope        = "orders"
