@@ -258,3 +258,31 @@ func TestSequencesFollowTheStream(t *testing.T) {
 		}
 	}
 }
+
+// A reply waits for the result: if another process leads by now, this result is not published, and the run ends
+// with another one.
+func TestReplyWaitsForTheResult(t *testing.T) {
+	t.Parallel()
+	b := startIn(t, t.TempDir(), on(depot(t)().ClientURL()))
+	b.hasResult(b.sync("detroit").ID)
+	replies, err := b.conn.SubscribeSync("replies.mine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.reconfigure("ORDERBEAT_RESULTS", func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 1, jetstream.DiscardNew })
+	b.publish("orderbeat.runs.michelin.sync", ``, nats.Header{"Orderbeat-Reply-To": {"replies.mine"}})
+	b.eventually("the stream rejects the result", func() bool { return b.logged.count("publish failed") > 0 })
+	if n := b.value("SELECT count(*) FROM outbox WHERE topic = 'reply'"); n != "1" {
+		t.Errorf("%s replies wait, want one", n)
+	}
+	if n, _, err := replies.Pending(); err != nil || n != 0 {
+		t.Errorf("got %d replies, %v, want none before the result", n, err)
+	}
+	b.reconfigure("ORDERBEAT_RESULTS", func(c *jetstream.StreamConfig) { c.MaxMsgs = -1 })
+	if _, err := replies.NextMsg(30 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.holds("ORDERBEAT_RESULTS", "orderbeat.results.>"); n != 2 {
+		t.Errorf("got a reply, and %d results, want two", n)
+	}
+}

@@ -302,6 +302,15 @@ func (f *faulty) quiet() {
 	f.calls("runs.start", `{"provider":"acme","kind":"sync","params":{"lookback":"30d"},"wait":true}`)
 	f.settle()
 	f.read()
+	for deadline := time.Now().Add(30 * time.Second); f.unanswered() > 0 && time.Now().Before(deadline); time.Sleep(time.Second) {
+		stream, err := f.js.Stream(f.t.Context(), "REPLIES")
+		if err != nil {
+			f.t.Log(err)
+			continue
+		}
+		f.t.Logf("%d requests have no reply; the stream: %+v, %+v", f.unanswered(), stream.CachedInfo().State, stream.CachedInfo().Cluster)
+		f.read()
+	}
 	// A live reply and a replay are stated before they are published. A reply may be repeated by the next leader.
 	f.acked, f.replays = map[string]int{}, map[string]int{}
 	for subject := range f.replies {
@@ -327,6 +336,20 @@ func (f *faulty) quiet() {
 	f.dealers.check(f)
 	f.calls("schedules.resume", `{"name":"steady"}`)
 	f.calls("schedules.resume", `{"name":"dealers"}`)
+}
+
+// unanswered counts the accepted requests without a reply in the stream.
+func (f *faulty) unanswered() (n int) {
+	for request, attempts := range f.accepted {
+		replied := false
+		for attempt := range attempts {
+			replied = replied || f.replies[fmt.Sprintf("replies.%d.%d", request, attempt)] > 0
+		}
+		if !replied {
+			n++
+		}
+	}
+	return n
 }
 
 // explain prints what was logged about runs that were accepted and have no result.

@@ -132,11 +132,20 @@ func scanPlanned(rows *sql.Rows) (j jobs.Job, err error) {
 // Unanswered returns the runs among runIDs that have messages in the outbox: their result, or a reply to a
 // requester.
 func (s *Store) Unanswered(ctx context.Context, runIDs []string) ([]string, error) {
+	return s.waiting(ctx, unansweredSQL, runIDs)
+}
+
+// WithoutPublishedResult returns the runs among runIDs whose result is in the outbox.
+func (s *Store) WithoutPublishedResult(ctx context.Context, runIDs []string) ([]string, error) {
+	return s.waiting(ctx, resultWaitsSQL, runIDs)
+}
+
+func (s *Store) waiting(ctx context.Context, query string, runIDs []string) ([]string, error) {
 	list, err := sqlite.EncodeJSON(runIDs)
 	if err != nil {
 		return nil, err
 	}
-	return sqlite.Fetch(ctx, s.file.Readers(), sqlite.Column[string], unansweredSQL, list)
+	return sqlite.Fetch(ctx, s.file.Readers(), sqlite.Column[string], query, list)
 }
 
 const (
@@ -153,6 +162,10 @@ INSERT INTO joined_requests (key, run_id, reply_to, requested_at) VALUES (?, ?, 
 	unansweredSQL = `
 SELECT value FROM json_each(?)
  WHERE value IN (SELECT ce_subject FROM outbox WHERE topic IN ('results', 'reply'))`
+
+	resultWaitsSQL = `
+SELECT value FROM json_each(?)
+ WHERE value IN (SELECT ce_subject FROM outbox WHERE topic = 'results')`
 )
 
 // Decode decodes the body of a published result.

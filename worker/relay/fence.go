@@ -238,12 +238,7 @@ func (t *topicRelay) answered(ctx context.Context, page []outbox.Message, done [
 	if fence == nil || t.topic != "results" && t.topic != "reply" || len(done) == 0 {
 		return
 	}
-	var runIDs []string
-	for _, m := range page {
-		if m.Type == outbox.TypeRunFinished && slices.Contains(done, m.ID) {
-			runIDs = append(runIDs, m.CESubject)
-		}
-	}
+	runIDs := runsOf(slices.DeleteFunc(slices.Clone(page), func(m outbox.Message) bool { return !slices.Contains(done, m.ID) }))
 	waiting, err := t.db.Unanswered(ctx, runIDs)
 	if err != nil {
 		t.log.Warn("open runs are looked at again when a worker begins to lead", "err", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,7 +58,8 @@ var Topics = []string{"runs", "alerts", "orders", "results", "reply"}
 
 // Relay publishes the messages of the outbox. Messages of one topic are published in the order of
 // the outbox, at least once; the server drops duplicates by Nats-Msg-Id. Topics do not wait for
-// each other, except that a run's result waits for the order events of that run.
+// each other, except that a run's result waits for the order events of that run, and if other processes may lead,
+// a reply waits for the result.
 type Relay struct {
 	db         *db.DB
 	publisher  *publisher
@@ -119,6 +121,9 @@ type topicRelay struct {
 	loaded   bool                  // attempt was read from the database
 	ends     ends
 }
+
+// waitFor has the topics with messages that may wait for those of a topic.
+var waitFor = map[string][]string{"orders": {"results", "reply"}, "results": {"reply"}}
 
 // errNotLeader is why nothing may be published now.
 var errNotLeader = errors.New("another worker may be the leader")
@@ -241,11 +246,8 @@ func (t *topicRelay) sleep(ctx context.Context) {
 
 // published wakes the topics that wait for this one.
 func (t *topicRelay) published() {
-	if t.topic != "orders" {
-		return
-	}
 	for _, other := range t.topics {
-		if other.topic == "results" || other.topic == "reply" {
+		if slices.Contains(waitFor[t.topic], other.topic) {
 			other.poke()
 		}
 	}
@@ -268,6 +270,9 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if !t.canPublish() {
 		return 0, errNotLeader
 	}
+	if page, err = t.withResults(ctx, page); err != nil || len(page) == 0 {
+		return 0, err
+	}
 	if err := t.record(ctx, page[len(page)-1].ID); err != nil {
 		return 0, err
 	}
@@ -283,6 +288,31 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	}
 	t.answered(context.WithoutCancel(ctx), page, out.done)
 	return len(out.done) + len(out.refused) + out.again, err
+}
+
+// withResults drops the replies whose result is not published yet: if another process leads, it is not
+// published, and the run may end with another one.
+func (t *topicRelay) withResults(ctx context.Context, page []outbox.Message) ([]outbox.Message, error) {
+	if t.topic != "reply" || t.publisher.fence == nil {
+		return page, nil
+	}
+	waiting, err := t.db.WithoutPublishedResult(ctx, runsOf(page))
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(page, func(m outbox.Message) bool {
+		return m.Type == outbox.TypeRunFinished && slices.Contains(waiting, m.CESubject)
+	}), nil
+}
+
+// runsOf returns the runs whose results are among the messages.
+func runsOf(page []outbox.Message) (runIDs []string) {
+	for _, m := range page {
+		if m.Type == outbox.TypeRunFinished {
+			runIDs = append(runIDs, m.CESubject)
+		}
+	}
+	return runIDs
 }
 
 // record stores which messages may have been sent, before they are sent.
