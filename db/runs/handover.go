@@ -121,7 +121,7 @@ func (s *Store) EachUnpublished(ctx context.Context, do func(jobs.Run, []jobs.Jo
 	}
 }
 
-// unpublishedPage limits the runs that are read at once.
+// unpublishedPage is the limit in unpublishedRunsSQL.
 const unpublishedPage = 1000
 
 func scanPlanned(rows *sql.Rows) (j jobs.Job, err error) {

@@ -27,7 +27,7 @@ type live struct {
 
 	mu      sync.Mutex // guards the rest
 	closed  bool
-	working sync.WaitGroup
+	working sync.WaitGroup // the requests in flight
 }
 
 func newLive(work context.Context, f *Fetcher) *live { return &live{f: f, work: work} }

@@ -238,7 +238,8 @@ func (t *topicRelay) answered(ctx context.Context, page []outbox.Message, done [
 	if fence == nil || t.topic != "results" && t.topic != "reply" || len(done) == 0 {
 		return
 	}
-	runIDs := runsOf(slices.DeleteFunc(slices.Clone(page), func(m outbox.Message) bool { return !slices.Contains(done, m.ID) }))
+	published := slices.DeleteFunc(slices.Clone(page), func(m outbox.Message) bool { return !slices.Contains(done, m.ID) })
+	runIDs := runsOf(published)
 	waiting, err := t.db.Unanswered(ctx, runIDs)
 	if err != nil {
 		t.log.Warn("open runs are looked at again when a worker begins to lead", "err", err)
