@@ -193,8 +193,12 @@ func (d *DB) FileBytes() int64 { return d.file.FileBytes() }
 func (d *DB) Collectors() []prometheus.Collector { return d.file.Collectors() }
 
 // Wake receives after messages were put into the outbox. Its capacity is one: the receiver must
-// process everything in [DB.Pending].
-func (d *DB) Wake() <-chan struct{} { return d.data.Woken() }
+// process everything in [DB.Pending], of the topics that [DB.Woken] returns.
+func (d *DB) Wake() <-chan struct{} { return d.data.Wake() }
+
+// Woken returns the topics of the messages that were put into the outbox since the last call. [outbox.AnyTopic]
+// stands for all.
+func (d *DB) Woken() map[string]bool { return d.data.Woken() }
 
 // Migrate creates the database or migrates its schema, as [Open] does.
 func Migrate(ctx context.Context, o Options) (m sqlite.Migrated, err error) {

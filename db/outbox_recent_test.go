@@ -27,7 +27,7 @@ func TestRecentMessagesAreThoseOfTheDatabase(t *testing.T) {
 	dbtest.Observe(t, d, dbtest.Noon.Add(2*time.Hour), promised("SO3", "2026-11-21"))
 
 	recent, complete := d.Recent()
-	stored, err := d.Publishable(t.Context(), "orders", dbtest.Noon.AddDate(1, 0, 0), 100)
+	stored, _, err := d.Publishable(t.Context(), "orders", dbtest.Noon.AddDate(1, 0, 0), 100)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,14 +25,25 @@ const (
 	TypeAlertResolved   = "orderbeat.alert.resolved.v1"
 )
 
+// AnyTopic stands for all topics where it is unknown which have new messages.
+const AnyTopic = ""
+
 // Store stores the outbox.
 type Store struct {
-	file   *sqlite.DB
-	recent recent
+	file        *sqlite.DB
+	recent      recent
+	publishable map[string]*sqlite.Statement // by query
+	nextDue     *sqlite.Statement
 }
 
 // New returns the outbox of a file.
-func New(file *sqlite.DB) *Store { return &Store{file: file} }
+func New(file *sqlite.DB) *Store {
+	s := &Store{file: file, publishable: map[string]*sqlite.Statement{}, nextDue: sqlite.NewStatement(file.Readers(), nextDueSQL)}
+	for _, query := range []string{pendingSQL, publishableSQL, publishableOrdersSQL, publishableResultsSQL} {
+		s.publishable[query] = sqlite.NewStatement(file.Readers(), query)
+	}
+	return s
+}
 
 // Message is a message to publish.
 type Message struct {
@@ -63,13 +74,14 @@ const maxPending = 8 << 20
 // Pending returns up to limit messages that are due at now, oldest first. It returns fewer if they
 // are large, but at least one if any is due.
 func (s *Store) Pending(ctx context.Context, now time.Time, limit int) ([]Message, error) {
-	return s.pending(ctx, pendingSQL, sqlite.Stamp(now), limit)
+	list, _, err := s.pending(ctx, pendingSQL, sqlite.Stamp(now), limit)
+	return list, err
 }
 
 // Publishable returns the messages of one topic that can be published at now, like [Store.Pending]. The
 // result of a run waits for the order events of that run, and an order event waits for earlier
-// postponed events of that order.
-func (s *Store) Publishable(ctx context.Context, topic string, now time.Time, limit int) ([]Message, error) {
+// postponed events of that order. more says that there may be more messages.
+func (s *Store) Publishable(ctx context.Context, topic string, now time.Time, limit int) (list []Message, more bool, err error) {
 	switch topic {
 	case "orders":
 		return s.pending(ctx, publishableOrdersSQL, sqlite.Stamp(now), sqlite.Stamp(now), limit)
@@ -80,21 +92,22 @@ func (s *Store) Publishable(ctx context.Context, topic string, now time.Time, li
 	}
 }
 
-func (s *Store) pending(ctx context.Context, query string, args ...any) ([]Message, error) {
-	var pending []Message
+// pending runs a query whose last argument is the limit.
+func (s *Store) pending(ctx context.Context, query string, args ...any) (list []Message, more bool, err error) {
 	bytes := 0
-	err := sqlite.Query(ctx, s.file.Readers(), func(rows *sql.Rows) error {
+	err = s.publishable[query].Each(ctx, args, func(rows *sql.Rows) error {
 		m, err := scanMessage(rows)
 		if err != nil {
 			return err
 		}
-		if bytes += len(m.Body); bytes > maxPending && len(pending) > 0 {
+		if bytes += len(m.Body); bytes > maxPending && len(list) > 0 {
+			more = true
 			return sqlite.ErrEnough
 		}
-		pending = append(pending, m)
+		list = append(list, m)
 		return nil
-	}, query, args...)
-	return pending, err
+	})
+	return list, more || len(list) == args[len(args)-1], err
 }
 
 // Messages that are due later (postponed ones) are skipped; there are few of them.
@@ -106,7 +119,7 @@ SELECT o.id, o.topic, o.subject, o.msg_id, o.type, o.ce_subject, o.source, o.tim
  WHERE `
 	isDue   = `(o.due_at IS NULL OR o.due_at <= ?)`
 	inOrder = `
- ORDER BY o.id LIMIT ?`
+ ORDER BY o.id LIMIT CAST(? AS INTEGER)` // a plain parameter compiles the query again each time
 
 	pendingSQL     = selectMessages + isDue + inOrder
 	publishableSQL = selectMessages + `o.topic = ? AND ` + isDue + inOrder
@@ -145,7 +158,7 @@ func scanMessage(rows *sql.Rows) (m Message, err error) {
 
 // NextDue returns the earliest due time after a time; ok is false if there is none.
 func (s *Store) NextDue(ctx context.Context, after time.Time) (due time.Time, ok bool, err error) {
-	err = s.file.Readers().QueryRowContext(ctx, nextDueSQL, sqlite.Stamp(after)).Scan(sqlite.Time(&due))
+	err = s.nextDue.Row(ctx, []any{sqlite.Stamp(after)}, sqlite.Time(&due))
 	return due, !due.IsZero(), err
 }
 
@@ -155,7 +168,7 @@ const nextDueSQL = `SELECT min(due_at) FROM outbox WHERE due_at > ?`
 // seconds", after the clock was set back.
 func ShiftDue(t *sqlite.Tx, by, now string) error {
 	_, err := t.Exec(shiftMessagesSQL, by, now)
-	t.Wake() // messages may be due now
+	t.Wake(AnyTopic) // messages may be due now
 	return err
 }
 
@@ -261,7 +274,7 @@ func enqueue(t *sqlite.Tx, e *Entry) (id int64, err error) {
 	}
 	id, err = t.Insert(enqueueSQL, e.Topic, e.Subject, e.MsgID, e.Type, e.CESubject,
 		Source(e.Provider), sqlite.Stamp(e.Time), sqlite.OrNull(e.Traceparent), headers, event, sqlite.OrNull(e.Body), sqlite.OrNull(e.RunID))
-	t.Wake()
+	t.Wake(e.Topic)
 	return id, err
 }
 

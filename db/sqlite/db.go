@@ -201,12 +201,21 @@ func (d *DB) ReadOnly() *DB {
 	return &DB{readers: d.readers, bulk: d.bulk, log: d.log}
 }
 
-// Woken receives after the commit of a transaction with [Tx.Wake]. Its capacity is one.
-func (d *DB) Woken() <-chan struct{} {
+// Wake receives after the commit of transactions with [Tx.Wake]. Its capacity is one.
+func (d *DB) Wake() <-chan struct{} {
 	if d.writer == nil {
 		return nil
 	}
 	return d.writer.wake
+}
+
+// Woken returns what has changed since the last call, as given to [Tx.Wake].
+func (d *DB) Woken() map[string]bool {
+	d.writer.changes.Lock()
+	defer d.writer.changes.Unlock()
+	changed := d.writer.changed
+	d.writer.changed = map[string]bool{}
+	return changed
 }
 
 // Commits counts the transactions that this process has committed: it changes when the content does.

@@ -63,7 +63,7 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{
-		conn: conn, wake: make(chan struct{}, 1), full: full, relaxed: !full, lockTimeout: writerLockTimeout,
+		conn: conn, wake: make(chan struct{}, 1), changed: map[string]bool{}, full: full, relaxed: !full, lockTimeout: writerLockTimeout,
 		statements: map[string]statement{}, metrics: newCommitMetrics(),
 	}
 	// Savepoint journals are in memory. busy_timeout is 0 because the writer retries by itself.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -13,7 +14,7 @@ import (
 type Tx struct {
 	w     *writer
 	ctx   context.Context //nolint:containedctx // of the transaction, not of a caller: it is never done
-	wake  bool            // notify [DB.Woken] after the commit
+	wake  []string        // [Tx.Wake]
 	after []func()        // [Tx.AfterCommit]
 }
 
@@ -35,8 +36,12 @@ func (t *Tx) prepared(query string) (statement, error) {
 	return statement{s}, nil
 }
 
-// Wake notifies [DB.Woken] after the commit of the transaction.
-func (t *Tx) Wake() { t.wake = true }
+// Wake notifies [DB.Wake] after the commit of the transaction, of what has changed.
+func (t *Tx) Wake(what string) {
+	if !slices.Contains(t.wake, what) {
+		t.wake = append(t.wake, what)
+	}
+}
 
 // AfterCommit registers f to be called after the commit, before the next transaction begins. It is not
 // called if the operation fails.
@@ -193,17 +198,35 @@ func NewStatement(pool *sql.DB, query string) *Statement {
 // because an interruptible query costs a goroutine: use it only for searches by key.
 func (s *Statement) Row(ctx context.Context, args []any, dest ...any) error {
 	ctx = context.WithoutCancel(ctx)
-	s.mu.Lock()
-	if s.prepared.sql == nil {
-		p, err := s.pool.PrepareContext(ctx, s.query)
-		if err != nil {
-			s.mu.Unlock()
-			return err
-		}
-		s.prepared.sql = p
+	if err := s.prepare(ctx); err != nil {
+		return err
 	}
-	s.mu.Unlock()
 	return s.prepared.sql.QueryRowContext(ctx, args...).Scan(dest...)
+}
+
+// Each calls scan for each row until it returns [ErrEnough] or an error. Like [Statement.Row] it ignores the end of
+// ctx.
+func (s *Statement) Each(ctx context.Context, args []any, scan func(*sql.Rows) error) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	rows, err := s.prepared.sql.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	return all(rows, scan)
+}
+
+func (s *Statement) prepare(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.prepared.sql != nil {
+		return nil
+	}
+	p, err := s.pool.PrepareContext(ctx, s.query)
+	s.prepared.sql = p
+	return err
 }
 
 // defaultLimit is the default number of rows of a list.

@@ -50,6 +50,9 @@ type writer struct {
 	lost    atomic.Pointer[lostError]    // set while the files are missing or replaced
 	broken  atomic.Pointer[brokenError]  // the last statement that failed because of the schema
 
+	changes sync.Mutex      // guards changed
+	changed map[string]bool // what [DB.Woken] returns next
+
 	mu     sync.Mutex // guards the rest; never held during SQL
 	queue  []*op
 	led    bool
@@ -212,13 +215,23 @@ func (w *writer) commit(ctx context.Context, batch []*op) []error {
 	for _, f := range t.after {
 		f()
 	}
-	if t.wake {
-		select {
-		case w.wake <- struct{}{}:
-		default: // already notified
-		}
+	if len(t.wake) > 0 {
+		w.notify(t.wake)
 	}
 	return errs
+}
+
+// notify wakes the receiver of [DB.Wake].
+func (w *writer) notify(what []string) {
+	w.changes.Lock()
+	for _, name := range what {
+		w.changed[name] = true
+	}
+	w.changes.Unlock()
+	select {
+	case w.wake <- struct{}{}:
+	default: // already notified
+	}
 }
 
 func (w *writer) transact(t *Tx, batch []*op, errs []error) error {
@@ -242,12 +255,12 @@ func (w *writer) transact(t *Tx, batch []*op, errs []error) error {
 // run runs one operation of a transaction and rolls it back if it fails. failed is the error of the
 // operation, err that of the transaction. The first operation needs no savepoint.
 func (w *writer) run(t *Tx, o *op, first bool) (failed, err error) {
-	wake, after := t.wake, len(t.after)
+	wake, after := len(t.wake), len(t.after)
 	if first {
 		if failed = o.safely(t); failed == nil {
 			return nil, nil
 		}
-		t.wake, t.after = wake, t.after[:after]
+		t.wake, t.after = t.wake[:wake], t.after[:after]
 		_, _ = t.Exec("ROLLBACK") // SQLite may have rolled back already
 		return failed, w.begin(t)
 	}
@@ -260,7 +273,7 @@ func (w *writer) run(t *Tx, o *op, first bool) (failed, err error) {
 		if _, err := t.Exec("ROLLBACK TO op"); err != nil {
 			return failed, failed
 		}
-		t.wake, t.after = wake, t.after[:after]
+		t.wake, t.after = t.wake[:wake], t.after[:after]
 	}
 	_, err = t.Exec("RELEASE op")
 	return failed, err

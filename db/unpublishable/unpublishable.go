@@ -222,7 +222,7 @@ func (s *Store) Republish(ctx context.Context, provider, id string) (n int, err 
 				return err
 			}
 			moved = len(ids)
-			t.Wake()
+			t.Wake(outbox.AnyTopic)
 			_, err = t.Exec(`DELETE FROM unpublishable WHERE id IN (SELECT value FROM json_each(?))`, list)
 			return err
 		})

@@ -113,6 +113,8 @@ type topicRelay struct {
 	wake     chan struct{}
 	source   source
 
+	waits    atomic.Bool           // the outbox may have messages that wait for those of another topic
+	more     bool                  // there may be more messages than the last pass had
 	failing  time.Duration         // the next pause; 0 while publishing succeeds
 	home     *bus.Home             // the topic's stream, nil until it is looked up
 	single   bool                  // the stream does not accept batches
@@ -138,6 +140,8 @@ func (r *Relay) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for _, t := range r.topics {
+		n, err := r.db.Backlog(ctx, t.topic, 1)
+		t.waits.Store(n > 0 || err != nil)
 		running.Go(func() { t.run(ctx) })
 	}
 	running.Go(func() { r.tidy(ctx) })
@@ -146,12 +150,19 @@ func (r *Relay) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
+			for _, t := range r.topics {
+				t.poke()
+			}
 		case <-r.db.Wake():
+			woken := r.db.Woken()
+			for _, t := range r.topics {
+				if woken[t.topic] || woken[outbox.AnyTopic] {
+					t.waits.Store(true)
+					t.poke()
+				}
+			}
 		}
 		timer.Stop()
-		for _, t := range r.topics {
-			t.poke()
-		}
 	}
 }
 
@@ -230,6 +241,9 @@ func (t *topicRelay) run(ctx context.Context) {
 			t.failing = 0
 			t.activity.OK()
 			t.published()
+			if !t.more {
+				t.sleep(ctx)
+			}
 		}
 	}
 }
@@ -244,10 +258,10 @@ func (t *topicRelay) sleep(ctx context.Context) {
 	}
 }
 
-// published wakes the topics that wait for this one.
+// published wakes the topics with messages that may wait for those of this one.
 func (t *topicRelay) published() {
 	for _, other := range t.topics {
-		if slices.Contains(waitFor[t.topic], other.topic) {
+		if slices.Contains(waitFor[t.topic], other.topic) && other.waits.Load() {
 			other.poke()
 		}
 	}
@@ -260,10 +274,13 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if t.failing > 0 {
 		limit = probeBatch
 	}
-	page, err := t.source.next(ctx, limit)
-	if err != nil || len(page) == 0 {
+	waited, emptied := t.waits.Swap(false), false
+	defer func() { t.waits.CompareAndSwap(false, waited && !emptied) }()
+	page, more, err := t.source.next(ctx, limit)
+	if t.more = more; err != nil || len(page) == 0 {
 		return 0, err
 	}
+	found := len(page)
 	if t.stopped.Load() {
 		return 0, ErrStale
 	}
@@ -286,6 +303,7 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if stored != nil {
 		return 0, stored
 	}
+	emptied = !more && len(out.done) == found
 	t.answered(context.WithoutCancel(ctx), page, out.done)
 	return len(out.done) + len(out.refused) + out.again, err
 }

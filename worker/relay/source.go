@@ -25,26 +25,26 @@ type source struct {
 	until  time.Time        // recent is current until then; zero if it is not
 }
 
-// next returns up to limit messages that can be published now, in order.
-func (s *source) next(ctx context.Context, limit int) ([]outbox.Message, error) {
+// next returns up to limit messages that can be published now, in order. more says that there may be more.
+func (s *source) next(ctx context.Context, limit int) (page []outbox.Message, more bool, err error) {
 	if s.topic != "orders" {
 		return s.db.Publishable(ctx, s.topic, time.Now(), limit)
 	}
 	current := time.Now().Before(s.until)
 	if current && len(s.recent) > 0 {
-		return s.recent[:min(limit, len(s.recent))], nil
+		return s.recent[:min(limit, len(s.recent))], true, nil
 	}
 	added, complete := s.db.Recent()
 	if current && complete {
 		s.recent = slices.DeleteFunc(added, func(m outbox.Message) bool { return m.ID <= s.last })
-		return s.recent[:min(limit, len(s.recent))], nil
+		return s.recent[:min(limit, len(s.recent))], true, nil
 	}
 	s.recent, s.last, s.until = nil, 0, time.Time{}
-	page, err := s.db.Publishable(ctx, s.topic, time.Now(), limit)
+	page, _, err = s.db.Publishable(ctx, s.topic, time.Now(), limit)
 	if err == nil && len(page) == 0 {
 		s.catchUp(ctx)
 	}
-	return page, err
+	return page, true, err
 }
 
 // published is called after a pass over page: done are the ids of published messages, clean says that

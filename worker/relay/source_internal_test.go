@@ -27,7 +27,7 @@ type publishing struct {
 // pass publishes a page: all of it, a part, or nothing.
 func (p *publishing) pass() int {
 	p.Helper()
-	page, err := p.source.next(p.Context(), 1+p.random.IntN(8))
+	page, _, err := p.source.next(p.Context(), 1+p.random.IntN(8))
 	if err != nil {
 		p.Fatal(err)
 	}
