@@ -113,7 +113,8 @@ type topicRelay struct {
 	wake     chan struct{}
 	source   source
 
-	waits    atomic.Bool           // the outbox may have messages that wait for those of another topic
+	put      atomic.Int64          // how often messages were put into the outbox
+	taken    atomic.Int64          // the value of put before the last pass that emptied the outbox
 	more     bool                  // there may be more messages than the last pass had
 	failing  time.Duration         // the next pause; 0 while publishing succeeds
 	home     *bus.Home             // the topic's stream, nil until it is looked up
@@ -140,8 +141,9 @@ func (r *Relay) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for _, t := range r.topics {
-		n, err := r.db.Backlog(ctx, t.topic, 1)
-		t.waits.Store(n > 0 || err != nil)
+		if n, err := r.db.Backlog(ctx, t.topic, 1); n > 0 || err != nil {
+			t.put.Add(1)
+		}
 		running.Go(func() { t.run(ctx) })
 	}
 	running.Go(func() { r.tidy(ctx) })
@@ -157,7 +159,7 @@ func (r *Relay) Run(ctx context.Context) {
 			woken := r.db.Woken()
 			for _, t := range r.topics {
 				if woken[t.topic] || woken[outbox.AnyTopic] {
-					t.waits.Store(true)
+					t.put.Add(1)
 					t.poke()
 				}
 			}
@@ -261,7 +263,7 @@ func (t *topicRelay) sleep(ctx context.Context) {
 // published wakes the topics with messages that may wait for those of this one.
 func (t *topicRelay) published() {
 	for _, other := range t.topics {
-		if slices.Contains(waitFor[t.topic], other.topic) && other.waits.Load() {
+		if slices.Contains(waitFor[t.topic], other.topic) && other.taken.Load() < other.put.Load() {
 			other.poke()
 		}
 	}
@@ -274,13 +276,11 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if t.failing > 0 {
 		limit = probeBatch
 	}
-	waited, emptied := t.waits.Swap(false), false
-	defer func() { t.waits.CompareAndSwap(false, waited && !emptied) }()
+	put := t.put.Load()
 	page, more, err := t.source.next(ctx, limit)
 	if t.more = more; err != nil || len(page) == 0 {
 		return 0, err
 	}
-	found := len(page)
 	if t.stopped.Load() {
 		return 0, ErrStale
 	}
@@ -303,7 +303,9 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if stored != nil {
 		return 0, stored
 	}
-	emptied = !more && len(out.done) == found
+	if n, err := t.db.Backlog(context.WithoutCancel(ctx), t.topic, 1); n == 0 && err == nil {
+		t.taken.Store(put)
+	}
 	t.answered(context.WithoutCancel(ctx), page, out.done)
 	return len(out.done) + len(out.refused) + out.again, err
 }
