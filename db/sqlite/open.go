@@ -16,7 +16,7 @@ import (
 
 // readerParams are the driver parameters of a reading connection. The statement cache is larger than the
 // number of different queries.
-const readerParams = "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-16384&_stmt_cache_size=64"
+const readerParams = "mode=ro&_query_only=1&_busy_timeout=5000&_cache_size=-4096&_stmt_cache_size=64"
 
 // writerLockTimeout is how long a transaction waits for transactions of other processes.
 const writerLockTimeout = 5 * time.Second
@@ -28,7 +28,7 @@ const createParams = "_auto_vacuum=incremental&_journal_mode=wal&"
 // writerParams are the driver parameters of the writing connection. They set synchronous explicitly,
 // because the driver's default in WAL mode is NORMAL, not SQLite's FULL.
 func writerParams(full bool) string {
-	params := "_busy_timeout=5000&_foreign_keys=on&_txlock=immediate&_cache_size=-65536"
+	params := "_busy_timeout=5000&_foreign_keys=on&_txlock=immediate&_cache_size=-16384"
 	if full {
 		return params + "&_synchronous=full"
 	}
@@ -76,7 +76,7 @@ func newWriter(ctx context.Context, pool *sql.DB, full bool) (*writer, error) {
 	}
 	err = checkPragmas(ctx, conn, map[string]string{
 		"journal_mode": "wal", "synchronous": synchronous, "busy_timeout": "0", "foreign_keys": "1",
-		"auto_vacuum": "2", "cache_size": "-65536", "wal_autocheckpoint": checkpointPages, "journal_size_limit": walLimit, "temp_store": "2",
+		"auto_vacuum": "2", "cache_size": "-16384", "wal_autocheckpoint": checkpointPages, "journal_size_limit": walLimit, "temp_store": "2",
 	})
 	if err != nil {
 		return nil, closing(conn, err)
