@@ -303,7 +303,7 @@ func TestDueTimeOfAnotherProcessIsNotRunAgain(t *testing.T) {
 	}
 }
 
-// A run of which nothing is left to do ends at once: the requests that joined it get its result.
+// A run without jobs ends at once: the requests that joined it get its result.
 func TestRunThatIsTakenOverWithoutJobsIsAnswered(t *testing.T) {
 	d := dbtest.Open(t)
 	active, js := dbtest.Plan(1)

@@ -92,18 +92,26 @@ func (l *live) stop() {
 
 // handle responds to a request.
 func (l *live) handle(provider string, r micro.Request) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || !l.f.Slots.TryAcquire() {
-		_ = r.Error(strconv.Itoa(http.StatusServiceUnavailable), "all slots of this fetcher are in use, or it is stopping", nil)
-		return
-	}
-	l.working.Go(func() {
+	accepted := l.begin(func() {
 		defer l.f.Slots.Release()
 		if err := l.respond(provider, r); err != nil {
 			_ = r.Error(strconv.Itoa(http.StatusInternalServerError), err.Error(), nil)
 		}
 	})
+	if !accepted {
+		_ = r.Error(strconv.Itoa(http.StatusServiceUnavailable), "all slots of this fetcher are in use, or it is stopping", nil)
+	}
+}
+
+// begin calls do in the background, with a slot, if one is free and requests are still accepted.
+func (l *live) begin(do func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || !l.f.Slots.TryAcquire() {
+		return false
+	}
+	l.working.Go(do)
+	return true
 }
 
 func (l *live) respond(provider string, r micro.Request) error {

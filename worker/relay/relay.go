@@ -303,8 +303,10 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if stored != nil {
 		return 0, stored
 	}
-	if n, err := t.db.Backlog(context.WithoutCancel(ctx), t.topic, 1); n == 0 && err == nil {
-		t.taken.Store(put)
+	if slices.Contains(waitFor["orders"], t.topic) { // what was published does not say whether others wait
+		if n, err := t.db.Backlog(context.WithoutCancel(ctx), t.topic, 1); n == 0 && err == nil {
+			t.taken.Store(put)
+		}
 	}
 	t.answered(context.WithoutCancel(ctx), page, out.done)
 	return len(out.done) + len(out.refused) + out.again, err
