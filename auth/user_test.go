@@ -713,7 +713,7 @@ func TestAFleetSharesAGrantThatRotates(t *testing.T) {
 				s = open(t, userConfig(server, store))
 			}
 			client := signing(s, roundTripper(func(req *http.Request) (*http.Response, error) {
-				time.Sleep(5 * time.Millisecond)
+				time.Sleep(10 * time.Millisecond)
 				return a.RoundTrip(req)
 			}))
 			for range 20 {

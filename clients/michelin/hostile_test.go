@@ -20,10 +20,10 @@ func TestHostileDocumentsAreRefusedWithinTheirMemory(t *testing.T) {
 	const head = `{"errorHead":{"errorCode":"0"},"documentID":"C1",`
 	for name, c := range map[string]struct{ body, want string }{
 		"blanks without end":            {head + strings.Repeat(" ", 20<<20), "blanks in a row"},
-		"orders of nothing":             {head + `"referencedOrder":[{}` + strings.Repeat(",{}", 5_000_000) + "]}", "MB of memory"},
-		"lines of nothing":              {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{}` + strings.Repeat(",{}", 5_000_000) + "]}]}", "MB of memory"},
-		"schedule lines of nothing":     {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{"orderedArticle":{"scheduleDetails":[{}` + strings.Repeat(",{}", 5_000_000) + "]}}]}]}", "MB of memory"},
-		"words of nothing":              {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{"orderedArticle":{"articleDescription":{"articleDescriptionText":[0` + strings.Repeat(",0", 5_000_000) + "]}}}]}]}", "MB of memory"},
+		"orders of nothing":             {head + `"referencedOrder":[{}` + strings.Repeat(",{}", 500_000) + "]}", "MB of memory"},
+		"lines of nothing":              {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{}` + strings.Repeat(",{}", 500_000) + "]}]}", "MB of memory"},
+		"schedule lines of nothing":     {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{"orderedArticle":{"scheduleDetails":[{}` + strings.Repeat(",{}", 500_000) + "]}}]}]}", "MB of memory"},
+		"words of nothing":              {head + `"referencedOrder":[{"supplierOrderNumber":{"documentId":"a"},"orderLine":[{"orderedArticle":{"articleDescription":{"articleDescriptionText":[0` + strings.Repeat(",0", 2_000_000) + "]}}}]}]}", "MB of memory"},
 		"a member that nobody asks for": {head + `"x":[[]` + strings.Repeat(",[]", 1_000_000) + "]}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -168,7 +168,7 @@ func TestDocumentsFollowTheOrders(t *testing.T) {
 	}
 	sent, billed := map[string]string{}, map[string]string{}
 	moved := 0
-	for range 60 { // sandbox days
+	for range 30 { // sandbox days
 		for number, text := range ask(desadvPath, "desadv", desadvQuery(despatchedIn("2026-11-20", "2026-11-20"))) {
 			if before, known := sent[number]; known && before != text {
 				t.Errorf("advice %s was\n%s\nand is\n%s", number, before, text)

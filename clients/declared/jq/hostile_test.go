@@ -189,7 +189,7 @@ func evaluateHostile(t *testing.T) {
 		case h.ok:
 			enough = time.Minute
 		case raceDetector: // the address space has no limit that more time could reach
-			enough = time.Second / 4
+			enough = time.Second / 20
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), enough)
 		ctx, release := memory.Budget(ctx, "acme")
