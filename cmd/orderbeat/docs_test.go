@@ -229,7 +229,7 @@ func shellWords(line string) (words []string) {
 // runs with the shipped configuration.
 func TestTourWorks(t *testing.T) {
 	t.Parallel()
-	config := shipped(t, t.TempDir(), "@every 1s")
+	config := shipped(t, t.TempDir(), "@every 3s")
 	replace(t, config, `day    = "20s"`, `day    = "1s"`)
 	replace(t, config, `listen      = "127.0.0.1:0"`, fmt.Sprintf("listen = %q", "127.0.0.1:"+freePort(t))) // for the commands
 	p := startHere(t, config)

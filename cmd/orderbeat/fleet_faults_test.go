@@ -37,7 +37,7 @@ import (
 // ORDERBEAT_TEST_FAULTS is the number of faults, ORDERBEAT_TEST_SEED the seed of their choice.
 func TestFleetWithFaults(t *testing.T) {
 	t.Parallel() // mostly waits
-	faults := 20
+	faults := 12
 	if text := os.Getenv("ORDERBEAT_TEST_FAULTS"); text != "" {
 		var err error
 		if faults, err = strconv.Atoi(text); err != nil {

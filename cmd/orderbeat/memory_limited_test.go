@@ -73,7 +73,7 @@ var crash = regexp.MustCompile(`(?m)^.*(?:fatal error|^runtime: |panic: |SIG[A-Z
 // provider stays on schedule, and the hostile one's jobs fail.
 func TestMemoryLimitedProcess(t *testing.T) {
 	t.Parallel() // mostly waits
-	duration := 20 * time.Second
+	duration := 10 * time.Second
 	if text := os.Getenv("ORDERBEAT_TEST_HOSTILE"); text != "" {
 		var err error
 		if duration, err = time.ParseDuration(text); err != nil {
