@@ -53,7 +53,7 @@ func keyed(tb testing.TB, s *auth.Static, status *atomic.Int64, calls *atomic.In
 	}
 }
 
-func TestRefusedStaticCredentialsAreTriedThreeTimesInAll(t *testing.T) {
+func TestRejectedStaticCredentialsAreTriedThreeTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var status, calls atomic.Int64
 		status.Store(401)
@@ -100,7 +100,7 @@ func TestRefusedStaticCredentialsAreTriedThreeTimesInAll(t *testing.T) {
 	})
 }
 
-func TestStaticCredentialsThatWorkAreNotHeldUp(t *testing.T) {
+func TestAcceptedStaticCredentialsAreNotDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var status, calls atomic.Int64
 		status.Store(200)

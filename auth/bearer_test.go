@@ -13,7 +13,7 @@ import (
 
 // A token goes into the header Authorization, once, and nowhere else: a signed request
 // is the request and this header, byte for byte.
-func TestATokenGoesIntoTheHeaderAlone(t *testing.T) {
+func TestTokenIsSentInTheHeaderOnly(t *testing.T) {
 	const token = "00D9b000004Qmmi!AQEAQG34mOW2FtFjM"
 	for name, tt := range map[string]struct{ method, body, header, want string }{
 		"a question": {
@@ -53,7 +53,7 @@ func TestATokenGoesIntoTheHeaderAlone(t *testing.T) {
 	}
 }
 
-func TestWhichRefusalsAskForAToken(t *testing.T) {
+func TestWhichRejectionsConcernTheToken(t *testing.T) {
 	challenge := func(text string) http.Header { return http.Header{"Www-Authenticate": {text}} }
 	for _, tt := range []struct {
 		document, name string
@@ -103,7 +103,7 @@ func TestWhichRefusalsAskForAToken(t *testing.T) {
 }
 
 // net/http itself would send the header on to the same host name over plain http.
-func TestARedirectTakesNoTokenElsewhere(t *testing.T) {
+func TestRedirectToAnotherHostHasNoToken(t *testing.T) {
 	elsewhere := server(t, func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("%s %s came elsewhere, with %d credentials", r.Method, r.URL.Path, len(r.Header.Values("Authorization")))
 	})

@@ -10,7 +10,7 @@ import (
 	"orderbeat/auth"
 )
 
-func TestWhatAChallengeSaysOfTheToken(t *testing.T) {
+func TestChallengesAreClassified(t *testing.T) {
 	for challenge, want := range map[string]string{
 		`Bearer error="invalid_token"`: "refused",
 		`Bearer realm="api, and more", error="invalid_token", error_description="expired"`: "refused",
@@ -42,7 +42,7 @@ func TestWhatAChallengeSaysOfTheToken(t *testing.T) {
 }
 
 // A token that is refused otherwise than by a 401 is renewed once, and the call sent once more.
-func TestATokenIsRefusedInManyWays(t *testing.T) {
+func TestTokenRejectionsAreRecognized(t *testing.T) {
 	words := func(_ *http.Request, resp *http.Response) bool {
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body = io.NopCloser(bytes.NewReader(body))

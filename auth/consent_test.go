@@ -24,7 +24,7 @@ var (
 	unreserved     = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)          // RFC 7636 section 4.1
 )
 
-func TestTheAuthorizationURLByteForByte(t *testing.T) {
+func TestAuthorizationURLByteForByte(t *testing.T) {
 	const begins = "https://mapps.example/oauth/authorize?"
 	for _, tt := range []struct {
 		document, name string
@@ -73,7 +73,7 @@ func TestTheAuthorizationURLByteForByte(t *testing.T) {
 }
 
 // What the exchange sends is what the authorization request was about.
-func TestAnExchangeProvesWhoBegan(t *testing.T) {
+func TestCodeExchangeSendsTheVerifier(t *testing.T) {
 	const redirect = "https://Dms.example:443/a/../b%20c?x=1&y=%2F"
 	var sent []url.Values
 	c := userConfig(nil, nil)
@@ -111,13 +111,13 @@ func TestAnExchangeProvesWhoBegan(t *testing.T) {
 	}
 }
 
-func TestNobodyIsAskedForAClientsOwnTokens(t *testing.T) {
+func TestClientCredentialsNeedNoConsent(t *testing.T) {
 	if _, _, err := open(t, config(nil)).Authorize(redirectOfMazda); err == nil {
 		t.Error("a consent was begun")
 	}
 }
 
-func TestAConsentIsGoodOnceForTenMinutesAndItsSource(t *testing.T) {
+func TestConsentIsValidOnceForTenMinutesAndItsSource(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		wait time.Duration
@@ -162,7 +162,7 @@ func TestAConsentIsGoodOnceForTenMinutesAndItsSource(t *testing.T) {
 }
 
 // A code is gone once it was sent, so the exchange does not end with who asked for it.
-func TestAnExchangeGoesOnWhenItsCallerLeaves(t *testing.T) {
+func TestCodeExchangeContinuesAfterItsCallerLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := userConfig(nil, nil)
 		c.Base = roundTripper(func(req *http.Request) (*http.Response, error) {

@@ -91,7 +91,7 @@ func (a *consenting) sent(t *testing.T, want ...string) {
 	a.got = nil
 }
 
-func TestAServerThatChecksEverythingIsContent(t *testing.T) {
+func TestStrictServerAcceptsTheExchange(t *testing.T) {
 	a, c := grants(t)
 	s, consents := open(t, c), authorization.NewPending()
 	for _, want := range []string{"access-1", "access-2"} {
@@ -111,7 +111,7 @@ func TestAServerThatChecksEverythingIsContent(t *testing.T) {
 
 // Somebody puts the code of one consent into the answer to another one: each has its
 // own verifier, and the server notices (RFC 7636 section 4.6).
-func TestACodeOfAnotherConsentIsRefused(t *testing.T) {
+func TestCodeOfAnotherConsentIsRejected(t *testing.T) {
 	a, c := grants(t)
 	s, consents := open(t, c), authorization.NewPending()
 	var answers []url.Values
@@ -132,7 +132,7 @@ func TestACodeOfAnotherConsentIsRefused(t *testing.T) {
 }
 
 // A code is spent when it was sent, whatever came of it (RFC 6749 section 4.1.2).
-func TestACodeIsSentOnceWhateverBecomesOfIt(t *testing.T) {
+func TestCodeIsSentOnce(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"no answer":                 hijack(""),
 		"half an answer":            hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"),
@@ -188,7 +188,7 @@ func TestACodeIsSentOnceWhateverBecomesOfIt(t *testing.T) {
 	}
 }
 
-func TestACodeIsNotSentAgainWhenNoAnswerComesInTime(t *testing.T) {
+func TestCodeIsNotSentAgainAfterATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := hanging(nil)
 		c := of(endpoint.Mazda(), e)
@@ -204,7 +204,7 @@ func TestACodeIsNotSentAgainWhenNoAnswerComesInTime(t *testing.T) {
 	})
 }
 
-func TestACodeIsNotSentAgainWhenItWasNeverSent(t *testing.T) {
+func TestCodeIsNotSentAgainAfterAFailedConnection(t *testing.T) {
 	e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }}
 	s, consents := open(t, of(endpoint.Mazda(), e)), authorization.NewPending()
 	answer := answered(begin(t, consents, s))
@@ -215,7 +215,7 @@ func TestACodeIsNotSentAgainWhenItWasNeverSent(t *testing.T) {
 	e.got(t, 1)
 }
 
-func TestASecondConsentReplacesTheFirst(t *testing.T) {
+func TestSecondConsentReplacesTheFirst(t *testing.T) {
 	for name, tt := range map[string]struct {
 		second, want string
 	}{
@@ -251,7 +251,7 @@ func leaves(t *testing.T) context.Context {
 	return ctx
 }
 
-func TestABrowserThatIsClosedLosesNoConsent(t *testing.T) {
+func TestClosedBrowserLosesNoConsent(t *testing.T) {
 	server, consents := &strict{life: time.Hour}, authorization.NewPending()
 	s := open(t, userConfig(server, nil))
 	if _, err := consents.Finish(leaves(t), "mazda", answered(begin(t, consents, s))); err != nil {

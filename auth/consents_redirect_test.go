@@ -15,7 +15,7 @@ import (
 	"orderbeat/auth/authorization"
 )
 
-func TestRedirectsThatFail(t *testing.T) {
+func TestFailedRedirects(t *testing.T) {
 	const rfc = "RFC 6749 section 4.1.2.1"
 	seen := map[string]string{} // reasons, and whose they are
 	for _, tt := range []struct {
@@ -60,7 +60,7 @@ func TestRedirectsThatFail(t *testing.T) {
 	}
 }
 
-func TestADenialIsFinal(t *testing.T) {
+func TestDenialIsFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, consents := &strict{life: time.Hour}, authorization.NewPending()
 		s := open(t, userConfig(server, nil))
@@ -78,7 +78,7 @@ func TestADenialIsFinal(t *testing.T) {
 	})
 }
 
-func TestADenialTakesNothingAway(t *testing.T) {
+func TestDenialKeepsTheCurrentTokens(t *testing.T) {
 	_, _, s := granted(t)
 	consents := authorization.NewPending()
 	finish(t, consents, "mazda", url.Values{"state": {begin(t, consents, s)}, "error": {"access_denied"}})
@@ -87,7 +87,7 @@ func TestADenialTakesNothingAway(t *testing.T) {
 	}
 }
 
-func TestWhoseAnswerItIs(t *testing.T) {
+func TestRedirectIsMatchedToItsConsent(t *testing.T) {
 	const ours = "https://mapps.example"
 	for _, tt := range []struct {
 		name, configured string
@@ -134,7 +134,7 @@ func TestWhoseAnswerItIs(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNone(t *testing.T) {
+func TestInvalidRedirects(t *testing.T) {
 	for name, change := range map[string]func(answer url.Values){
 		"neither a code nor an error":             func(a url.Values) { a.Del("code") },
 		"a blank code":                            func(a url.Values) { a.Set("code", "") },
@@ -159,7 +159,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-func TestParametersThatNobodyKnowsAreIgnored(t *testing.T) {
+func TestUnknownRedirectParametersAreIgnored(t *testing.T) {
 	server, consents := &strict{life: time.Hour}, authorization.NewPending()
 	answer := answered(begin(t, consents, open(t, userConfig(server, nil))))
 	answer["session_state"] = []string{"a", "b"}
@@ -168,7 +168,7 @@ func TestParametersThatNobodyKnowsAreIgnored(t *testing.T) {
 	}
 }
 
-func TestErrorsOfConsentsTellNoSecret(t *testing.T) {
+func TestConsentErrorsHaveNoSecrets(t *testing.T) {
 	echo := `{"error":"canary-code","error_description":"` + clientSecret + ` canary-code"}`
 	for name, answer := range map[string]func() (*http.Response, error){
 		"echoes in a failure": func() (*http.Response, error) { return respond(400, echo), nil },

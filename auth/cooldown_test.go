@@ -32,7 +32,7 @@ func fails(t *testing.T, s *auth.Source) *endpoint.Error {
 	return e
 }
 
-func TestManyCallersAndARefusingEndpoint(t *testing.T) {
+func TestManyCallersAndARejectingEndpoint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := refusing(400, `{"error":"invalid_client"}`)
 		s := open(t, config(e))
@@ -72,7 +72,7 @@ func TestManyCallersAndARefusingEndpoint(t *testing.T) {
 	})
 }
 
-func TestACooldownTellsWhenItEnds(t *testing.T) {
+func TestCooldownReportsItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, config(refusing(400, `{"error":"invalid_client"}`)))
 		first := fails(t, s)
@@ -88,7 +88,7 @@ func TestACooldownTellsWhenItEnds(t *testing.T) {
 	})
 }
 
-func TestTheCooldownSurvivesTheSource(t *testing.T) {
+func TestCooldownSurvivesTheSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := refusing(401, "")
 		c := config(e)
@@ -101,7 +101,7 @@ func TestTheCooldownSurvivesTheSource(t *testing.T) {
 	})
 }
 
-func TestAnotherSecretIsTriedAtOnce(t *testing.T) {
+func TestAnotherSecretIsTriedImmediately(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{answer: func(_ int64, req *http.Request) (*http.Response, error) {
 			req.ParseForm()
@@ -150,7 +150,7 @@ func TestSuccessClearsTheCooldown(t *testing.T) {
 	})
 }
 
-func TestTooManyRequestsIsNeverHeldAgainstTheCredentials(t *testing.T) {
+func TestTooManyRequestsDoesNotRejectTheCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			resp := respond(429, `{"error":"invalid_client"}`)
@@ -171,7 +171,7 @@ func TestTooManyRequestsIsNeverHeldAgainstTheCredentials(t *testing.T) {
 }
 
 // What came before a wait that the endpoint asks for makes it no longer.
-func TestEachKindOfTroubleHasStepsOfItsOwn(t *testing.T) {
+func TestEachKindOfFailureHasItsOwnBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			resp := respond(503, "")
@@ -194,7 +194,7 @@ func TestEachKindOfTroubleHasStepsOfItsOwn(t *testing.T) {
 }
 
 // A gateway answers 404, 405 or a redirect while what stands behind it starts.
-func TestAWrongAddressAfterAnOutageIsPartOfIt(t *testing.T) {
+func TestBadRequestAfterAnOutageContinuesTheOutage(t *testing.T) {
 	for _, status := range []int{404, 405, 302} {
 		synctest.Test(t, func(t *testing.T) {
 			e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
@@ -215,7 +215,7 @@ func TestAWrongAddressAfterAnOutageIsPartOfIt(t *testing.T) {
 	}
 }
 
-func TestAWaitBeyondReasonIsCut(t *testing.T) {
+func TestRetryAfterIsLimited(t *testing.T) {
 	for _, written := range []string{"86400", "Thu, 31 Dec 2099 00:00:00 GMT"} {
 		t.Run(written, func(t *testing.T) {
 			got := fails(t, open(t, config(&tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
@@ -228,7 +228,7 @@ func TestAWaitBeyondReasonIsCut(t *testing.T) {
 	}
 }
 
-func TestADateCountsFromTheAnswersOwn(t *testing.T) {
+func TestRetryAfterDateIsRelativeToTheResponseDate(t *testing.T) {
 	got := fails(t, open(t, config(&tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 		resp := respond(503, "")
 		resp.Header.Set("Date", "Fri, 20 Nov 1998 06:00:00 GMT") // a clock that stands still
@@ -238,7 +238,7 @@ func TestADateCountsFromTheAnswersOwn(t *testing.T) {
 	between(t, "rest", got.After, 10*time.Minute-time.Second, 10*time.Minute)
 }
 
-func TestTransientFailuresRestLongerEachTime(t *testing.T) {
+func TestTransientFailuresBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, config(refusing(503, "")))
 		for _, step := range []int{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
@@ -250,7 +250,7 @@ func TestTransientFailuresRestLongerEachTime(t *testing.T) {
 	})
 }
 
-func TestConnectionsThatFailAfterRefusalsLookLikeABlock(t *testing.T) {
+func TestFailedConnectionsAfterRejectionsLookLikeABlock(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	for _, tt := range []struct {
 		name    string
@@ -285,7 +285,7 @@ func TestConnectionsThatFailAfterRefusalsLookLikeABlock(t *testing.T) {
 	}
 }
 
-func TestAWrongRequestWaitsAQuarterOfAnHour(t *testing.T) {
+func TestBadRequestWaitsAQuarterOfAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, config(refusing(404, "")))
 		for _, want := range []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, time.Hour} {

@@ -37,7 +37,7 @@ func granting(token, more string) string {
 	return fmt.Sprintf(`{"access_token": %q%s}`, token, more)
 }
 
-func TestAnswersThatGrantAToken(t *testing.T) {
+func TestResponsesWithAToken(t *testing.T) {
 	michelin, ptv, shell, microbilt, mazda, rfc := endpoint.Michelin(), endpoint.PTV(), endpoint.Shell(), endpoint.Microbilt(), endpoint.Mazda(), endpoint.RFC6749()
 	in := func(d time.Duration) int64 { return today.Add(d).Unix() }
 	const (
@@ -168,7 +168,7 @@ func of(d endpoint.Dialect, base http.RoundTripper) auth.Config {
 }
 
 // What endpoints write differently, and mean alike.
-func TestAnswersThatMeanAToken(t *testing.T) {
+func TestUnusualResponsesWithAToken(t *testing.T) {
 	rfc := endpoint.RFC6749()
 	field := func(path string) endpoint.Dialect { d := endpoint.RFC6749(); d.TokenField = path; return d }
 	aliased := endpoint.RFC6749()
@@ -212,7 +212,7 @@ func TestAnswersThatMeanAToken(t *testing.T) {
 	}
 }
 
-func TestAConfiguredLifeStandsInForOneThatIsNotTold(t *testing.T) {
+func TestConfiguredLifetimeIsUsedIfTheResponseHasNone(t *testing.T) {
 	for body, want := range map[string]time.Duration{
 		michelinAnswer:                         45 * time.Minute,
 		`{"access_token":"a","expires_in":60}`: time.Minute,
@@ -232,7 +232,7 @@ func TestAConfiguredLifeStandsInForOneThatIsNotTold(t *testing.T) {
 }
 
 // A client credentials grant has no use for a refresh token (RFC 6749 section 4.4.3).
-func TestAClientsRefreshTokenIsNeitherKeptNorSent(t *testing.T) {
+func TestRefreshTokenOfClientCredentialsIsNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var bodies []string
 		c := config(&tokenServer{answer: func(_ int64, req *http.Request) (*http.Response, error) {
@@ -255,7 +255,7 @@ func TestAClientsRefreshTokenIsNeitherKeptNorSent(t *testing.T) {
 
 // What a new token's answer does not bring stays, and what it brings replaces the old
 // (RFC 6749 section 6; Mazda's Access keys for DMS: "usually returns an additional refresh_token").
-func TestWhatBecomesOfARefreshToken(t *testing.T) {
+func TestRefreshTokenOfAResponseIsStored(t *testing.T) {
 	for name, tt := range map[string]struct{ second, want string }{
 		"a new one replaces the old":  {`, "refresh_token": "new"`, "new"},
 		"one that is absent stays":    {``, "old"},

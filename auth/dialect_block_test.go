@@ -18,7 +18,7 @@ import (
 // The IP of who fails to log in again and again is blocked, says PTV's OAUth2
 // Authentication; then one sees "connection errors, ssl/tls handshake errors or
 // something similar".
-func TestThreeConnectionsThatFailInARowLookLikeABlock(t *testing.T) {
+func TestThreeFailedConnectionsLookLikeABlock(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	reset := &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}
 	alert := tls.AlertError(40) // handshake failure

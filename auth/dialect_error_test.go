@@ -8,7 +8,7 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-func TestAnswersThatDoNot(t *testing.T) {
+func TestResponsesWithoutAToken(t *testing.T) {
 	michelin, ptv, shell, microbilt, rfc := endpoint.Michelin(), endpoint.PTV(), endpoint.Shell(), endpoint.Microbilt(), endpoint.RFC6749()
 	fault := func(inner string) string {
 		return `{"fault":{"faultstring":"Invalid client identifier",` + inner + `}}`

@@ -12,7 +12,7 @@ import (
 
 // The same answers mean something else where a refresh token was sent, or a code. Mazda's Access
 // keys for DMS (OAuth2) has invalid_request for a refresh token that was revoked.
-func TestWhatARefusalIsAbout(t *testing.T) {
+func TestRejectionsAreClassified(t *testing.T) {
 	mazda, rfc := endpoint.Mazda(), endpoint.RFC6749()
 	rfc.UserGrants = true
 	const inClear = "the code has ended"

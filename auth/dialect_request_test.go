@@ -119,7 +119,7 @@ const (
 
 // Mazda's two requests, one after the other; the refresh token is one that the first
 // brought.
-func TestMazdasTokenRequestsByteForByte(t *testing.T) {
+func TestMazdaTokenRequestsByteForByte(t *testing.T) {
 	const redirect = "redirect_uri=https%3A%2F%2F127.0.0.1%3A8080%2FmyGreatDms%2Foauth%2Fcode"
 	for name, tt := range map[string]struct {
 		noPKCE   bool

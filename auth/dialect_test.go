@@ -11,7 +11,7 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-func TestConfigurationMistakesComeTogether(t *testing.T) {
+func TestConfigurationErrorsAreReportedTogether(t *testing.T) {
 	_, err := auth.NewSource(auth.Config{TokenURL: "http://api.example/token"})
 	want := "auth: dialect is missing\nauth: provider is missing\nauth: client id is missing\nauth: client secret is missing\n" +
 		"auth: token lifetime, in the dialect or as TTL is missing\nauth: the token URL must be https, or http on a loopback address"
@@ -20,7 +20,7 @@ func TestConfigurationMistakesComeTogether(t *testing.T) {
 	}
 }
 
-func TestWhatAConfigurationMustHave(t *testing.T) {
+func TestRequiredConfiguration(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		of     endpoint.Dialect
@@ -59,7 +59,7 @@ func TestWhatAConfigurationMustHave(t *testing.T) {
 }
 
 // Whatever comes, in any dialect, it is a token that a header can carry, or an *endpoint.Error.
-func FuzzAnswer(f *testing.F) {
+func FuzzResponse(f *testing.F) {
 	f.Add(200, michelinAnswer)
 	f.Add(200, shellAnswer)
 	f.Add(200, microbiltAnswer)

@@ -18,7 +18,7 @@ import (
 
 // "Can not be used as authorization for calling Mazda web services", says Mazda's page
 // of the refresh token. It goes to the token endpoint, whatever happens.
-func TestARefreshTokenIsNeverSentToTheAPI(t *testing.T) {
+func TestRefreshTokenIsNotSentToTheAPI(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _, s := granted(t)
 		answer := 200
@@ -59,7 +59,7 @@ func TestARefreshTokenIsNeverSentToTheAPI(t *testing.T) {
 
 // A signing key is revoked, says Mazda's page: the API answers 401, and the token
 // endpoint 400 invalid_request to the refresh token.
-func TestWhenAllOfAUsersTokensAreRevoked(t *testing.T) {
+func TestAllTokensOfAUserAreRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store, s := granted(t)
 		server.current = "signed with another key"
@@ -81,7 +81,7 @@ func TestWhenAllOfAUsersTokensAreRevoked(t *testing.T) {
 }
 
 // Mazda's page gives 1024 characters as the most; more is no reason to fail.
-func TestLongTokensAreKeptWhole(t *testing.T) {
+func TestLongTokensAreStoredWhole(t *testing.T) {
 	for _, length := range []int{1024, 1025, 100_000} {
 		t.Run(fmt.Sprint(length), func(t *testing.T) {
 			access, refresh := strings.Repeat("a", length), strings.Repeat("r", length)

@@ -14,7 +14,7 @@ import (
 
 // A strict provider: a token lives two seconds, and a new one ends the old at once.
 // Three processes share a store and call without a pause; no call may fail.
-func TestAFleetLivesOnShortTokens(t *testing.T) {
+func TestFleetWithShortLivedTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const life, run = 2 * time.Second, 20 * time.Second
 		var newest, refused atomic.Int64

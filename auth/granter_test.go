@@ -89,7 +89,7 @@ func opened(t *testing.T, jwt string, checks func(input, signature []byte) bool)
 	return header, claims
 }
 
-func TestAssertionsProveAClientAndAskForTokens(t *testing.T) {
+func TestAssertionsAuthenticateClientsAndRequestTokens(t *testing.T) {
 	for name, k := range keys(t) {
 		for _, grants := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/grant=%t", name, grants), func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestAssertionsProveAClientAndAskForTokens(t *testing.T) {
 	}
 }
 
-func TestKeysThatSignNothing(t *testing.T) {
+func TestInvalidSigningKeys(t *testing.T) {
 	weak, _ := rsa.GenerateKey(rand.Reader, 1024)
 	curve, _ := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	der := func(k any) string {
@@ -172,7 +172,7 @@ func (g granter) Grant(ctx context.Context, r endpoint.Request) (endpoint.Answer
 	return g(ctx, r)
 }
 
-func TestAnotherWayToComeByATokenPlugsIn(t *testing.T) {
+func TestCustomGrant(t *testing.T) {
 	c := config(nil)
 	c.TokenURL, c.ClientSecret = "", secret.Secret{}
 	n := 0
@@ -193,7 +193,7 @@ func TestAnotherWayToComeByATokenPlugsIn(t *testing.T) {
 	}
 }
 
-func TestATokenCommand(t *testing.T) {
+func TestTokenCommand(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "token.sh")
 	for name, tt := range map[string]struct {
 		body string
@@ -238,7 +238,7 @@ func TestATokenCommand(t *testing.T) {
 }
 
 // One browser session must not grant two users' accounts with one identity.
-func TestAccessThatAnotherUserGrantedIsNotTaken(t *testing.T) {
+func TestGrantOfAnotherUserIsRejected(t *testing.T) {
 	claims := func(who string) string { return jws(fmt.Sprintf(`{"sub":%q}`, who)) }
 	for name, tt := range map[string]struct {
 		claim, more string

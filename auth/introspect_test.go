@@ -76,7 +76,7 @@ func TestIntrospectionRequestsByteForByte(t *testing.T) {
 	}
 }
 
-func TestWhatIntrospectionTells(t *testing.T) {
+func TestIntrospectionResponses(t *testing.T) {
 	const sample = `{    "active": true,    "scope": "api openid",    "client_id": "3MVG9WcjRvm13aM4K_************.0XSjZWUFcTwElp ",
 		"username": "user@customer.example",    "sub": "https://test.salesforce.com/id/00D9b000004QmmiEAC/0051i0",
 		"token_type": "access_token",    "exp": 1727992153,    "iat": 1727984953,    "nbf": 1727984953}`
@@ -188,7 +188,7 @@ func TestIntrospectionChangesNothing(t *testing.T) {
 	}
 }
 
-func TestThereMustBeSomethingToIntrospect(t *testing.T) {
+func TestIntrospectionRequiresAToken(t *testing.T) {
 	e := &tokenServer{}
 	s := open(t, config(e))
 	if _, err := s.Introspect(t.Context()); s.CanIntrospect() || err == nil || !strings.Contains(err.Error(), "introspection URL") {
@@ -204,7 +204,7 @@ func TestThereMustBeSomethingToIntrospect(t *testing.T) {
 }
 
 // Another process has the token: this one need not ask for one to tell of it.
-func TestATokenThatWasStoredIsIntrospected(t *testing.T) {
+func TestStoredTokenIsIntrospected(t *testing.T) {
 	c := config(&tokenServer{})
 	c.Store = auth.NewMemory()
 	mustToken(t, open(t, c))

@@ -18,7 +18,7 @@ import (
 
 // The key is lost, and what a person tries meanwhile brings no new tokens: those that
 // are sealed are there when the key is back.
-func TestTokensThatCannotBeReadAreLeftForTheKeysReturn(t *testing.T) {
+func TestUnreadableTokensAreKeptUntilTheKeyIsBack(t *testing.T) {
 	for name, step := range map[string]func(t *testing.T, s *auth.Source){
 		"after unlatching": func(t *testing.T, s *auth.Source) {
 			t.Helper()
@@ -59,7 +59,7 @@ func TestTokensThatCannotBeReadAreLeftForTheKeysReturn(t *testing.T) {
 }
 
 // The key file is moved away while everything works.
-func TestALostKeyFileIsTold(t *testing.T) {
+func TestLostKeyFileIsReported(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	server := &strict{life: time.Hour}
 	s := open(t, userConfig(server, seal.New(auth.NewMemory(), keyringAt(t, path))))
@@ -111,7 +111,7 @@ func (c *ending) Err() error {
 	return nil
 }
 
-func TestWhoLeavesWhileARowIsReadHoldsUpNobody(t *testing.T) {
+func TestCancelledReadDelaysNoOtherCaller(t *testing.T) {
 	keys := keyring(t)
 	for looks := range int64(4) {
 		s := seal.New(auth.NewMemory(), keys)
@@ -134,7 +134,7 @@ func TestWhoLeavesWhileARowIsReadHoldsUpNobody(t *testing.T) {
 	}
 }
 
-func TestWhatWaitsWhenTheSourceClosesIsNotDone(t *testing.T) {
+func TestLogoutWaitingAtCloseIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			time.Sleep(500 * time.Millisecond)
@@ -156,7 +156,7 @@ func TestWhatWaitsWhenTheSourceClosesIsNotDone(t *testing.T) {
 	})
 }
 
-func TestASourceTakesUpASealedToken(t *testing.T) {
+func TestSourceUsesASealedToken(t *testing.T) {
 	e, inner, path := &tokenServer{}, auth.NewMemory(), filepath.Join(t.TempDir(), "key")
 	start := func() *auth.Source {
 		c := config(e)

@@ -71,7 +71,7 @@ func TestRevocationRequestsByteForByte(t *testing.T) {
 
 // Whatever the authorization server says, the tokens are dropped here, and each was
 // sent once.
-func TestWhatRevocationAnswers(t *testing.T) {
+func TestRevocationResponses(t *testing.T) {
 	const rfc = "RFC 7009 section 2.2"
 	yes := reply{200, ""}
 	for _, tt := range []struct {
@@ -113,7 +113,7 @@ func TestWhatRevocationAnswers(t *testing.T) {
 	}
 }
 
-func TestWhenToTryARevocationAgain(t *testing.T) {
+func TestRevocationRetries(t *testing.T) {
 	c := config(roundTripper(func(req *http.Request) (*http.Response, error) {
 		if !strings.HasSuffix(req.URL.Path, "/revoke") {
 			return grant("a"), nil
@@ -131,7 +131,7 @@ func TestWhenToTryARevocationAgain(t *testing.T) {
 	}
 }
 
-func TestALogoutThatGetsNoAnswerDropsTheTokens(t *testing.T) {
+func TestLogoutWithoutAResponseDropsTheTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}
 		c := config(roundTripper(func(req *http.Request) (*http.Response, error) {
@@ -156,7 +156,7 @@ func TestALogoutThatGetsNoAnswerDropsTheTokens(t *testing.T) {
 	})
 }
 
-func TestALogoutWithoutARevocationEndpointIsOurs(t *testing.T) {
+func TestLogoutWithoutARevocationEndpointIsLocal(t *testing.T) {
 	server, store, s := granted(t)
 	if revoked, err := s.Logout(t.Context()); revoked || err != nil {
 		t.Errorf("got %v, %v want it dropped here alone", revoked, err)
@@ -170,7 +170,7 @@ func TestALogoutWithoutARevocationEndpointIsOurs(t *testing.T) {
 	server.got(t)
 }
 
-func TestALogoutWithoutTokensSendsNothing(t *testing.T) {
+func TestLogoutWithoutTokensSendsNothing(t *testing.T) {
 	e := &tokenServer{}
 	c := config(e)
 	c.RevocationURL = "https://api.example/revoke"
@@ -181,7 +181,7 @@ func TestALogoutWithoutTokensSendsNothing(t *testing.T) {
 }
 
 // A token that the store did not take is served all the same: a logout ends it too.
-func TestALogoutEndsATokenThatWasNotStored(t *testing.T) {
+func TestLogoutRevokesATokenThatWasNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var is atomic.Bool
 		is.Store(true)
@@ -211,7 +211,7 @@ func TestALogoutEndsATokenThatWasNotStored(t *testing.T) {
 	})
 }
 
-func TestALogoutEndsAGrantThatWasNotStored(t *testing.T) {
+func TestLogoutRevokesAGrantThatWasNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var is atomic.Bool
 		server, store, first := granted(t)

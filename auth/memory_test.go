@@ -7,6 +7,6 @@ import (
 	"orderbeat/auth/storetest"
 )
 
-func TestMemoryKeepsAStoresPromises(t *testing.T) {
+func TestMemoryImplementsTheStoreContract(t *testing.T) {
 	storetest.Run(t, func(*testing.T) auth.Store { return auth.NewMemory() })
 }

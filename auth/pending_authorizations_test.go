@@ -44,7 +44,7 @@ func answered(state string) url.Values {
 	return url.Values{"state": {state}, "code": {"code"}}
 }
 
-func TestAConsentBringsTheUsersTokens(t *testing.T) {
+func TestConsentStoresTheUsersTokens(t *testing.T) {
 	server := &strict{life: time.Hour}
 	s := open(t, userConfig(server, auth.NewMemory()))
 	consents := authorization.NewPending()
@@ -62,7 +62,7 @@ func TestAConsentBringsTheUsersTokens(t *testing.T) {
 	}
 }
 
-func TestWhichAnswersAreTaken(t *testing.T) {
+func TestWhichRedirectsAreAccepted(t *testing.T) {
 	type begun struct {
 		consents *authorization.Pending
 		source   *auth.Source
@@ -138,7 +138,7 @@ func TestWhichAnswersAreTaken(t *testing.T) {
 	}
 }
 
-func TestAStateIsOneUsersOwn(t *testing.T) {
+func TestStateBelongsToOneUser(t *testing.T) {
 	server, store, consents := &strict{life: time.Hour}, auth.NewMemory(), authorization.NewPending()
 	of := func(user string) *auth.Source {
 		c := userConfig(server, store)
@@ -158,7 +158,7 @@ func TestAStateIsOneUsersOwn(t *testing.T) {
 	mustToken(t, other)
 }
 
-func TestAnAnswerIsTakenOnceHoweverManyCome(t *testing.T) {
+func TestRedirectIsAcceptedOnce(t *testing.T) {
 	server, consents := &strict{life: time.Hour}, authorization.NewPending()
 	s := open(t, userConfig(server, nil))
 	answer := answered(begin(t, consents, s))
@@ -178,7 +178,7 @@ func TestAnAnswerIsTakenOnceHoweverManyCome(t *testing.T) {
 	server.got(t, "authorization_code")
 }
 
-func TestOldConsentsMakeRoom(t *testing.T) {
+func TestOldConsentsAreEvicted(t *testing.T) {
 	server, consents := &strict{life: time.Hour}, authorization.NewPending()
 	s := open(t, userConfig(server, nil))
 	first, second := begin(t, consents, s), begin(t, consents, s)

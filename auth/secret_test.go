@@ -28,7 +28,7 @@ func clean(t *testing.T, where, text string) {
 	}
 }
 
-func TestASecretIsPrintedByNoVerb(t *testing.T) {
+func TestNoVerbPrintsASecret(t *testing.T) {
 	canary := secret.New("canary")
 	type hidden struct{ inner secret.Secret }
 	for _, v := range []any{
@@ -67,7 +67,7 @@ func TestASecretIsPrintedByNoVerb(t *testing.T) {
 }
 
 // Whatever a token endpoint does with what it was sent, it gets into no error, log or status.
-func TestNothingSecretLeaks(t *testing.T) {
+func TestNoSecretLeaks(t *testing.T) {
 	echo := `{"error":"canary-client-secret","error_description":"canary-client-secret","access_token":"canary token"}`
 	for name, h := range map[string]http.HandlerFunc{
 		"echoes in a failure": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400); io.WriteString(w, echo) },
@@ -116,7 +116,7 @@ func hijack(answer string) http.HandlerFunc {
 	}
 }
 
-func TestALiveTokenIsInNoStatusAndNoLog(t *testing.T) {
+func TestTokenIsInNoStatusAndNoLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		c := config(&tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {

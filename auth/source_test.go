@@ -17,7 +17,7 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-func TestALiveTokenIsReused(t *testing.T) {
+func TestValidTokenIsReused(t *testing.T) {
 	e := &tokenServer{}
 	s := open(t, config(e))
 	for range 100 {
@@ -29,7 +29,7 @@ func TestALiveTokenIsReused(t *testing.T) {
 	}
 }
 
-func TestRenewalBeforeTheEndServesTheOldToken(t *testing.T) {
+func TestEarlyRenewalServesTheOldToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
 		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
@@ -62,7 +62,7 @@ func TestRenewalBeforeTheEndServesTheOldToken(t *testing.T) {
 	})
 }
 
-func TestATokenIsNotServedToItsVeryEnd(t *testing.T) {
+func TestTokenIsNotServedUntilItsExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}
 		s := open(t, config(e))
@@ -74,7 +74,7 @@ func TestATokenIsNotServedToItsVeryEnd(t *testing.T) {
 	})
 }
 
-func TestAFailedEarlyRenewalHurtsNobody(t *testing.T) {
+func TestFailedEarlyRenewalServesTheOldToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			if n == 1 {
@@ -135,7 +135,7 @@ func hanging(let <-chan struct{}) *tokenServer {
 	}}
 }
 
-func TestACallerWaitsNoLongerThanItsContext(t *testing.T) {
+func TestCallerWaitsNoLongerThanItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
 		e := hanging(let)
@@ -155,7 +155,7 @@ func TestACallerWaitsNoLongerThanItsContext(t *testing.T) {
 	})
 }
 
-func TestAnEndpointThatHangsIsGivenUp(t *testing.T) {
+func TestHangingEndpointTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, config(hanging(nil)))
 		began := time.Now()
@@ -167,7 +167,7 @@ func TestAnEndpointThatHangsIsGivenUp(t *testing.T) {
 	})
 }
 
-func TestCloseWaitsForTheAnswer(t *testing.T) {
+func TestCloseWaitsForTheResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
 		store := auth.NewMemory()
@@ -188,7 +188,7 @@ func TestCloseWaitsForTheAnswer(t *testing.T) {
 	})
 }
 
-func TestCloseGivesUpAndLeavesNoLeaseBehind(t *testing.T) {
+func TestCloseTimesOutAndReleasesTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := config(hanging(nil))
 		c.Store = obedient{auth.NewMemory()}
@@ -242,7 +242,7 @@ func TestSourcesThatShareAStoreShareTheToken(t *testing.T) {
 	})
 }
 
-func TestALeaseThatIsNeverReturnedRunsOut(t *testing.T) {
+func TestAbandonedLeaseExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &spy{Store: auth.NewMemory()}
 		c := config(&tokenServer{})
@@ -285,7 +285,7 @@ func (o obedient) Commit(ctx context.Context, l auth.Lease, row auth.Row) (bool,
 	return o.Store.Commit(ctx, l, row)
 }
 
-func TestWhileAnotherRenewsTheOldTokenIsServed(t *testing.T) {
+func TestOldTokenIsServedWhileAnotherProcessRenews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &spy{Store: auth.NewMemory()}
 		e := &tokenServer{}
@@ -309,7 +309,7 @@ func TestWhileAnotherRenewsTheOldTokenIsServed(t *testing.T) {
 	})
 }
 
-func TestAStoreThatLostItsRowsDoesNotTurnGenerationsBack(t *testing.T) {
+func TestGenerationsIncreaseAfterTheStoreLostItsRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &spy{Store: auth.NewMemory()}
 		c := config(&tokenServer{})
@@ -326,7 +326,7 @@ func TestAStoreThatLostItsRowsDoesNotTurnGenerationsBack(t *testing.T) {
 	})
 }
 
-func TestTokensThatHaveEndedWhenTheyComeAreRestedFrom(t *testing.T) {
+func TestExpiredNewTokensBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 			time.Sleep(2 * time.Second)
@@ -342,7 +342,7 @@ func TestTokensThatHaveEndedWhenTheyComeAreRestedFrom(t *testing.T) {
 	})
 }
 
-func TestOneSlowAnswerIsAskedForAgain(t *testing.T) {
+func TestSlowResponseIsRequestedAgainOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			if n == 1 {
@@ -363,7 +363,7 @@ func (broken) Commit(context.Context, auth.Lease, auth.Row) (bool, error) {
 	return false, errors.New("disk full")
 }
 
-func TestATokenThatCannotBeStoredIsServed(t *testing.T) {
+func TestTokenThatCannotBeStoredIsServed(t *testing.T) {
 	e := &tokenServer{}
 	c := config(e)
 	c.Store = broken{auth.NewMemory()}
@@ -374,7 +374,7 @@ func TestATokenThatCannotBeStoredIsServed(t *testing.T) {
 	e.got(t, 1)
 }
 
-func TestTheLimiterIsObeyed(t *testing.T) {
+func TestTokenRequestsObeyTheRateLimit(t *testing.T) {
 	e := &tokenServer{}
 	c := config(e)
 	c.Limiter = limiter(func(context.Context) error { return errors.New("used up") })
@@ -391,7 +391,7 @@ func (l limiter) Wait(ctx context.Context) error { return l(ctx) }
 
 // An endpoint that keeps one token for a client grants it again with what is left
 // of its life: the less that is, the sooner it would be asked again.
-func TestTheSameTokenWithAShrinkingLifeIsAskedForSeldom(t *testing.T) {
+func TestSameTokenWithAShrinkingLifetimeIsRequestedRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {

@@ -86,7 +86,7 @@ func try(tb testing.TB, client *http.Client) (status int, wait time.Duration) {
 	return 0, e.After
 }
 
-func TestACallRefusedWithItsTokenIsSentOnceMore(t *testing.T) {
+func TestRejectedCallIsReplayedOnce(t *testing.T) {
 	e, a := &tokenServer{}, &api{accepts: only("token-2")}
 	s := open(t, config(e))
 	status, body := call(t, signing(s, a), strings.NewReader("question"))
@@ -100,7 +100,7 @@ func TestACallRefusedWithItsTokenIsSentOnceMore(t *testing.T) {
 }
 
 // A thousand calls are refused together, after all of them have left with the old token.
-func TestCallsRefusedTogetherCostOneTokenRequest(t *testing.T) {
+func TestCallsRejectedTogetherCostOneTokenRequest(t *testing.T) {
 	const n = 1000
 	e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 		time.Sleep(5 * time.Millisecond)
@@ -127,7 +127,7 @@ func TestCallsRefusedTogetherCostOneTokenRequest(t *testing.T) {
 	}
 }
 
-func TestALate401LeavesTheNewTokenAlone(t *testing.T) {
+func TestLate401KeepsTheNewToken(t *testing.T) {
 	e := &tokenServer{}
 	s := open(t, config(e))
 	old := mustToken(t, s)
@@ -142,7 +142,7 @@ func TestALate401LeavesTheNewTokenAlone(t *testing.T) {
 	e.got(t, 2)
 }
 
-func TestALate401IsSentAgainAlsoDuringATrial(t *testing.T) {
+func TestLate401IsReplayedDuringATrial(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
 			return respond(200, fmt.Sprintf(`{"access_token":"token-%d","expires_in":10}`, n)), nil
@@ -159,7 +159,7 @@ func TestALate401IsSentAgainAlsoDuringATrial(t *testing.T) {
 	})
 }
 
-func TestA401DuringARenewalIsNotAnsweredWithTheOldToken(t *testing.T) {
+func TestCallRejectedDuringARenewalIsReplayedWithTheNewToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
 		e := &tokenServer{answer: func(n int64, _ *http.Request) (*http.Response, error) {
@@ -182,7 +182,7 @@ func TestA401DuringARenewalIsNotAnsweredWithTheOldToken(t *testing.T) {
 	})
 }
 
-func TestTheSameTokenAgainIsNoLoop(t *testing.T) {
+func TestSameTokenFromTheEndpointEndsReplays(t *testing.T) {
 	e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return grant("same"), nil }}
 	a := &api{accepts: only("another")}
 	client := signing(open(t, config(e)), a)
@@ -201,7 +201,7 @@ func TestTheSameTokenAgainIsNoLoop(t *testing.T) {
 }
 
 // The endpoint hands out what it has, and the API takes it again since then.
-func TestTheSameTokenAgainIsSentOnceMore(t *testing.T) {
+func TestSameTokenFromTheEndpointIsReplayedOnce(t *testing.T) {
 	e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) { return grant("same"), nil }}
 	a := &api{}
 	a.accepts = func(string) bool { return a.calls.Load() > 1 }
@@ -211,7 +211,7 @@ func TestTheSameTokenAgainIsSentOnceMore(t *testing.T) {
 	e.got(t, 2)
 }
 
-func TestAFreshTokenThatIsRefusedStartsACooldown(t *testing.T) {
+func TestRejectedNewTokenStartsACooldown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}
 		a := &api{accepts: func(string) bool { return false }}
@@ -241,7 +241,7 @@ func TestAFreshTokenThatIsRefusedStartsACooldown(t *testing.T) {
 	})
 }
 
-func TestFreshTokensRefusedTogetherCountOnce(t *testing.T) {
+func TestNewTokensRejectedTogetherCountOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}
 		a := &api{accepts: func(string) bool { return false }, hold: func() { time.Sleep(time.Second) }}
@@ -266,7 +266,7 @@ func TestFreshTokensRefusedTogetherCountOnce(t *testing.T) {
 
 // While the first call is sent again with the new token, others begin with it and
 // are refused. They ask for no further one.
-func TestATokenOnTrialIsNotReplaced(t *testing.T) {
+func TestTokenOnTrialIsNotReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}
 		s := open(t, config(e))
@@ -284,7 +284,7 @@ func TestATokenOnTrialIsNotReplaced(t *testing.T) {
 	})
 }
 
-func TestATokenThatPassedItsTrialCanBeRevokedAtOnce(t *testing.T) {
+func TestAcceptedTokenCanBeReplacedAtOnce(t *testing.T) {
 	e := &tokenServer{}
 	valid := "token-2"
 	client := signing(open(t, config(e)), &api{accepts: func(token string) bool { return token == valid }})
@@ -296,7 +296,7 @@ func TestATokenThatPassedItsTrialCanBeRevokedAtOnce(t *testing.T) {
 	e.got(t, 4)
 }
 
-func TestOneRefusedAccountDoesNotTakeTheTokenFromOthers(t *testing.T) {
+func TestRejectionOfOneAccountKeepsTheTokenForOthers(t *testing.T) {
 	e := &tokenServer{}
 	s := open(t, config(e))
 	refused := signing(s, &api{accepts: func(string) bool { return false }})
@@ -312,7 +312,7 @@ func TestOneRefusedAccountDoesNotTakeTheTokenFromOthers(t *testing.T) {
 	e.got(t, 2)
 }
 
-func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
+func TestBodyWithoutGetBodyIsNotReplayed(t *testing.T) {
 	e, a := &tokenServer{}, &api{accepts: only("token-2")}
 	client := signing(open(t, config(e)), a)
 	status, body := call(t, client, io.MultiReader(strings.NewReader("once")))
@@ -327,7 +327,7 @@ func TestABodyThatCannotBeSentAgainIsNot(t *testing.T) {
 	e.got(t, 2)
 }
 
-func TestOtherStatusesAreNotTouched(t *testing.T) {
+func TestOtherStatusesAreReturned(t *testing.T) {
 	for _, status := range []int{400, 403, 407, 429, 500} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			e := &tokenServer{}
@@ -344,7 +344,7 @@ func TestOtherStatusesAreNotTouched(t *testing.T) {
 	}
 }
 
-func TestNoTokenMeansTheSourcesError(t *testing.T) {
+func TestCallWithoutATokenReturnsTheSourcesError(t *testing.T) {
 	c := config(&tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
 		return respond(400, `{"error":"invalid_client"}`), nil
 	}})
@@ -369,7 +369,7 @@ type closing struct {
 
 func (c *closing) Close() error { c.closed.Store(true); return nil }
 
-func TestCredentialsStayAtTheirOrigin(t *testing.T) {
+func TestCredentialsAreSentToTheirOriginOnly(t *testing.T) {
 	reached := roundTripper(func(*http.Request) (*http.Response, error) { return respond(200, ""), nil })
 	origin := func(s string) *url.URL {
 		u, err := url.Parse(s)
@@ -423,7 +423,7 @@ func TestCredentialsStayAtTheirOrigin(t *testing.T) {
 	}
 }
 
-func TestTheRequestIsNotChanged(t *testing.T) {
+func TestRequestIsNotModified(t *testing.T) {
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, orders, bytes.NewReader([]byte("x")))
 	if err != nil {
 		t.Fatal(err)
@@ -438,7 +438,7 @@ func TestTheRequestIsNotChanged(t *testing.T) {
 	}
 }
 
-func TestBasicAndAPIKeyGoTogether(t *testing.T) {
+func TestBasicAndAPIKeyTogether(t *testing.T) {
 	var got http.Header
 	k := &auth.Fixed{
 		Base: roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -465,7 +465,7 @@ func TestBasicAndAPIKeyGoTogether(t *testing.T) {
 
 // One account is always refused; another's call, refused late with the old token, is
 // answered with the new one. That ends no cooldown, or each would log the other out.
-func TestAnotherAccountsSuccessEndsNoCooldown(t *testing.T) {
+func TestSuccessOfAnotherAccountEndsNoCooldown(t *testing.T) {
 	e := &tokenServer{}
 	s := open(t, config(e))
 	mustToken(t, s)
@@ -486,7 +486,7 @@ func TestAnotherAccountsSuccessEndsNoCooldown(t *testing.T) {
 
 // All tokens are revoked while one account's refusals hold new ones back: the calls
 // of the others wait, and none of them is refused for good.
-func TestTokensRevokedDuringACooldownCostAWait(t *testing.T) {
+func TestTokensRevokedDuringACooldownWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const n = 1000
 		e := &tokenServer{}
@@ -522,7 +522,7 @@ func TestTokensRevokedDuringACooldownCostAWait(t *testing.T) {
 }
 
 // Each second an account is refused, and another one is served.
-func TestOneRefusedAccountAmongOthersHoldsBackHalfAMinute(t *testing.T) {
+func TestRejectedAccountAmongOthersWaitsHalfAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}
 		s := open(t, config(e))
@@ -539,7 +539,7 @@ func TestOneRefusedAccountAmongOthersHoldsBackHalfAMinute(t *testing.T) {
 	})
 }
 
-func TestAnAnswerCutsALongCooldown(t *testing.T) {
+func TestAcceptedCallShortensACooldown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}
 		s := open(t, config(e))
@@ -563,7 +563,7 @@ func TestAnAnswerCutsALongCooldown(t *testing.T) {
 
 // A call is late, refused, and sent again with a token that others renewed early, and
 // that is revoked by now too. No caller has requested a token because of a 401 yet.
-func TestA401ToATokenThatWasThereIsNotFinal(t *testing.T) {
+func TestRejectionOfACachedTokenIsNotFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &tokenServer{}
 		s := open(t, config(e))
@@ -591,7 +591,7 @@ func TestA401ToATokenThatWasThereIsNotFinal(t *testing.T) {
 	})
 }
 
-func TestARequestWithoutHeadersIsSigned(t *testing.T) {
+func TestRequestWithoutHeadersIsSigned(t *testing.T) {
 	u, err := url.Parse(orders)
 	if err != nil {
 		t.Fatal(err)

@@ -178,7 +178,7 @@ func mustConsent(t *testing.T, s *auth.Source, reason string) {
 	}
 }
 
-func TestWithoutConsentNothingIsAsked(t *testing.T) {
+func TestNoRequestsWithoutConsent(t *testing.T) {
 	server := &strict{}
 	s := open(t, userConfig(server, auth.NewMemory()))
 	var wg sync.WaitGroup
@@ -189,7 +189,7 @@ func TestWithoutConsentNothingIsAsked(t *testing.T) {
 	server.got(t)
 }
 
-func TestAUsersTokensLiveOnByTheirRefreshToken(t *testing.T) {
+func TestUserTokensAreRefreshed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store, s := granted(t)
 		for n := 1; n <= 5; n++ {
@@ -208,7 +208,7 @@ func TestAUsersTokensLiveOnByTheirRefreshToken(t *testing.T) {
 	})
 }
 
-func TestARefreshTokenThatDoesNotComeStays(t *testing.T) {
+func TestRefreshTokenIsKeptIfTheResponseHasNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _, s := granted(t)
 		server.absent = true
@@ -220,7 +220,7 @@ func TestARefreshTokenThatDoesNotComeStays(t *testing.T) {
 	})
 }
 
-func TestAGrantWithoutARefreshTokenEndsWithItsToken(t *testing.T) {
+func TestGrantWithoutARefreshTokenExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := userConfig(&strict{}, auth.NewMemory())
 		e := &tokenServer{answer: func(int64, *http.Request) (*http.Response, error) {
@@ -236,7 +236,7 @@ func TestAGrantWithoutARefreshTokenEndsWithItsToken(t *testing.T) {
 	})
 }
 
-func TestAnIdleGrantIsTendedOnceADay(t *testing.T) {
+func TestIdleGrantIsRefreshedOnceADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _, s := granted(t)
 		server.life = 30 * 24 * time.Hour
@@ -257,7 +257,7 @@ var (
 	dialed = &url.Error{Op: "Post", URL: "https://mapps.example", Err: syscall.ECONNREFUSED}
 )
 
-func TestALostAnswerIsAskedForOnceMore(t *testing.T) {
+func TestLostResponseIsRequestedOnceMore(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		lenient       bool
@@ -311,7 +311,7 @@ func TestALostAnswerIsAskedForOnceMore(t *testing.T) {
 
 // Requests that no server saw end no grant, however many: what is sent is at first a replay
 // at once, and then what the cooldown allows.
-func TestAGrantEndsOnlyWhenTheServerRefusesIt(t *testing.T) {
+func TestGrantEndsOnlyWhenTheServerRejectsIt(t *testing.T) {
 	cut := func(seen bool) func(*strict, *http.Request) (*http.Response, error) {
 		return func(_ *strict, req *http.Request) (*http.Response, error) {
 			if seen {
@@ -367,7 +367,7 @@ func TestAGrantEndsOnlyWhenTheServerRefusesIt(t *testing.T) {
 }
 
 // Killed while it waits for its own rate, a process has sent nothing.
-func TestTheIntentIsWrittenWhenTheRequestIsSent(t *testing.T) {
+func TestIntentIsStoredWhenTheRateAllowsTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store, first := granted(t)
 		first.Close()
@@ -391,7 +391,7 @@ type stuck struct{}
 func (stuck) Wait(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 
 // The credentials are the client's, and so is what the endpoint says of them.
-func TestAWrongSecretCostsAClientThreeRefusalsHoweverManyItsUsers(t *testing.T) {
+func TestWrongSecretCostsThreeRequestsForAllUsers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store, client := &strict{life: time.Hour}, auth.NewMemory(), auth.NewClient()
 		var users []*auth.Source
@@ -460,7 +460,7 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestARequestThatWasNeverSentLosesNothing(t *testing.T) {
+func TestUnsentRequestLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _, s := granted(t)
 		server.faults(always(dialed), nil)
@@ -478,7 +478,7 @@ func TestARequestThatWasNeverSentLosesNothing(t *testing.T) {
 }
 
 // The API refused the access token, and there is no other yet.
-func TestATokenThatWasRefusedIsNotTriedAfterARestart(t *testing.T) {
+func TestRejectedTokenIsNotUsedAfterARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store, s := granted(t)
 		server.faults(func() (*http.Response, error) { return respond(503, ""), nil }, nil)
@@ -495,7 +495,7 @@ func TestATokenThatWasRefusedIsNotTriedAfterARestart(t *testing.T) {
 	})
 }
 
-func TestAnOutageEndsNoGrant(t *testing.T) {
+func TestOutageEndsNoGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _, s := granted(t)
 		server.faults(func() (*http.Response, error) { return respond(503, "<html>"), nil }, nil)
@@ -516,7 +516,7 @@ func TestAnOutageEndsNoGrant(t *testing.T) {
 
 // A process was killed between the answer to a refresh and its commit: its intent is
 // in the store, under a lease that has run out.
-func TestAfterACrashTheOneReplayIsLeft(t *testing.T) {
+func TestOneReplayRemainsAfterACrash(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		crashes int
@@ -579,7 +579,7 @@ func (f full) Commit(ctx context.Context, l auth.Lease, row auth.Row) (bool, err
 	return f.Store.Commit(ctx, l, row)
 }
 
-func TestARefreshTokenThatCouldNotBeStoredIsStoredLater(t *testing.T) {
+func TestUnstoredRefreshTokenIsStoredLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var is atomic.Bool
 		server, store, first := granted(t)
@@ -612,7 +612,7 @@ func TestARefreshTokenThatCouldNotBeStoredIsStoredLater(t *testing.T) {
 	})
 }
 
-func TestARefusedRefreshAsksAPerson(t *testing.T) {
+func TestRejectedRefreshRequiresConsent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store, s := granted(t)
 		server.current = "revoked by somebody"
@@ -644,7 +644,7 @@ func TestARefusedRefreshAsksAPerson(t *testing.T) {
 }
 
 // Another process took the lease when ours had run out, and spent the refresh token.
-func TestARefusalIsNotBelievedWhenAnotherProcessWasFaster(t *testing.T) {
+func TestRejectionIsIgnoredIfAnotherProcessHasRefreshed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, store, s := granted(t)
 		other := open(t, userConfig(server, store))
@@ -677,7 +677,7 @@ func TestARefusalIsNotBelievedWhenAnotherProcessWasFaster(t *testing.T) {
 	})
 }
 
-func TestAThousandRefusalsSpendOneRefreshToken(t *testing.T) {
+func TestThousandRejectionsUseOneRefreshToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _, s := granted(t)
 		client := signing(s, &api{accepts: only("access-2")})
@@ -694,7 +694,7 @@ func TestAThousandRefusalsSpendOneRefreshToken(t *testing.T) {
 	})
 }
 
-func TestAFleetSharesAGrantThatRotates(t *testing.T) {
+func TestFleetSharesARotatingGrantInOneProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const run = 30 * time.Second
 		server, store := &strict{life: 2 * time.Second}, auth.NewMemory()
@@ -734,7 +734,7 @@ func TestAFleetSharesAGrantThatRotates(t *testing.T) {
 	})
 }
 
-func TestAUsersRefusedClientIsUnlatched(t *testing.T) {
+func TestUnlatchOfARejectedClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, _, s := granted(t)
 		server.faults(func() (*http.Response, error) { return respond(401, `{"error":"invalid_client"}`), nil }, nil)
@@ -768,7 +768,7 @@ func (u unreadable) Load(ctx context.Context, key string) (auth.Row, error) {
 	return row, err
 }
 
-func TestTokensThatCannotBeReadAreNone(t *testing.T) {
+func TestUnreadableTokensAreIgnored(t *testing.T) {
 	server, store, s := granted(t)
 	s.Close()
 	heard := make(chan auth.Status, 10)

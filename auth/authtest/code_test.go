@@ -14,7 +14,7 @@ import (
 	"orderbeat/auth/authtest"
 )
 
-func TestTheConsentPageAsksAndSendsBack(t *testing.T) {
+func TestConsentPageRedirectsWithACode(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.Mazda, ClientID: "<MACS7>", ClientSecret: "s", User: "user-1"})
 	uri := b.authorizeURI(url.Values{"client_id": {"<MACS7>"}})
 	page := b.send(t, http.MethodGet, uri, "")
@@ -35,7 +35,7 @@ func TestTheConsentPageAsksAndSendsBack(t *testing.T) {
 	}
 }
 
-func TestEveryDocumentedErrorIsSentBack(t *testing.T) {
+func TestDocumentedErrorsAreRedirected(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.Mazda})
 	documented := strings.Fields("invalid_request unauthorized_client access_denied unsupported_response_type invalid_scope server_error temporary_unavailable")
 	page := b.send(t, http.MethodGet, b.authorizeURI(nil), "")
@@ -50,7 +50,7 @@ func TestEveryDocumentedErrorIsSentBack(t *testing.T) {
 	}
 }
 
-func TestRequestsForConsentThatAreWrongAreSentBack(t *testing.T) {
+func TestInvalidAuthorizationRequestsAreRedirectedWithAnError(t *testing.T) {
 	sum := sha256.Sum256([]byte("x"))
 	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
 	for want, queries := range map[string][]url.Values{
@@ -77,7 +77,7 @@ func TestRequestsForConsentThatAreWrongAreSentBack(t *testing.T) {
 	}
 }
 
-func TestABrowserIsNeverSentToAStranger(t *testing.T) {
+func TestUnregisteredRedirectURIIsNotFollowed(t *testing.T) {
 	for name, c := range map[string]struct {
 		registered []string
 		query      url.Values
@@ -115,7 +115,7 @@ func TestABrowserIsNeverSentToAStranger(t *testing.T) {
 	}
 }
 
-func TestAnswersThatAreNone(t *testing.T) {
+func TestInvalidConsentForms(t *testing.T) {
 	b := open(t, authtest.Options{})
 	for _, body := range []string{"", "user=user-1", "user=&answer=grant", "user=user-1&answer=invented", "user=%zz&answer=grant"} {
 		if a := b.send(t, http.MethodPost, b.authorizeURI(nil), body, asForm); a.status != http.StatusBadRequest {
@@ -130,7 +130,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-func TestTheIssuerComesAlong(t *testing.T) {
+func TestRedirectHasTheIssuer(t *testing.T) {
 	b := open(t, authtest.Options{Issuer: "https://issuer.example"})
 	for _, decision := range []string{"grant", "access_denied"} {
 		if got := b.consent(t, "user-1", decision, nil); got.Get("iss") != "https://issuer.example" {
@@ -139,7 +139,7 @@ func TestTheIssuerComesAlong(t *testing.T) {
 	}
 }
 
-func TestARedirectURIKeepsItsQuery(t *testing.T) {
+func TestRedirectURIKeepsItsQuery(t *testing.T) {
 	b := open(t, authtest.Options{})
 	a := b.send(t, http.MethodPost, b.authorizeURI(url.Values{"redirect_uri": {redirectURI + "?dms=1"}, "state": nil}), "answer=access_denied", asForm)
 	if got, want := a.header.Get("Location"), redirectURI+"?dms=1&error=access_denied"; got != want {
@@ -147,7 +147,7 @@ func TestARedirectURIKeepsItsQuery(t *testing.T) {
 	}
 }
 
-func TestCodesAreGoodOnceForAMinuteAndForOneAddress(t *testing.T) {
+func TestCodeIsValidOnceForAMinuteAndOneRedirectURI(t *testing.T) {
 	for name, c := range map[string]struct {
 		after time.Duration
 		edit  func(url.Values)
@@ -175,7 +175,7 @@ func TestCodesAreGoodOnceForAMinuteAndForOneAddress(t *testing.T) {
 	}
 }
 
-func TestACodeThatIsUsedTwiceEndsItsTokens(t *testing.T) {
+func TestReusedCodeRevokesItsTokens(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.Mazda})
 	code := b.consent(t, "user-1", "grant", nil).Get("code")
 	got := b.ask(t, exchange(code)).read(t, http.StatusOK)

@@ -18,7 +18,7 @@ func as(set ...func(*http.Request)) []func(*http.Request) { return set }
 
 // The requests are the documents' samples, with our credentials where theirs are
 // masked. The answers are the samples' bytes, with the random values in braces.
-func TestDocumentedRequestsAndAnswers(t *testing.T) {
+func TestDocumentedRequestsAndResponses(t *testing.T) {
 	const (
 		id, secret = "A0A10300-SAMPLE", "sample/+secret=%41"
 		encoded    = "sample%2F%2Bsecret%3D%2541"
@@ -136,7 +136,7 @@ func TestTokensLookLikeTheSamples(t *testing.T) {
 }
 
 // The lives are those of the documents, and end to the second.
-func TestTokensEndWhenTheDocumentSays(t *testing.T) {
+func TestTokensExpireAsDocumented(t *testing.T) {
 	for dialect, life := range map[authtest.Dialect]time.Duration{
 		authtest.Michelin: 120 * time.Minute, authtest.Shell: 899 * time.Second, authtest.Mazda: 24 * time.Hour,
 	} {
@@ -157,7 +157,7 @@ func TestTokensEndWhenTheDocumentSays(t *testing.T) {
 	}
 }
 
-func TestMazdaWritesTheExpiryInThreeWays(t *testing.T) {
+func TestMazdaExpiryHasThreeFormats(t *testing.T) {
 	for expiry, want := range map[authtest.Expiry]any{
 		"": 3600.0, authtest.ExpirySeconds: 3600.0, authtest.ExpiryText: "3600", authtest.ExpiryEpoch: 1727987172.0, authtest.ExpiryNone: nil,
 	} {
@@ -193,7 +193,7 @@ func TestMichelinIntrospection(t *testing.T) {
 	}
 }
 
-func TestIntrospectionAndRevocationOfTheSpecification(t *testing.T) {
+func TestIntrospectionAndRevocation(t *testing.T) {
 	b := open(t, authtest.Options{})
 	got := b.granted(t, "user-1")
 	about := func(path, token string) answer {

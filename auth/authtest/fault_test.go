@@ -19,7 +19,7 @@ import (
 	"orderbeat/auth/authtest"
 )
 
-func TestFaultsStrikeAsOftenAsTheyShould(t *testing.T) {
+func TestFaultsAreInjectedAsOftenAsConfigured(t *testing.T) {
 	const good, bad = http.StatusOK, http.StatusServiceUnavailable
 	for name, c := range map[string]struct {
 		times int
@@ -46,7 +46,7 @@ func TestFaultsStrikeAsOftenAsTheyShould(t *testing.T) {
 	}
 }
 
-func TestPendingFaultsTellHowOftenTheyStrikeYet(t *testing.T) {
+func TestPendingFaultsReportRemainingCounts(t *testing.T) {
 	var faults authtest.Faults[string]
 	faults.Add("ever", -7)
 	faults.Add("thrice", 3)
@@ -67,7 +67,7 @@ func TestPendingFaultsTellHowOftenTheyStrikeYet(t *testing.T) {
 	}
 }
 
-func TestTheOldestFaultThatFitsStrikes(t *testing.T) {
+func TestOldestMatchingFaultIsInjected(t *testing.T) {
 	b := open(t, authtest.Options{})
 	b.Fail(authtest.Fault{Op: authtest.OpRevoke, Status: 500})
 	b.Fail(authtest.Fault{Op: authtest.OpToken, Status: 501})
@@ -84,7 +84,7 @@ func TestTheOldestFaultThatFitsStrikes(t *testing.T) {
 	}
 }
 
-func TestFaultsThatAreAnswers(t *testing.T) {
+func TestFaultsWithResponses(t *testing.T) {
 	for name, f := range map[string]authtest.Fault{
 		"a web page":   {Status: 200, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>sign in</html>"},
 		"slow down":    {Status: 429, Header: http.Header{"Retry-After": {"7"}}},
@@ -112,7 +112,7 @@ func TestFaultsThatAreAnswers(t *testing.T) {
 	}
 }
 
-func TestARefusedClientOnTheConsentPage(t *testing.T) {
+func TestRejectedClientOnTheConsentPage(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.Mazda})
 	b.Fail(authtest.Fault{Op: authtest.OpAuthorize, RefuseClient: true})
 	if got := b.consent(t, "user-1", "grant", nil).Get("error"); got != "unauthorized_client" {
@@ -120,7 +120,7 @@ func TestARefusedClientOnTheConsentPage(t *testing.T) {
 	}
 }
 
-func TestTheSameTokenOnDemand(t *testing.T) {
+func TestSameTokenOnDemand(t *testing.T) {
 	b := open(t, authtest.Options{})
 	ask := func() tokens { return b.ask(t, url.Values{"grant_type": {"client_credentials"}}).read(t, 200) }
 	first := ask()
@@ -133,7 +133,7 @@ func TestTheSameTokenOnDemand(t *testing.T) {
 }
 
 // What a connection's end looks like to the client, and what the server has done.
-func TestConnectionsThatEnd(t *testing.T) {
+func TestDroppedConnections(t *testing.T) {
 	for cut, c := range map[authtest.Cut]struct {
 		want    error
 		handled bool
@@ -166,7 +166,7 @@ func TestConnectionsThatEnd(t *testing.T) {
 	}
 }
 
-func TestAFaultsAnswerCanBeCutToo(t *testing.T) {
+func TestFaultResponseCanBeTruncated(t *testing.T) {
 	b := open(t, authtest.Options{})
 	for whole, half := range map[string]string{"12345678": "1234", "": ""} {
 		b.Fail(authtest.Fault{Cut: authtest.CutHalf, Status: http.StatusBadGateway, Body: whole})
@@ -177,7 +177,7 @@ func TestAFaultsAnswerCanBeCutToo(t *testing.T) {
 	}
 }
 
-func TestAResetReachesTheSocketBelowTLS(t *testing.T) {
+func TestResetReachesTheSocketBelowTLS(t *testing.T) {
 	s := authtest.New(authtest.Options{})
 	server := httptest.NewTLSServer(s)
 	defer server.Close()
@@ -188,7 +188,7 @@ func TestAResetReachesTheSocketBelowTLS(t *testing.T) {
 	}
 }
 
-func TestHangingEndsWithTheClient(t *testing.T) {
+func TestHangEndsWithTheClient(t *testing.T) {
 	b := open(t, authtest.Options{})
 	b.Fail(authtest.Fault{Op: authtest.OpToken, Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -23,7 +23,7 @@ func call(t *testing.T, s *authtest.Server, set ...func(*http.Request)) (arrived
 	return arrived, answer{w.Code, w.Header(), w.Body.String()}
 }
 
-func TestOnlyAnAccessTokenInTheHeaderOpensTheAPI(t *testing.T) {
+func TestAPIRequiresAnAccessTokenInTheHeader(t *testing.T) {
 	b := open(t, authtest.Options{})
 	got := b.granted(t, "user-1")
 	for name, c := range map[string]struct {
@@ -123,7 +123,7 @@ func TestOneTokenOrTheSame(t *testing.T) {
 	}
 }
 
-func TestARevokedTokenIsNotHandedOutAgain(t *testing.T) {
+func TestRevokedTokenIsNotReturnedAgain(t *testing.T) {
 	b := open(t, authtest.Options{SameToken: authtest.SameConstant})
 	first := b.send(t, http.MethodPost, "/token", login(), asForm).read(t, http.StatusOK)
 	b.RevokeAccess("")

@@ -27,7 +27,7 @@ func TestRefreshTokensRotate(t *testing.T) {
 	}
 }
 
-func TestARefreshTokenIsUsedAgain(t *testing.T) {
+func TestReusableRefreshToken(t *testing.T) {
 	for reuse, c := range map[authtest.Reuse]struct {
 		status int
 		goesOn bool // the newest refresh token and the access tokens
@@ -55,7 +55,7 @@ func TestARefreshTokenIsUsedAgain(t *testing.T) {
 	}
 }
 
-func TestRefreshTokensThatDoNotRotate(t *testing.T) {
+func TestRefreshTokensWithoutRotation(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.Mazda, Refresh: authtest.RefreshStays})
 	first := b.granted(t, "user-1")
 	for range 2 {
@@ -69,7 +69,7 @@ func TestRefreshTokensThatDoNotRotate(t *testing.T) {
 	}
 }
 
-func TestRefreshTokensEnd(t *testing.T) {
+func TestRefreshTokensExpire(t *testing.T) {
 	b := open(t, authtest.Options{RefreshLife: time.Hour})
 	first := b.granted(t, "user-1")
 	b.advance(time.Hour - time.Nanosecond)
@@ -80,7 +80,7 @@ func TestRefreshTokensEnd(t *testing.T) {
 	}
 }
 
-func TestRefreshesOfTheClientAndOfOthersTokens(t *testing.T) {
+func TestInvalidRefreshTokensAreRejected(t *testing.T) {
 	b := open(t, authtest.Options{})
 	if got := b.ask(t, url.Values{"grant_type": {"client_credentials"}}).read(t, http.StatusOK); got.Refresh != "" {
 		t.Error("client credentials bring a refresh token (RFC 6749 section 4.4.3)")
@@ -96,7 +96,7 @@ func TestRefreshesOfTheClientAndOfOthersTokens(t *testing.T) {
 	}
 }
 
-func TestScopeOnRefreshIsNeverWider(t *testing.T) {
+func TestScopeIsNotWidenedOnRefresh(t *testing.T) {
 	b := open(t, authtest.Options{})
 	code := b.consent(t, "user-1", "grant", url.Values{"scope": {"read write"}}).Get("code")
 	got := b.ask(t, exchange(code)).read(t, http.StatusOK)

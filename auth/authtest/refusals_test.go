@@ -70,7 +70,7 @@ func TestDocumentedErrors(t *testing.T) {
 	}
 }
 
-func TestMazdaRefusals(t *testing.T) {
+func TestMazdaRejections(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.Mazda})
 	got := b.granted(t, "user-1")
 	b.RevokeRefresh("user-1")
@@ -92,7 +92,7 @@ func TestMazdaRefusals(t *testing.T) {
 	}
 }
 
-func TestPTVTakesFiftyRequestsPerSecond(t *testing.T) {
+func TestPTVAllowsFiftyRequestsPerSecond(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.PTV})
 	for range 50 {
 		b.ask(t, url.Values{"grant_type": {"client_credentials"}}).read(t, http.StatusOK)
@@ -104,7 +104,7 @@ func TestPTVTakesFiftyRequestsPerSecond(t *testing.T) {
 	b.ask(t, url.Values{"grant_type": {"client_credentials"}}).read(t, http.StatusOK)
 }
 
-func TestCallsWithoutALivingToken(t *testing.T) {
+func TestCallsWithoutAValidToken(t *testing.T) {
 	for dialect, want := range map[authtest.Dialect]answer{
 		authtest.Michelin:  {body: ""},
 		authtest.PTV:       {body: "Authentication required"},

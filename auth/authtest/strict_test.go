@@ -88,7 +88,7 @@ func TestUnknownParametersAreIgnored(t *testing.T) {
 	a.read(t, http.StatusOK)
 }
 
-func TestOtherPathsAreNotThere(t *testing.T) {
+func TestOtherPathsAreNotFound(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.Shell})
 	b.Fail(authtest.Fault{Times: -1, Status: http.StatusTeapot})
 	for _, path := range []string{"/", "/token", "/authorize", "/v2/oauth/token/"} {
@@ -101,7 +101,7 @@ func TestOtherPathsAreNotThere(t *testing.T) {
 	}
 }
 
-func TestADialectThatIsNotThereIsABug(t *testing.T) {
+func TestUnknownDialectPanics(t *testing.T) {
 	defer func() {
 		if recover() == nil {
 			t.Error("no panic")
@@ -110,7 +110,7 @@ func TestADialectThatIsNotThereIsABug(t *testing.T) {
 	authtest.New(authtest.Options{Dialect: "unheard of"})
 }
 
-func TestRequestsAreRecordedAsTheyCame(t *testing.T) {
+func TestRequestsAreRecordedUnchanged(t *testing.T) {
 	b := open(t, authtest.Options{Dialect: authtest.Microbilt, Record: true})
 	b.Fail(authtest.Fault{Status: http.StatusServiceUnavailable})
 	b.send(t, http.MethodPost, "/OAuth/GetAccessToken?grant_type=client_credentials", "client_id=a&client_id=b", header("Content-Type", form+" "), header("X-Sample", "1", "2"))

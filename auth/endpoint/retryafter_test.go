@@ -8,7 +8,7 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-func TestRetryAfterIsReadInBothForms(t *testing.T) {
+func TestRetryAfterHasTwoFormats(t *testing.T) {
 	const answered = "Fri, 20 Nov 2026 06:00:00 GMT"
 	for name, tt := range map[string]struct {
 		written string
@@ -53,7 +53,7 @@ func TestRetryAfterIsReadInBothForms(t *testing.T) {
 	}
 }
 
-func TestTheResetOfARateLimitIsAWaitToo(t *testing.T) {
+func TestRateLimitResetIsARetryTime(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
 		header []string

@@ -160,7 +160,7 @@ func TestShortPasswordsAreMaskedInBasicPairs(t *testing.T) {
 	}
 }
 
-func TestTokensThatWereCutAreMasked(t *testing.T) {
+func TestTruncatedTokensAreMasked(t *testing.T) {
 	s := mask.New()
 	token := "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.signature-of-the-token"
 	s.Add(token)
@@ -176,7 +176,7 @@ func TestTokensThatWereCutAreMasked(t *testing.T) {
 	}
 }
 
-func TestSecretsThatBeginAlike(t *testing.T) {
+func TestSecretsWithACommonPrefix(t *testing.T) {
 	s := mask.New()
 	secrets := []string{"same-beginning", "same-beginning-and-more", "same-beginning-and-other", "same-beginning-zzz-and-much-longer-than-that"}
 	s.Add(secrets...)
@@ -242,7 +242,7 @@ func hostile(n int) map[string]string {
 	return texts
 }
 
-func TestMemoryGrowsWithTheTextAlone(t *testing.T) {
+func TestMemoryGrowsWithTheTextOnly(t *testing.T) {
 	s := mask.New()
 	s.Add(strings.Repeat("a", 1000)+"b", strings.Repeat("a", 1000)+"c", strings.Repeat("access-t", 100))
 	for i := range 1000 {

@@ -90,7 +90,7 @@ func (c *cabinet) Reseal(_ context.Context, change func(auth.Row) auth.Row) erro
 	return nil
 }
 
-func TestTheCabinetKeepsAStoresPromises(t *testing.T) {
+func TestFakeStoreImplementsTheStoreContract(t *testing.T) {
 	storetest.Run(t, func(*testing.T) auth.Store { return newCabinet() })
 }
 

@@ -40,7 +40,7 @@ func reworded(from, to string) func(r *auth.Row, _ auth.Row) {
 	}
 }
 
-func TestWhatCannotBeReadIsNoToken(t *testing.T) {
+func TestUnreadableTokenIsIgnored(t *testing.T) {
 	for _, tt := range damaged {
 		t.Run(tt.name, func(t *testing.T) {
 			inner := newCabinet()
@@ -65,7 +65,7 @@ func TestWhatCannotBeReadIsNoToken(t *testing.T) {
 	}
 }
 
-func TestAnotherKeyOpensNothing(t *testing.T) {
+func TestOtherKeyCannotOpen(t *testing.T) {
 	inner := newCabinet()
 	store(t, sealing(t, inner), sealedRow("k"))
 	raw := inner.row("k")
@@ -98,7 +98,7 @@ func TestAnotherKeyOpensNothing(t *testing.T) {
 	comesBack(t, s, granted)
 }
 
-func TestNoDamagedByteIsOverlooked(t *testing.T) {
+func TestEveryDamagedByteIsDetected(t *testing.T) {
 	inner := newCabinet()
 	s := sealing(t, inner)
 	store(t, s, sealedRow("k"))

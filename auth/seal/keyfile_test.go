@@ -11,7 +11,7 @@ import (
 	"orderbeat/auth/secret"
 )
 
-func TestARefusalOutlivesAChangeOfTheKeyByHand(t *testing.T) {
+func TestRejectionSurvivesAManualKeyChange(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	row := sealedRow("k")
@@ -38,7 +38,7 @@ func (r *reading) Load(ctx context.Context, key string) (auth.Row, error) {
 
 // The row's HMAC is of an old key until somebody commits: if that could happen once a
 // lease has read it, the lease would be for another credential.
-func TestNobodyCommitsWhileALeaseIsTaken(t *testing.T) {
+func TestLeaseAllowsNoOtherCommit(t *testing.T) {
 	path := writeKeys(t, keyPath(t), oneKey)
 	another := seal.New(&shelf{}, load(t, path))
 	inner := &reading{newCabinet(), func() { waits(t, another) }}
@@ -46,7 +46,7 @@ func TestNobodyCommitsWhileALeaseIsTaken(t *testing.T) {
 	store(t, another, sealedRow("k"))
 }
 
-func TestACredentialColumnThatSomebodyClearedEndsTheRefusal(t *testing.T) {
+func TestClearedCredentialColumnEndsTheRejection(t *testing.T) {
 	inner := newCabinet()
 	s := sealing(t, inner)
 	row := sealedRow("k")
@@ -61,7 +61,7 @@ func TestACredentialColumnThatSomebodyClearedEndsTheRefusal(t *testing.T) {
 	mayLease(t, s, leaseOf(row), true)
 }
 
-func TestASealedColumnThatSomebodyClearedIsAnEmptyRow(t *testing.T) {
+func TestClearedSealedColumnIsAnEmptyRow(t *testing.T) {
 	inner := newCabinet()
 	s := sealing(t, inner)
 	row := sealedRow("k")
@@ -76,7 +76,7 @@ func TestASealedColumnThatSomebodyClearedIsAnEmptyRow(t *testing.T) {
 	mayLease(t, s, leaseOf(row), true) // though the column has its HMAC: Load tells of another one
 }
 
-func TestWithoutItsKeyFileAStoreIsOnlyRead(t *testing.T) {
+func TestStoreWithoutItsKeyFileIsReadOnly(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		do   func(t *testing.T, path string)

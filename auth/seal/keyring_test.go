@@ -58,7 +58,7 @@ func keyLines(tb testing.TB, path string) []string {
 	return lines
 }
 
-func TestProcessesThatStartTogetherAgreeOnOneKey(t *testing.T) {
+func TestConcurrentStartsCreateOneKey(t *testing.T) {
 	path, inner := filepath.Join(t.TempDir(), "data", "key"), newCabinet()
 	begin := make(chan struct{})
 	var wg sync.WaitGroup
@@ -110,7 +110,7 @@ func alone(t *testing.T, path string) {
 	}
 }
 
-func TestAKeyFileThatIsThereIsNotMade(t *testing.T) {
+func TestExistingKeyFileIsNotReplaced(t *testing.T) {
 	path := writeKeys(t, keyPath(t), oneKey)
 	if _, err := seal.LoadKeyring(path, true); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestAKeyFileThatIsThereIsNotMade(t *testing.T) {
 	}
 }
 
-func TestTheFirstKeySealsAndTheOthersOpen(t *testing.T) {
+func TestFirstKeySealsAndTheOthersOpen(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	row := sealedRow("k")
 	store(t, seal.New(inner, load(t, writeKeys(t, path, oneKey))), row)
@@ -139,7 +139,7 @@ func TestTheFirstKeySealsAndTheOthersOpen(t *testing.T) {
 // keyID is what a sealed value calls its key.
 func keyID(sealed string) string { return strings.Split(sealed, ":")[2] }
 
-func TestMistakesInAKeyFileAreToldWithTheirPlace(t *testing.T) {
+func TestKeyFileErrorsNameTheLine(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		content string
@@ -177,7 +177,7 @@ func TestMistakesInAKeyFileAreToldWithTheirPlace(t *testing.T) {
 	}
 }
 
-func TestAnAbsentKeyFileIsAnErrorThatHelps(t *testing.T) {
+func TestMissingKeyFileErrorHasAHint(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nowhere", "key")
 	_, err := seal.LoadKeyring(path, false)
 	tells(t, err, path, "no such file", "restore it", "head -c 32")
@@ -202,7 +202,7 @@ func tells(t *testing.T, err error, parts ...string) {
 	}
 }
 
-func TestAKeyringPrintsNoKey(t *testing.T) {
+func TestKeyringPrintsNoKey(t *testing.T) {
 	ring := load(t, writeKeys(t, keyPath(t), oneKey))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 		got := fmt.Sprintf(verb, ring) + fmt.Sprintf(verb, seal.New(auth.NewMemory(), ring))

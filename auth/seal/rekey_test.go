@@ -97,7 +97,7 @@ func TestRekeyKeepsTheModeAndTheLink(t *testing.T) {
 	}
 }
 
-func TestAStoreThatCannotBeResealedKeepsItsKey(t *testing.T) {
+func TestFailedRekeyKeepsTheOldKey(t *testing.T) {
 	path := writeKeys(t, keyPath(t), oneKey)
 	_, _, err := seal.New(auth.NewMemory(), load(t, path)).Rekey(t.Context())
 	tells(t, err, "cannot re-encrypt its rows")
@@ -106,7 +106,7 @@ func TestAStoreThatCannotBeResealedKeepsItsKey(t *testing.T) {
 	}
 }
 
-func TestAnotherProcessTakesTheNewKey(t *testing.T) {
+func TestOtherProcessUsesTheNewKey(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	ours := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	theirs := seal.New(inner, load(t, path))
@@ -124,7 +124,7 @@ func TestAnotherProcessTakesTheNewKey(t *testing.T) {
 	}
 }
 
-func TestAfterAFailedRekeyEverythingCanBeRead(t *testing.T) {
+func TestEverythingIsReadableAfterAFailedRekey(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	store(t, s, sealedRow("k"))
@@ -148,7 +148,7 @@ func TestAfterAFailedRekeyEverythingCanBeRead(t *testing.T) {
 	comesBack(t, s, sealedRow("k"))
 }
 
-func TestACrashDuringRekeyLosesNothing(t *testing.T) {
+func TestCrashDuringRekeyLosesNothing(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	store(t, s, sealedRow("k"))
@@ -174,7 +174,7 @@ func TestACrashDuringRekeyLosesNothing(t *testing.T) {
 	}
 }
 
-func TestNobodySealsWhileTheKeyChanges(t *testing.T) {
+func TestSealingWaitsForARekey(t *testing.T) {
 	inner, path := newCabinet(), keyPath(t)
 	s := seal.New(inner, load(t, writeKeys(t, path, oneKey)))
 	another := seal.New(&shelf{}, load(t, path))
@@ -196,7 +196,7 @@ func waits(t *testing.T, another auth.Store) {
 	}
 }
 
-func TestRekeyDisturbsNobodyWhoWrites(t *testing.T) {
+func TestRekeyDoesNotDisturbWriters(t *testing.T) {
 	const (
 		processes = 2
 		writers   = 4 // of each process, with a row of its own

@@ -20,14 +20,14 @@ func sealing(tb testing.TB, inner auth.Store) *seal.Store {
 	return seal.New(inner, load(tb, writeKeys(tb, keyPath(tb), oneKey)))
 }
 
-func TestSealKeepsAStoresPromises(t *testing.T) {
+func TestSealImplementsTheStoreContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) auth.Store {
 		t.Helper()
 		return sealing(t, auth.NewMemory())
 	})
 }
 
-func TestWhatIsSealedComesBack(t *testing.T) {
+func TestSealedTokensAreRestored(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(r *auth.Row)
@@ -73,7 +73,7 @@ func (l *listener) Commit(ctx context.Context, lease auth.Lease, row auth.Row) (
 	return l.cabinet.Commit(ctx, lease, row)
 }
 
-func TestTheInnerStoreLearnsNothing(t *testing.T) {
+func TestInnerStoreHasNoPlaintext(t *testing.T) {
 	inner := &listener{cabinet: newCabinet()}
 	s := sealing(t, inner)
 	store(t, s, sealedRow("k"))
@@ -108,7 +108,7 @@ func TestTheInnerStoreLearnsNothing(t *testing.T) {
 	}
 }
 
-func TestTheSameTokenIsSealedDifferentlyEachTime(t *testing.T) {
+func TestSameTokenIsSealedDifferentlyEachTime(t *testing.T) {
 	inner := newCabinet()
 	s := sealing(t, inner)
 	store(t, s, sealedRow("k"))
@@ -126,7 +126,7 @@ func must(tb testing.TB, err error) {
 	}
 }
 
-func TestACallThatHasEndedIsNotStored(t *testing.T) {
+func TestCancelledCallIsNotStored(t *testing.T) {
 	s := sealing(t, newCabinet())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

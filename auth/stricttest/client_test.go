@@ -14,7 +14,7 @@ import (
 
 // The secret has reserved characters: a server that takes Basic form-encoded, as RFC
 // 6749 section 2.3.1 has it, does not know it raw, and one that takes it raw not encoded.
-func TestBasicIsFormEncodedOrRawAsTheServerHasIt(t *testing.T) {
+func TestBasicCredentialsAreFormEncodedOrRaw(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestBasicIsFormEncodedOrRawAsTheServerHasIt(t *testing.T) {
 }
 
 // A client's own tokens are renewed before they end.
-func TestAClientsTokensAreRenewed(t *testing.T) {
+func TestClientTokensAreRenewed(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {

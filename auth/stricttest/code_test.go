@@ -11,7 +11,7 @@ import (
 )
 
 // Each is a code whose redirect somebody has tampered with.
-func TestACodeIsGoodForWhoAskedAndWhereItWasSent(t *testing.T) {
+func TestCodeIsBoundToClientAndRedirectURI(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestACodeIsGoodForWhoAskedAndWhereItWasSent(t *testing.T) {
 
 // No code comes of these pages: neither for a redirect URI that was not registered,
 // byte for byte, nor without PKCE, which all the servers are told to demand.
-func TestNoCodeIsGivenOutOnOtherTerms(t *testing.T) {
+func TestInvalidAuthorizationRequestsGetNoCode(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestNoCodeIsGivenOutOnOtherTerms(t *testing.T) {
 
 // The client sends a code once. Were it to be sent again, with all that belongs to it,
 // it would be refused; some servers end the grant then.
-func TestACodeIsGoodOnce(t *testing.T) {
+func TestCodeIsValidOnce(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"orderbeat/auth/secret"
 )
 
-func TestAUserGrantsAccessIsLoggedOutAndGrantsItAgain(t *testing.T) {
+func TestConsentLogoutAndConsentAgain(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func introspected(t *testing.T, source *auth.Source) {
 }
 
 // Somebody revokes the refresh token at the provider, which ends the access token too.
-func TestAGrantThatTheProviderEndedIsNotAskedForAgain(t *testing.T) {
+func TestRevokedGrantIsNotRefreshedAgain(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		if name == "go-oauth2" {

@@ -10,7 +10,7 @@ import (
 )
 
 // A process is killed when it has the answer, and with it the only refresh token.
-func TestAProcessIsKilledBeforeItStoresTheAnswer(t *testing.T) {
+func TestProcessIsKilledBeforeItStoresTheResponse(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestAProcessIsKilledBeforeItStoresTheAnswer(t *testing.T) {
 
 // A process is killed after it recorded that it is about to send the refresh: whether it sent it is unknown, and so
 // it is sent once more.
-func TestAProcessIsKilledBeforeItSends(t *testing.T) {
+func TestProcessIsKilledBeforeItSends(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestTwoProcessesAreKilledBeforeTheySend(t *testing.T) {
 
 // A process is stopped, as a laptop's lid does it, when its refresh was answered, and
 // goes on when its lease is over and others have sent the refresh token once more.
-func TestAProcessSleepsLongerThanItsLease(t *testing.T) {
+func TestProcessIsSuspendedLongerThanItsLease(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 // The server has rotated the refresh token, and no process here has the new one: the old
 // one is sent once more, which these servers refuse, and never again.
-func TestARefreshWhoseAnswerIsLostIsSentOnceMore(t *testing.T) {
+func TestRefreshWithALostResponseIsReplayedOnce(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]fault{
 		"the connection ends": lose,
@@ -39,7 +39,7 @@ func TestARefreshWhoseAnswerIsLostIsSentOnceMore(t *testing.T) {
 
 // Where the second one has no answer either, it is sent again after a cooldown: the server has
 // refused nothing.
-func TestARefreshThatWasSentTwiceIsSentAgainLater(t *testing.T) {
+func TestRefreshThatWasSentTwiceIsRetriedLater(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestARefreshThatWasSentTwiceIsSentAgainLater(t *testing.T) {
 
 // The server never got to see the refresh, so that the second one succeeds. No call
 // hears of it.
-func TestARefreshThatDoesNotArriveIsSentOnceMore(t *testing.T) {
+func TestRefreshThatDoesNotArriveIsReplayedOnce(t *testing.T) {
 	t.Parallel()
 	for name, before := range map[string]fault{
 		"the connection ends": cut,
@@ -91,7 +91,7 @@ func TestARefreshThatDoesNotArriveIsSentOnceMore(t *testing.T) {
 }
 
 // An answer that takes its time is waited for, also when the old token ends meanwhile.
-func TestARefreshMayTakeTime(t *testing.T) {
+func TestSlowRefresh(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-func TestAnOutageIsRestedFromLongerEachTime(t *testing.T) {
+func TestOutageBacksOff(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
@@ -37,7 +37,7 @@ func TestAnOutageIsRestedFromLongerEachTime(t *testing.T) {
 }
 
 // The server's wish counts where it is longer than our own rest, of 15 s.
-func TestAThrottledClientWaitsAsLongAsItIsTold(t *testing.T) {
+func TestThrottledClientHonorsRetryAfter(t *testing.T) {
 	t.Parallel()
 	for name, run := range servers {
 		t.Run(name, func(t *testing.T) {
