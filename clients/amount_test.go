@@ -27,7 +27,7 @@ func TestAmounts(t *testing.T) {
 	}
 }
 
-func TestAnAmountIsTextOrNothing(t *testing.T) {
+func TestAmountIsTextOrAbsent(t *testing.T) {
 	got, err := json.Marshal([]clients.Amount{"1.00", ""})
 	if string(got) != `["1.00",null]` || err != nil {
 		t.Errorf("got %s and %v", got, err)

@@ -64,7 +64,7 @@ func TestChangesAsJSON(t *testing.T) {
 	}
 }
 
-func TestLinesThatComeAndGo(t *testing.T) {
+func TestAddedAndRemovedLines(t *testing.T) {
 	lines := func(ids string) (o clients.Order) {
 		for id := range strings.FieldsSeq(ids) {
 			o.Lines = append(o.Lines, clients.Line{LineID: id})
@@ -176,7 +176,7 @@ func alter(v reflect.Value) bool {
 	return true
 }
 
-func TestFingerprintsAreEqualWhenNothingChanged(t *testing.T) {
+func TestFingerprintsAreEqualWithoutAChange(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	volatile := []string{"method", "lines/description", "lines/despatches"}
 	same, different := 0, 0

@@ -35,7 +35,7 @@ func invoice() clients.Invoice {
 	}
 }
 
-func TestAnAdviceHasOneForm(t *testing.T) {
+func TestDespatchAdviceHasOneForm(t *testing.T) {
 	a := advice()
 	a.Normalize()
 	want := clients.Advice{
@@ -65,7 +65,7 @@ func TestAnAdviceHasOneForm(t *testing.T) {
 	}
 }
 
-func TestAnInvoiceHasOneForm(t *testing.T) {
+func TestInvoiceHasOneForm(t *testing.T) {
 	i := invoice()
 	i.Normalize()
 	if i.Type != clients.InvoiceUnknown || i.DueOn != "" || i.Currency != "USD" || i.Lines[0].LineID != "10" || i.Lines[0].OrderID != "SO1" {

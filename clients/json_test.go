@@ -53,9 +53,9 @@ func TestAppendJSONIsEncodingJSON(t *testing.T) {
 	}
 }
 
-// TestAppendJSONKnowsEveryField sets each field alone, so that a new field cannot be
+// TestAppendJSONHasEveryField sets each field alone, so that a new field cannot be
 // forgotten.
-func TestAppendJSONKnowsEveryField(t *testing.T) {
+func TestAppendJSONHasEveryField(t *testing.T) {
 	visit(reflect.TypeFor[clients.Order](), "", nil, func(_ string, index [][]int) {
 		o := clients.Order{Lines: []clients.Line{{Schedule: make([]clients.ScheduleLine, 1), Despatches: make([]clients.Despatch, 1)}}}
 		v := reflect.ValueOf(&o).Elem()

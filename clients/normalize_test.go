@@ -139,7 +139,7 @@ func TestQuantities(t *testing.T) {
 	}
 }
 
-func TestAnOrderThatSaysNoQuantity(t *testing.T) {
+func TestOrderWithoutAQuantity(t *testing.T) {
 	var o clients.Order
 	o.Normalize()
 	if o.OrderedQuantity.Known || o.OpenQuantity.Known || o.ShippedQuantity != clients.Pieces(0) {
@@ -189,7 +189,7 @@ func TestLinesThatShareAnID(t *testing.T) {
 	}
 }
 
-func TestNormalizeNeedsNoSecondTimeAndNoOrder(t *testing.T) {
+func TestNormalizeIsIdempotentAndIndependentOfOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 500 {
 		o := randomOrder(r)
@@ -222,7 +222,7 @@ func TestSchedulesSortByEveryField(t *testing.T) {
 }
 
 // A mapping may know of an order no more than its state.
-func TestAnOrderWithoutLinesKeepsWhatItsMappingSet(t *testing.T) {
+func TestOrderWithoutLinesKeepsItsMappedStatus(t *testing.T) {
 	for name, c := range map[string]struct{ given, want clients.Order }{
 		"a state": {
 			clients.Order{Status: clients.StatusScheduled, PromisedOn: "2026-01-31"},

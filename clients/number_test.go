@@ -6,7 +6,7 @@ import (
 	"orderbeat/clients"
 )
 
-func TestNumbersAreReadWithoutWhatPeopleAdd(t *testing.T) {
+func TestNumbersAreReadWithoutSeparators(t *testing.T) {
 	for text, want := range map[string][3]string{ // with a point, a comma, or either; "" is none
 		"1200":          {"1200", "1200", "1200"},
 		"652.80":        {"652.80", "", "652.80"},

@@ -27,7 +27,7 @@ func fill(v reflect.Value) {
 	}
 }
 
-func TestEveryTextOfAProviderIsEdited(t *testing.T) {
+func TestAllTextOfAProviderIsCleaned(t *testing.T) {
 	ours := map[string]bool{"Provider": true, "Account": true, "Status": true, "Type": true} // names of ours
 	edit := func(s string) string { return strings.ReplaceAll(s, someText, "") }
 	for _, v := range []interface{ EditTexts(func(string) string) }{&clients.Order{}, &clients.Advice{}, &clients.Invoice{}} {

@@ -112,7 +112,7 @@ func ask(ctx context.Context, tb testing.TB, p clients.Provider) clients.Answer 
 	return answer
 }
 
-func TestBothMappingsMakeTheSameOrders(t *testing.T) {
+func TestBothMappingsProduceTheSameOrders(t *testing.T) {
 	by := asks(t)
 	if diff := cmp.Diff(ask(t.Context(), t, by["typed"]).Orders[:3], ask(t.Context(), t, by["jq"]).Orders[:3]); diff != "" {
 		t.Errorf("the orders differ (-typed +jq):\n%s", diff)

@@ -211,7 +211,7 @@ func check(t *testing.T, p clients.Provider, a clients.Account) jobs.Outcome {
 	return out
 }
 
-func TestConsentAsksForWhatIsConfigured(t *testing.T) {
+func TestConsentRequestsTheConfiguredScopes(t *testing.T) {
 	for name, c := range map[string]struct {
 		keys map[string]any
 		want url.Values
@@ -295,7 +295,7 @@ func TestAccountsOfOneUserShareItsTokens(t *testing.T) {
 	}
 }
 
-func TestAWebPageIsNoAnswerToAPing(t *testing.T) {
+func TestHTMLIsNoPingResponse(t *testing.T) {
 	for body, want := range map[string]jobs.State{
 		"pong": jobs.Succeeded, "": jobs.Succeeded, "{}": jobs.Succeeded,
 		"\n <!DOCTYPE html><html>": jobs.Waiting,
@@ -314,7 +314,7 @@ func TestAWebPageIsNoAnswerToAPing(t *testing.T) {
 	}
 }
 
-func TestWhatAPingsRefusalMeans(t *testing.T) {
+func TestRejectedPingsAreClassified(t *testing.T) {
 	for kind, c := range map[string]struct {
 		status int
 		code   clients.Code
@@ -368,7 +368,7 @@ func TestRedirectURI(t *testing.T) {
 	}
 }
 
-func TestARedirectMustNameTheIssuerThatIsSet(t *testing.T) {
+func TestRedirectMustHaveTheConfiguredIssuer(t *testing.T) {
 	for name, c := range map[string]struct {
 		keys map[string]any
 		iss  string

@@ -28,7 +28,7 @@ func sectionOf(tb testing.TB, kind, baseURL string) section.Section {
 	return s
 }
 
-func TestMistakes(t *testing.T) {
+func TestConfigurationErrors(t *testing.T) {
 	at := func(environment, base, token string) func(*section.Section) {
 		return func(s *section.Section) { s.Environment, s.BaseURL, s.TokenURL = environment, base, token }
 	}
@@ -117,7 +117,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotDocumentedIsSaid(t *testing.T) {
+func TestUndocumentedURLsAreRequired(t *testing.T) {
 	for kind, want := range map[string]string{"ptv": "token_url: is missing: the provider's documents state none", "shell": "base_url: is missing: the provider documents no base URL"} {
 		s := sectionOf(t, kind, "")
 		s.Environment = "production"
@@ -127,7 +127,7 @@ func TestWhatIsNotDocumentedIsSaid(t *testing.T) {
 	}
 }
 
-func TestTheSandboxLendsItsCredentials(t *testing.T) {
+func TestSandboxProvidesItsCredentials(t *testing.T) {
 	for _, kind := range []string{"ptv", "shell", "microbilt", "mazda"} {
 		s := sectionOf(t, kind, "")
 		s.ClientID, s.ClientSecret = secret.Secret{}, secret.Secret{}

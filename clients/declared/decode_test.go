@@ -14,7 +14,7 @@ import (
 )
 
 // Answers that are small on the wire and large when they are decoded.
-func TestHostileAnswersAreRefusedWithinTheirMemory(t *testing.T) {
+func TestHostileResponsesAreRejectedWithinTheirMemory(t *testing.T) {
 	const many = 2_000_000
 	repeated := func(element string) string {
 		return `{"x":[` + element + strings.Repeat(","+element, many) + `],"orders":[]}`

@@ -138,7 +138,7 @@ var failing = map[string]string{
 	`.blob|ascii_downcase|tonumber`:                       "tonumber cannot be applied to this string",
 }
 
-func TestErrorsOfProgramsRepeatNothingOfTheAnswer(t *testing.T) {
+func TestProgramErrorsHaveNoResponseData(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, data) })
 	for _, more := range []string{"", "exchanges = \"metadata\"\n", "hide = [\"blob\", \"o\"]\nredact = [\"card\"]\n"} {
 		failed := 0

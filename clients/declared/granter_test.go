@@ -19,7 +19,7 @@ import (
 
 const ordersHead = "[orders]\npath = \"/orders\"\nmap = '.orders[] | {order_id: .id}'\n"
 
-func TestTokensMayComeOtherwise(t *testing.T) {
+func TestOtherTokenSources(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "token.sh")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho '{\"access_token\":\"t\",\"expires_in\":60}'\n"), 0o700); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // An order that cannot be read is named, and the others are there.
-func TestOneBadOrderLeavesTheOthers(t *testing.T) {
+func TestInvalidOrderDoesNotAffectOthers(t *testing.T) {
 	const orders = `{"orders":[{"id":"a","due":"2026-01-31"},{"id":"b","due":%s},{"id":"c","due":""}]}`
 	for name, c := range map[string]struct{ mapping, due, want string }{
 		"a day that is none":                     {`.orders[] | {order_id: .id, ordered_on: .due}`, `"2026-02-31"`, "a c; b: orders[1].ordered_on: is not a date"},
@@ -56,7 +56,7 @@ func TestOneBadOrderLeavesTheOthers(t *testing.T) {
 
 // A line id that two lines of one answer share is named, and so is an order that may lack what
 // could not be read. An order that is there twice is not.
-func TestWhatContradictsOrMayBeMissingIsNamed(t *testing.T) {
+func TestContradictionsAndMissingFieldsAreNamed(t *testing.T) {
 	const nested = `.orders[] | {order_id: .id, lines: [.lines[] | {line_id: .n, ordered: .q}]}`
 	const rows = `.orders[] | {order_id: .id, lines: [{line_id: .n, ordered: (.q + 0)}]}`
 	const unnumbered = `.orders[] | {order_id: .id, lines: [{ordered: (.q + 0)}]}`
@@ -98,7 +98,7 @@ func TestWhatContradictsOrMayBeMissingIsNamed(t *testing.T) {
 
 // An item that is answered badly is named, and the others are there; a provider that fails
 // is not taken for items that do.
-func TestOneBadItemLeavesTheOthers(t *testing.T) {
+func TestInvalidItemDoesNotAffectOthers(t *testing.T) {
 	for name, c := range map[string]struct {
 		bad    []string
 		answer func(w http.ResponseWriter)
@@ -143,7 +143,7 @@ func TestOneBadItemLeavesTheOthers(t *testing.T) {
 
 // An order that the API does not know is none, and leaves the others that are asked for; an
 // API that knows none of them may be another.
-func TestAnUnknownOrderLeavesTheOthers(t *testing.T) {
+func TestUnknownOrderDoesNotAffectOthers(t *testing.T) {
 	const plain = "scheme = \"none\"\n[fetch]\npath = '/orders/\\($order_id)'\nmap = '{order_id: .id}'\n"
 	for name, c := range map[string]struct {
 		rules   string

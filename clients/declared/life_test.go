@@ -40,7 +40,7 @@ func strict(t *testing.T, kind string, keys map[string]any) (*authtest.Server, *
 
 // The servers share no code with package auth: what both read out of the providers'
 // documents must fit together.
-func TestEveryDocumentedWayIsTaken(t *testing.T) {
+func TestDocumentedCredentialsWorkWithTheServers(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind string
 		keys map[string]any
@@ -88,7 +88,7 @@ func consent(t *testing.T, source *auth.Source, redirectURI string) error {
 	return err
 }
 
-func TestTheLifeOfAUsersConsent(t *testing.T) {
+func TestConsentLifecycle(t *testing.T) {
 	for name, keys := range map[string]map[string]any{
 		"with PKCE": {"redirect_uri": "https://127.0.0.1:8080/myGreatDms/oauth/code"},
 		"without":   {"redirect_uri": "https://127.0.0.1:8080/myGreatDms/oauth/code", "pkce": false, "scope": "read write"},

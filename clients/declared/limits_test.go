@@ -13,7 +13,7 @@ import (
 )
 
 // None of these may take the process down, or keep a caller for long.
-func TestProgramsThatLoopOrExplodeAreStopped(t *testing.T) {
+func TestLoopingAndExplodingProgramsAreStopped(t *testing.T) {
 	for name, c := range map[string]struct{ program, want string }{
 		"a list without end":             {`[range(1e12) | "x" * 4000]`, "too much memory"},
 		"a text that doubles":            {`reduce range(60) as $i ("x"; . + .)`, "a text is longer than"},
@@ -39,7 +39,7 @@ func TestProgramsThatLoopOrExplodeAreStopped(t *testing.T) {
 	}
 }
 
-func TestAProgramEndsWithItsCaller(t *testing.T) {
+func TestProgramEndsWithItsContext(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) })
 	p := written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/\"\nmap = 'last(range(1e18))'\n")
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -19,7 +19,7 @@ func mapped(t *testing.T, document string) (clients.Answer, error) {
 	return written(t, server.URL, "scheme = \"none\"\n[orders]\npath = \"/\"\nmap = '.'\n").Orders(t.Context(), window())
 }
 
-func TestEverythingThatAnOrderMayHaveIsRead(t *testing.T) {
+func TestAllFieldsOfAnOrderAreRead(t *testing.T) {
 	answer, err := mapped(t, `[{
 		"order_id": 4711, "reference": " PO-1 ", "ordered_on": "20260102", "method": "EDI", "status": null,
 		"lines": [{
@@ -52,7 +52,7 @@ func TestEverythingThatAnOrderMayHaveIsRead(t *testing.T) {
 	}
 }
 
-func TestAnOrderWithoutLinesKeepsItsStatus(t *testing.T) {
+func TestOrderWithoutLinesKeepsItsStatus(t *testing.T) {
 	answer, err := mapped(t, `[{"order_id":"a","status":"scheduled","promised_on":"2026-01-20","ordered_quantity":4,"shipped_quantity":1},{"order_id":"b"}]`)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestAnOrderWithoutLinesKeepsItsStatus(t *testing.T) {
 }
 
 // Whatever cannot be read is told with its place, and leaves no order behind.
-func TestWhatCannotBeReadIsToldWithItsPlace(t *testing.T) {
+func TestUnreadableFieldsAreReportedWithTheirPath(t *testing.T) {
 	for name, c := range map[string]struct{ document, want string }{
 		"an unknown member":           {`[{"order_id":"a"},{"order_id":"b","oder_id":"c"}]`, "orders[1]: the program uses data as a member name: there is no such member; there are order_id, reference"},
 		"an unknown member of a line": {`[{"order_id":"a","lines":[{"id":1}]}]`, "orders[0].lines[0]: the program uses data as a member name: there is no such member"},
@@ -91,7 +91,7 @@ func TestWhatCannotBeReadIsToldWithItsPlace(t *testing.T) {
 	}
 }
 
-func TestFunctionsOfOurs(t *testing.T) {
+func TestAddedFunctions(t *testing.T) {
 	for program, want := range map[string]string{
 		`"31.12.2025" | day("%d.%m.%Y")`:                        "2025-12-31",
 		`"Jan 5, 2026" | day("%b %d, %Y")`:                      "2026-01-05",

@@ -11,7 +11,7 @@ import (
 
 // Calls that find no answer are not sent on and on. One that was kept back is no question
 // that cannot be asked again, and a ping is sent all the same.
-func TestAnOutageIsNoticed(t *testing.T) {
+func TestOutageOpensTheBreaker(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int64
 	server := answering(t, func(w http.ResponseWriter, r *http.Request) {

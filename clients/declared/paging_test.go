@@ -11,7 +11,7 @@ import (
 
 // A provider that sends a page again would do so for ever. What came is stored, and the
 // problem is told.
-func TestAPageThatCameBeforeEndsPaging(t *testing.T) {
+func TestRepeatedPageEndsPaging(t *testing.T) {
 	const page = "query = { c = '\\($page)' }\npaging = { by = \"page\", "
 	for name, c := range map[string]struct {
 		text   string
@@ -66,7 +66,7 @@ func TestAPageThatCameBeforeEndsPaging(t *testing.T) {
 	}
 }
 
-func TestLinksAreFollowedWhereTheyMayLead(t *testing.T) {
+func TestLinksAreFollowedToAllowedHostsOnly(t *testing.T) {
 	for name, c := range map[string]struct{ text, link, body, want string }{
 		"another case and port":  {`paging = { by = "link" }`, "HTTP://LOCALHOST:%[1]s/orders?p=2", "", "ok"},
 		"in the answer":          {`paging = { by = "link", next_url = '."@odata.nextLink"' }`, "", "%[2]s/orders?p=2", "ok"},
@@ -114,7 +114,7 @@ func TestLinksAreFollowedWhereTheyMayLead(t *testing.T) {
 	}
 }
 
-func TestAStatusOfSuccessMayMeanNothing(t *testing.T) {
+func TestDeclaredStatusMeansEmpty(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	for text, want := range map[string]string{"empty = [204]\n": "", "empty = [404]\n": "the response is empty"} {
 		answer, err := written(t, server.URL, simple(text)).Orders(t.Context(), window())
@@ -125,7 +125,7 @@ func TestAStatusOfSuccessMayMeanNothing(t *testing.T) {
 }
 
 // An item that there is not any more is no order, unless the mapping makes one of the item.
-func TestAnItemWithoutAnAnswerIsSkipped(t *testing.T) {
+func TestItemWithoutAResponseIsSkipped(t *testing.T) {
 	for mapping, want := range map[string]string{
 		`{order_id: .id}`:                                       "a c",
 		`{order_id: .id, lines: [.lines[] | {}]}`:               "a c",

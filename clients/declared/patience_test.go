@@ -48,7 +48,7 @@ func maintained(w http.ResponseWriter, _ time.Duration) {
 }
 
 // A quota that is used up in the middle of the pages costs time, and no page.
-func TestAQuotaThatEndsWithinThePagesIsWaitedFor(t *testing.T) {
+func TestQuotaExhaustedBetweenPagesIsWaitedFor(t *testing.T) {
 	for name, c := range map[string]struct {
 		refuse func(http.ResponseWriter, time.Duration)
 		text   string
@@ -80,7 +80,7 @@ func TestAQuotaThatEndsWithinThePagesIsWaitedFor(t *testing.T) {
 }
 
 // The first call of a job can as well be made later, and so can one whose wait is long.
-func TestAWaitIsNotAlwaysWorthIt(t *testing.T) {
+func TestFirstCallsAndLongWaitsAreNotWaitedFor(t *testing.T) {
 	for name, c := range map[string]struct {
 		passes int
 		after  string

@@ -16,7 +16,7 @@ import (
 	"orderbeat/clients/declared/jq"
 )
 
-func TestTheBlankDeclarationWorks(t *testing.T) {
+func TestTemplateDeclarationWorks(t *testing.T) {
 	text := Blank("acme-parts")
 	keys := map[string]any{}
 	if err := toml.Unmarshal([]byte(text), &keys); err != nil {
@@ -42,7 +42,7 @@ func TestTheBlankDeclarationWorks(t *testing.T) {
 	}
 }
 
-func TestTheBlankDeclarationTellsOfEveryKey(t *testing.T) {
+func TestTemplateDeclarationHasEveryKey(t *testing.T) {
 	told := func(word string) bool {
 		return regexp.MustCompile(`(?m)^(# ?)?(\[+[\w.]*\b)?` + word + `( *=|\.\w+\]|\]+$)`).MatchString(blankText)
 	}

@@ -65,7 +65,7 @@ func simple(more string) string {
 	return "scheme = \"none\"\n[orders]\npath = \"/orders\"\nmap = '.orders[] | {order_id: .id}'\n" + more
 }
 
-func TestCallsAreWhatIsDeclared(t *testing.T) {
+func TestCallsFollowTheDeclaration(t *testing.T) {
 	for name, c := range map[string]struct {
 		text  string
 		query clients.Query
@@ -120,7 +120,7 @@ func TestCallsAreWhatIsDeclared(t *testing.T) {
 	}
 }
 
-func TestAStepUpIsNoOrder(t *testing.T) {
+func TestStepUpResponseIsNoOrder(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"orders":[]}`) })
 	p := written(t, server.URL, "scheme = \"none\"\n[fetch]\npath = '/orders/\\($order_id)'\nmap = '.orders[] | {order_id: .id}'\n")
 	if _, err := p.Orders(t.Context(), named("..")); clients.AsError(err) == nil || clients.AsError(err).Code != clients.CodeInvalid || len(server.asked()) != 0 {
@@ -157,7 +157,7 @@ func pages(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer)
 }
 
-func TestEveryPageIsAskedForOnce(t *testing.T) {
+func TestEveryPageIsRequestedOnce(t *testing.T) {
 	want := []string{"o0", "o1", "o2", "o3", "o4", "o5", "o6"}
 	for name, c := range map[string]struct {
 		text  string
@@ -191,7 +191,7 @@ func TestEveryPageIsAskedForOnce(t *testing.T) {
 	}
 }
 
-func TestPagesThatDoNotEndAreRefused(t *testing.T) {
+func TestEndlessPagesAreRejected(t *testing.T) {
 	for name, c := range map[string]struct{ text, answer, link, want string }{
 		"the same cursor again":     {"query = { c = '\\($cursor)' }\npaging = { by = \"cursor\", next = \".next\" }", `{"orders":[],"next":"x"}`, "", "earlier cursor"},
 		"too many pages":            {"query = { c = '\\($page)' }\npaging = { by = \"page\", more = \"true\", max_pages = 3 }", `{"orders":[]}`, "", "more than 3 pages"},
@@ -225,7 +225,7 @@ func TestPagesThatDoNotEndAreRefused(t *testing.T) {
 	}
 }
 
-func TestEachItemIsAskedAbout(t *testing.T) {
+func TestEachItemIsRequested(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/orders":
@@ -263,7 +263,7 @@ empty = [404]
 	}
 }
 
-func TestFailuresMeanWhatIsDeclared(t *testing.T) {
+func TestFailuresAreClassifiedAsDeclared(t *testing.T) {
 	const rules = `
 [[orders.failures]]
 status  = [409]
@@ -333,7 +333,7 @@ message = '\(.nothing.there)'
 	}
 }
 
-func TestALongNumberStaysWhatItIs(t *testing.T) {
+func TestLongNumberIsUnchanged(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"orders":[{"id":12345678901234567890123},{"id":9007199254740993}]}`)
 	})
@@ -343,7 +343,7 @@ func TestALongNumberStaysWhatItIs(t *testing.T) {
 	}
 }
 
-func TestACallThatIsNotIdempotentIsNotSentAgain(t *testing.T) {
+func TestNonIdempotentCallIsNotSentAgain(t *testing.T) {
 	for status, want := range map[int]clients.Code{500: clients.CodeInvalid, 504: clients.CodeInvalid, 503: clients.CodeUnavailable, 429: clients.CodeThrottled} {
 		server := answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		_, err := written(t, server.URL, simple("method = \"POST\"\nidempotent = false\n")).Orders(t.Context(), window())
@@ -354,7 +354,7 @@ func TestACallThatIsNotIdempotentIsNotSentAgain(t *testing.T) {
 }
 
 // An answer may have an order several times: a row for each line, or a page that moved.
-func TestAnOrderThatIsToldSeveralTimesIsOne(t *testing.T) {
+func TestRepeatedOrderIsStoredOnce(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `[{"o":"a","l":1,"q":1},{"o":"b","l":1,"q":1},{"o":"a","l":2,"q":2},{"o":"a","l":1,"q":3}]`)
 	})
@@ -374,7 +374,7 @@ func TestAnOrderThatIsToldSeveralTimesIsOne(t *testing.T) {
 	}
 }
 
-func TestWhatIsRedactedReachesNoMapping(t *testing.T) {
+func TestRedactedValuesReachNoMapping(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"orders":[{"id":"a","card_pan":"7077327290223410782","deep":[{"CardPAN":7077327290223410782}]}]}`)
 	})

@@ -41,7 +41,7 @@ func TestEveryCallToMazdaNamesTheOrganization(t *testing.T) {
 	}
 }
 
-func TestMazdas403IsNoMatterOfTokens(t *testing.T) {
+func TestMazda403DoesNotRenewTheToken(t *testing.T) {
 	p, server := standing(t, "mazda", ownEndpoint, saying(http.StatusForbidden, "{}"))
 	tokens := len(server.asked())
 	_, err := p.Orders(t.Context(), clients.Query{Account: sectionOf(t, "mazda", "").Accounts[0], From: "2026-11-20", To: "2026-11-20"})
@@ -53,7 +53,7 @@ func TestMazdas403IsNoMatterOfTokens(t *testing.T) {
 	}
 }
 
-func TestMazdaIsAskedSlowly(t *testing.T) {
+func TestMazdaRateIsLow(t *testing.T) {
 	if got := table(t, string(declared.Preset("mazda").Text))["rate"]; got != "2/s" {
 		t.Errorf("got a rate of %v, want 2/s", got)
 	}

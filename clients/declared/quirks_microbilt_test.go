@@ -21,7 +21,7 @@ func reportsNamed(t *testing.T, appIDs ...string) clients.Query {
 	return clients.Query{Account: sectionOf(t, "microbilt", "").Accounts[0], OrderIDs: appIDs}
 }
 
-func TestMicrobiltIsAskedWithGetAndABody(t *testing.T) {
+func TestMicrobiltRequestsAreGetWithABody(t *testing.T) {
 	var contentType string
 	p, server := standing(t, "microbilt", "", func(w http.ResponseWriter, r *http.Request) {
 		contentType = r.Header.Get("Content-Type")
@@ -36,7 +36,7 @@ func TestMicrobiltIsAskedWithGetAndABody(t *testing.T) {
 	}
 }
 
-func TestMicrobiltsReportsAreThereOrNot(t *testing.T) {
+func TestMicrobiltReportExistsOrNot(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		body   string
@@ -57,7 +57,7 @@ func TestMicrobiltsReportsAreThereOrNot(t *testing.T) {
 	}
 }
 
-func TestWhoseMistakeMicrobiltTellsOf(t *testing.T) {
+func TestMicrobiltErrorsAreClassified(t *testing.T) {
 	for body, want := range map[string]clients.Code{
 		`{"RESPONSE":{"STATUS":{"error":{"type":"APPLICATION","code":"7"}}}}`: clients.CodeInvalid,
 		`{"RESPONSE":{"STATUS":{"error":{"type":"SYSTEM","code":"7"}}}}`:      clients.CodeUnavailable,
@@ -71,7 +71,7 @@ func TestWhoseMistakeMicrobiltTellsOf(t *testing.T) {
 }
 
 // However it is declared, and wherever an answer leads.
-func TestMicrobiltsGetReportIsNeverSent(t *testing.T) {
+func TestMicrobiltGetReportIsNotSent(t *testing.T) {
 	for name, keys := range map[string]string{
 		"a path that is computed":    `fetch = { method = "POST", path = '/\($params.product)/\("Get" + "Report")' }`,
 		"a step that is computed":    `fetch = { method = "POST", path = '/IBV/GetRep\("ORT")/' }`,
@@ -96,7 +96,7 @@ func TestMicrobiltsGetReportIsNeverSent(t *testing.T) {
 	}
 }
 
-func TestIBVsOwnGetReportIsSent(t *testing.T) {
+func TestIBVGetReportIsSent(t *testing.T) {
 	p, server := standing(t, "microbilt", "fetch = { path = '/ibv/GetReport' }", saying(200, `{"MsgRsHdr":{"Status":{"StatusDesc":"OK"}}}`))
 	if _, err := p.Orders(t.Context(), reportsNamed(t, "APP-1")); err != nil {
 		t.Error(err)
@@ -105,7 +105,7 @@ func TestIBVsOwnGetReportIsSent(t *testing.T) {
 }
 
 // Another parameter than the one that clients of others use is a declaration away.
-func TestMicrobiltMayBeAskedByAnotherKey(t *testing.T) {
+func TestMicrobiltKeyCanBeDeclared(t *testing.T) {
 	p, server := standing(t, "microbilt", `fetch = { query = { RqUID = '\($order_id)' }, json = { AppId = '\(null)' } }`, saying(404, ""))
 	if _, err := p.Orders(t.Context(), reportsNamed(t, "RQ 1")); err != nil {
 		t.Error(err)
@@ -114,7 +114,7 @@ func TestMicrobiltMayBeAskedByAnotherKey(t *testing.T) {
 }
 
 // Consumers' data reaches no mapping, and nothing that is kept.
-func TestMicrobiltsConsumersAreNowhere(t *testing.T) {
+func TestMicrobiltConsumersAreNotStored(t *testing.T) {
 	const subject = `"Subject":[{"Name":"canary-consumer"}],"content":"canary-content"`
 	p, _ := standing(t, "microbilt", `map = '{order_id: $order_id, reference: .Subject, method: .content}'`, saying(200, "{"+subject+"}"))
 	answer, err := p.Orders(t.Context(), reportsNamed(t, "APP-1"))

@@ -34,7 +34,7 @@ func planned(t *testing.T, bodies map[string]string) (clients.Answer, []string) 
 
 const released = `"created_at":"2026-11-09T23:30:00Z","released_at":"2026-11-10T07:00:00Z"`
 
-func TestPTVsPagesAreBehindCursors(t *testing.T) {
+func TestPTVPagesHaveCursors(t *testing.T) {
 	answer, calls := planned(t, map[string]string{
 		"":   `{"plannings":[{"id":"P1",` + released + `}],"cursor":{"self":"c1","next":"c2"}}`,
 		"c2": `{"plannings":[{"id":"P2",` + released + `}],"cursors":{"next":"c3"}}`,
@@ -51,7 +51,7 @@ func TestPTVsPagesAreBehindCursors(t *testing.T) {
 	}, calls)
 }
 
-func TestPTVsReleaseMayBeGone(t *testing.T) {
+func TestPTVReleaseMayBeDeleted(t *testing.T) {
 	answer, calls := planned(t, map[string]string{
 		"": `{"plannings":[{"id":"old",` + released + `},{"id":"new","created_at":"2026-11-10T09:00:00Z"}],"cursor":{}}`,
 	})
@@ -61,7 +61,7 @@ func TestPTVsReleaseMayBeGone(t *testing.T) {
 	}
 }
 
-func TestAnOrderMayBeInTwoOfPTVsPlannings(t *testing.T) {
+func TestOrderInTwoPTVPlannings(t *testing.T) {
 	release := func(id string) string {
 		return `{"planning_id":"` + id + `","routes":[
 			{"trips":[{"stops":[{"arrival_at":"2026-11-11T09:00:00Z","orders":[{"business_id":"order.A~1"},{"business_id":"` + id + `-only"}]}]}]},
@@ -78,7 +78,7 @@ func TestAnOrderMayBeInTwoOfPTVsPlannings(t *testing.T) {
 	sameLines(t, "orders", []string{want("P1"), want("P2")}, shown(answer))
 }
 
-func TestPTVsIDsLeadNowhereElse(t *testing.T) {
+func TestPTVIDsAreEscapedInPaths(t *testing.T) {
 	p, server := standing(t, "ptv", "", saying(http.StatusNotFound, ""))
 	answer, err := p.Orders(t.Context(), named("P~1_a-b.c", "P/2"))
 	if err != nil || len(answer.Orders) != 0 {

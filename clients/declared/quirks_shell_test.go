@@ -41,7 +41,7 @@ func shellWindow(t *testing.T) clients.Query {
 	return clients.Query{Account: a, From: "2026-11-14", To: "2026-11-20"}
 }
 
-func TestShellIsAskedWithARequestID(t *testing.T) {
+func TestShellRequestsHaveARequestID(t *testing.T) {
 	var ids []string
 	p, server := standing(t, "shell", "", func(w http.ResponseWriter, r *http.Request) {
 		ids = append(ids, r.Header.Get("RequestId"))
@@ -60,7 +60,7 @@ func TestShellIsAskedWithARequestID(t *testing.T) {
 	sameLines(t, "calls", []string{call, call}, functional(server, "shell"))
 }
 
-func TestShellIsAskedByNumber(t *testing.T) {
+func TestShellRequestsByNumber(t *testing.T) {
 	p, server := standing(t, "shell", "", saying(200, `{"Status":"SUCCESS","Data":[]}`))
 	q := clients.Query{Account: sectionOf(t, "shell", "").Accounts[0], OrderIDs: []string{"100001"}, References: []string{"REQ-1"}}
 	if _, err := p.Orders(t.Context(), q); err != nil {
@@ -73,14 +73,14 @@ func TestShellIsAskedByNumber(t *testing.T) {
 	}, functional(server, "shell"))
 }
 
-func TestShellIsAskedAboutSevenDays(t *testing.T) {
+func TestShellRequestsCoverSevenDays(t *testing.T) {
 	p, _ := standing(t, "shell", "", saying(200, ""))
 	if got := p.Traits(); got.HistoryDays != 7 || got.MaxWindowDays != 7 {
 		t.Errorf("got %+v, want windows and a history of 7 days", got)
 	}
 }
 
-func TestShellsStatuses(t *testing.T) {
+func TestShellStatuses(t *testing.T) {
 	want := map[string]clients.Status{
 		"P": clients.StatusOpen, "I": clients.StatusConfirmed, "PX": clients.StatusOpen, "R": clients.StatusScheduled,
 		"S": clients.StatusShipped, "X": clients.StatusCancelled, "F": clients.StatusCancelled, "Q": clients.StatusUnknown,
@@ -93,24 +93,24 @@ func TestShellsStatuses(t *testing.T) {
 	sameLines(t, "orders", lines, cards(t, strings.Join(data, ",")))
 }
 
-func TestShellsCardsOfOneOrderAreItsLines(t *testing.T) {
+func TestShellCardsOfAnOrderAreItsLines(t *testing.T) {
 	sameLines(t, "orders", []string{"7 REQ-1 2026-11-15 partially_shipped; 71 shipped SAMPLE; 72 scheduled SAMPLE"}, cards(t,
 		`{"MainReference":7,"OrderCardReference":71,"OrderStatus":"S","OrderRequestId":"REQ-1","CardTypeName":"SAMPLE","SubmittedDate":"20261116 00:10:00"},
 		 {"MainReference":7,"OrderCardReference":72,"OrderStatus":"R","OrderRequestId":"REQ-1","CardTypeName":"SAMPLE","SubmittedDate":"20261115 23:50:00"}`))
 }
 
-func TestShellsTextNullIsNull(t *testing.T) {
+func TestShellTextNullIsNull(t *testing.T) {
 	sameLines(t, "orders", []string{"B-1   scheduled; 71 scheduled "}, cards(t,
 		`{"MainReference":"null","BCOReference":"B-1","OrderCardReference":71,"OrderStatus":"R","OrderRequestId":"null","CardTypeName":"null","SubmittedDate":"null","ErrorCode":"null","ErrorDescription":"null"}`))
 }
 
-func TestWhyAShellCardFailed(t *testing.T) {
+func TestShellCardFailureReasons(t *testing.T) {
 	sameLines(t, "orders", []string{"7   cancelled; 71 cancelled SAMPLE: Sample failure"}, cards(t,
 		`{"MainReference":7,"OrderCardReference":71,"OrderStatus":"F","CardTypeName":"SAMPLE","ErrorCode":"0042","ErrorDescription":"Sample failure"}`))
 }
 
 // The customer's local time is taken for what it says: no zone moves it to another day.
-func TestShellsTimesAreTheCustomers(t *testing.T) {
+func TestShellTimesAreInTheCustomersZone(t *testing.T) {
 	sameLines(t, "orders", []string{"7  2026-11-15 open; 71 open ", "8  2026-11-16 open; 81 open "}, cards(t,
 		`{"MainReference":7,"OrderCardReference":71,"OrderStatus":"P","SubmittedDate":"20261115 23:59:59"},
 		 {"MainReference":8,"OrderCardReference":81,"OrderStatus":"P","SubmittedDate":"20261116 00:00:00"}`))
@@ -118,7 +118,7 @@ func TestShellsTimesAreTheCustomers(t *testing.T) {
 
 // Not even a mapping that asks for one has a card's number, nor does what is kept of an
 // answer that cannot be read.
-func TestShellsCardNumbersAreNowhere(t *testing.T) {
+func TestShellCardNumbersAreNotStored(t *testing.T) {
 	const pan = "7077327290223410782"
 	const body = `{"Status":"SUCCESS","Data":[{"MainReference":7,"CardPAN":"` + pan + `","Deep":{"pan":` + pan + `}}]`
 	answer, err := enquire(t, `map = '.Data[] | {order_id: .MainReference, reference: .CardPAN, method: .Deep.pan}'`, 200, body+"}")
@@ -138,7 +138,7 @@ func TestShellsCardNumbersAreNowhere(t *testing.T) {
 	}
 }
 
-func TestShellsErrorsInSixWays(t *testing.T) {
+func TestShellErrorsHaveSixFormats(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		body   string
@@ -161,7 +161,7 @@ func TestShellsErrorsInSixWays(t *testing.T) {
 	}
 }
 
-func TestShellsSuccesses(t *testing.T) {
+func TestShellSuccessResponses(t *testing.T) {
 	for status, problems := range map[string]int{"SUCCESS": 0, "SUCCES": 0, "PARTIAL_SUCCESS": 1} {
 		answer, err := enquire(t, "", 200, `{"Status":"`+status+`","Errors":[{"Title":"Sample title"}],"Data":[{"MainReference":7,"OrderCardReference":71,"OrderStatus":"P"}]}`)
 		if err != nil || len(answer.Orders) != 1 || len(answer.Partial) != problems {

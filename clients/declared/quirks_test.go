@@ -28,7 +28,7 @@ type quirk struct {
 	why string
 }
 
-func TestEveryQuirkStandsOnce(t *testing.T) {
+func TestEveryQuirkIsListedOnce(t *testing.T) {
 	var want, got []string
 	for _, provider := range []struct {
 		letter string

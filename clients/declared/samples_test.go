@@ -13,7 +13,7 @@ import (
 const statusOf = "scheme = \"none\"\n[orders]\npath = \"/orders\"\nmap = '.orders[] | {order_id: .id, status: .state, lines: [{ordered: 2, open: 2}]}'\n"
 
 // A sample says what is stored: what the lines overrule is wrong in it, wherever it stands.
-func TestSamplesCompareTheOrderAsStored(t *testing.T) {
+func TestSamplesCompareTheStoredOrder(t *testing.T) {
 	for name, c := range map[string]struct{ state, orders, want string }{
 		"cancelled wins over open lines":    {"cancelled", `{"order_id": "A", "status": "cancelled", "lines": [{"ordered": 2, "open": 2}]}`, ""},
 		"delivered does too":                {"delivered", `{"order_id": "A", "status": "delivered", "lines": [{"ordered": 2, "open": 2}]}`, ""},
@@ -37,7 +37,7 @@ func TestSamplesCompareTheOrderAsStored(t *testing.T) {
 }
 
 // A stated status that the lines overrule is a warning; cancelled and delivered win.
-func TestAStatedStatusThatDiffersFromTheLinesIsAWarning(t *testing.T) {
+func TestStatusThatDiffersFromTheLinesIsAWarning(t *testing.T) {
 	sample := "[[samples]]\nname = \"odd\"\nanswer = '{\"orders\": [{\"id\": \"A\", \"state\": \"confirmed\"}, {\"id\": \"B\", \"state\": \"cancelled\"}, {\"id\": \"C\", \"state\": \"open\"}]}'\n" +
 		"orders = '[{\"order_id\": \"A\", \"lines\": [{\"ordered\": 2, \"open\": 2}]}, {\"order_id\": \"B\", \"status\": \"cancelled\", \"lines\": [{\"ordered\": 2, \"open\": 2}]}, {\"order_id\": \"C\", \"lines\": [{\"ordered\": 2, \"open\": 2}]}]'\n"
 	report, err := written(t, "http://127.0.0.1:1", statusOf+sample).CheckSamples(t.Context())
@@ -51,7 +51,7 @@ func TestAStatedStatusThatDiffersFromTheLinesIsAWarning(t *testing.T) {
 }
 
 // A sample that is saved says what is stored.
-func TestASavedSampleIsAsStored(t *testing.T) {
+func TestSavedSampleIsAsStored(t *testing.T) {
 	a := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"orders": [{"id": "A", "state": "confirmed"}]}`)
 	})

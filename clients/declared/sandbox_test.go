@@ -79,7 +79,7 @@ func recent(a clients.Account, now time.Time, days int) clients.Query {
 	return clients.Query{Account: a, From: to.AddDays(1 - days), To: to}
 }
 
-func TestTheSandboxHasOrdersOfAllFour(t *testing.T) {
+func TestSandboxHasOrdersOfAllFourProviders(t *testing.T) {
 	now := time.Now()
 	stand := sandbox.New(sandbox.Options{Now: func() time.Time { return now }})
 	server := httptest.NewServer(stand)

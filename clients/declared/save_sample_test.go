@@ -13,7 +13,7 @@ import (
 )
 
 // A sample is the answer as it came, without its secrets.
-func TestASampleIsTheRedactedAnswer(t *testing.T) {
+func TestSampleIsTheRedactedResponse(t *testing.T) {
 	const body = `{"orders": [
   {"id": "SO4500012345", "po": "ACME-TYRES-7731", "date": "2026-01-05T08:00:00.123456Z", "sent": 1767600000, "amount": 1234567.25,
    "driverName": "Wanda Example", "token": "canary-token", "state": "open", "code": "DISPATCHED", "card": "4111111111111111"},
@@ -45,7 +45,7 @@ func TestASampleIsTheRedactedAnswer(t *testing.T) {
 	}
 }
 
-func TestSamplesOfWhatIsAskedAbout(t *testing.T) {
+func TestSamplesOfRequestedItems(t *testing.T) {
 	a := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/orders":
@@ -96,7 +96,7 @@ path = '/named/\($order_id)'
 	}
 }
 
-func TestNoMoreIsAskedThanTheFirstPage(t *testing.T) {
+func TestSampleRequestsTheFirstPageOnly(t *testing.T) {
 	a := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"orders": [{"id": "A%s"}], "pages": 3}`, r.URL.Query().Get("page"))
 	})
@@ -107,7 +107,7 @@ func TestNoMoreIsAskedThanTheFirstPage(t *testing.T) {
 	}
 }
 
-func TestWhatNoSampleIsMadeOf(t *testing.T) {
+func TestResponsesWithoutASample(t *testing.T) {
 	with := func(program string) string {
 		return strings.Replace(simple(""), ".orders[] | {order_id: .id}", program, 1)
 	}

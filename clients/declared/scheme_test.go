@@ -37,7 +37,7 @@ func TestEverySchemeSigns(t *testing.T) {
 	}
 }
 
-func TestWithoutTokensAndAPingNothingIsChecked(t *testing.T) {
+func TestCheckWithoutTokensAndPing(t *testing.T) {
 	p := written(t, "http://127.0.0.1:1", "scheme = \"api_key\"\napi_key = \"k\"\nmap = '.[]'\n[orders]\npath = \"/orders\"\n")
 	if _, err := p.Check(t.Context(), window().Account); clients.AsError(err) == nil || clients.AsError(err).Code != clients.CodeInvalid {
 		t.Errorf("got %v, want invalid", err)
@@ -72,7 +72,7 @@ func TestDeclaredProvidersAreLikeOthers(t *testing.T) {
 const orders = "[orders]\nmethod = \"POST\"\npath = \"/orders\"\njson = { from = '\\($from)' }\nmap = '.orders[] | {order_id: .id}'\n"
 
 // An address is blocked after keys that are refused again and again.
-func TestARefusedKeyIsNotTriedForEver(t *testing.T) {
+func TestRejectedKeyIsNotRetriedForever(t *testing.T) {
 	server := answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	p := written(t, server.URL, "scheme = \"api_key\"\napi_key = \"k\"\n[orders]\npath = \"/orders\"\nmap = '.[]'\n")
 	for range 5 {
@@ -119,7 +119,7 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-func TestThePresetsSamplesAreMet(t *testing.T) {
+func TestPresetSamples(t *testing.T) {
 	for _, kind := range kinds {
 		p := open(t, kind, "http://127.0.0.1:1", nil)
 		n, err := p.CheckSamples(t.Context())

@@ -16,7 +16,7 @@ import (
 
 const tokenHead = "[environments.sandbox]\ntoken = \"/token\"\n[orders]\npath = \"/orders\"\nmap = '.orders[] | {order_id: .id}'\n"
 
-func TestATokenEndpointMayWantMore(t *testing.T) {
+func TestExtraTokenParameters(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		ok   func(r *http.Request) bool
@@ -72,7 +72,7 @@ func TestATokenEndpointMayWantMore(t *testing.T) {
 }
 
 // Token endpoints send what other servers do.
-func TestATokenAnswerIsReadInEveryEncoding(t *testing.T) {
+func TestTokenResponseIsReadInEveryEncoding(t *testing.T) {
 	const body = `{"access_token":"t","token_type":"Bearer"}`
 	var br bytes.Buffer
 	w := brotli.NewWriter(&br)

@@ -12,7 +12,7 @@ import (
 
 // An API may refuse a token in its own words: a new one is asked for, and the call sent once
 // more.
-func TestAFailureThatIsDeclaredUnauthorizedRenewsTheToken(t *testing.T) {
+func TestDeclaredUnauthorizedRenewsTheToken(t *testing.T) {
 	for name, c := range map[string]struct {
 		rule   string
 		refuse func(w http.ResponseWriter)
@@ -58,7 +58,7 @@ func TestAFailureThatIsDeclaredUnauthorizedRenewsTheToken(t *testing.T) {
 	}
 }
 
-func TestTheHintOfARefusedKeyIsAboutTheKey(t *testing.T) {
+func TestHintOfARejectedKeyNamesTheKey(t *testing.T) {
 	for text, want := range map[string]string{
 		"scheme = \"api_key\"\napi_key = \"k\"\n":                                  "api_key, which is sent in the header X-API-Key",
 		"scheme = \"api_key\"\napi_key = \"k\"\napi_key_header = \"X-Acme-Key\"\n": "api_key, which is sent in the header X-Acme-Key",

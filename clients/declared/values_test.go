@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestDatesAndNumbersAreReadInEverySpelling(t *testing.T) {
+func TestDatesAndNumbersAreReadInEveryFormat(t *testing.T) {
 	for program, want := range map[string]string{
 		// day reads no day that there is not.
 		`"31.02.2026" | day("%d.%m.%Y")`:                            "error",
@@ -125,7 +125,7 @@ func TestDatesAndNumbersAreReadInEverySpelling(t *testing.T) {
 }
 
 // Days that stand for none are none, wherever they stand.
-func TestDaysThatMeanNoneAreNone(t *testing.T) {
+func TestPlaceholderDatesAreEmpty(t *testing.T) {
 	const order = `{"id":"a","on":"0001-01-01","lines":[
 		{"n":1,"due":"1900-01-01","at":"1989-12-31"},{"n":2,"due":"2049-12-31","at":"2026-01-31"},
 		{"n":3,"due":"1990-01-01","schedule":[{"due":"2049-12-31","open":1}]},{"n":4,"due":"1753-01-01T00:00:00"}]}`

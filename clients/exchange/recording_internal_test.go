@@ -2,7 +2,7 @@ package exchange // inside, to fill a recording without asking anybody for so mu
 
 import "testing"
 
-func TestAMistakeInPackingEndsNothing(t *testing.T) {
+func TestFailedCompressionDoesNotEndTheCall(t *testing.T) {
 	r := &Recording{packing: make(chan struct{}, 1)}
 	r.Add(func() *Exchange { return &Exchange{Op: "first"} })
 	r.Add(func() *Exchange { panic("oops") })
@@ -11,7 +11,7 @@ func TestAMistakeInPackingEndsNothing(t *testing.T) {
 	}
 }
 
-func TestTooManyBytesAreNotAllRecorded(t *testing.T) {
+func TestRecordingIsLimitedInBytes(t *testing.T) {
 	r := &Recording{packing: make(chan struct{}, 1)}
 	large := make([]byte, recordedBytes/2)
 	for range 3 {

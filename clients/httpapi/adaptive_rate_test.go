@@ -19,7 +19,7 @@ import (
 	"orderbeat/clients/section"
 )
 
-func TestA429HalvesTheRateAndAnswersRaiseIt(t *testing.T) {
+func Test429HalvesTheRateAndSuccessRaisesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: strings.Split("200,429 1,200,429 1,429 1,429 1,429 1,429 1,429 1", ","), began: time.Now()}
 		l := p.limited()
@@ -51,7 +51,7 @@ func TestA429HalvesTheRateAndAnswersRaiseIt(t *testing.T) {
 	})
 }
 
-func TestAnyRateIsRegainedAboutAsFast(t *testing.T) {
+func TestAnyRateRecoversEquallyFast(t *testing.T) {
 	for _, r := range []clients.Rate{{Calls: 10, Per: time.Second}, {Calls: 600, Per: time.Minute}, {Calls: 120, Per: time.Hour}} {
 		synctest.Test(t, func(t *testing.T) {
 			p := &provider{answers: []string{"429 1"}, began: time.Now()}
@@ -71,7 +71,7 @@ func TestAnyRateIsRegainedAboutAsFast(t *testing.T) {
 }
 
 // A 429 that was on its way with another, or asked for before the pause, is no news.
-func TestOne429InManySlowsDownOnce(t *testing.T) {
+func TestSingle429SlowsDownOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: strings.Split("429,429,429,429,200", ","), began: time.Now()}
 		l := p.limited()
@@ -143,7 +143,7 @@ func (q *quota) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 
 // A provider that takes a tenth of the rate that is configured is found out in a few
 // 429s. At the old rate there would be one behind every tenth call.
-func TestTheRateThatAProviderTakesIsFound(t *testing.T) {
+func TestRateConvergesToTheProvidersLimit(t *testing.T) {
 	t.Parallel()
 	q := &quota{most: 10}
 	server := httptest.NewServer(q)
@@ -176,7 +176,7 @@ func TestTheRateThatAProviderTakesIsFound(t *testing.T) {
 
 // A backfill of a provider whose quota counts the calls that it refuses. Its time is hardly
 // more than the quota's; with the pauses alone it takes three times as long.
-func TestABackfillFindsItsQuota(t *testing.T) {
+func TestBackfillFindsItsQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const (
 			jobs     = 500

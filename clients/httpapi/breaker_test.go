@@ -89,7 +89,7 @@ var (
 
 var tenOfTwo = strings.Fields("a b a b a b a b a b")
 
-func TestABreakerOpensWhenNothingIsAnswered(t *testing.T) {
+func TestBreakerOpensWithoutResponses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(down, "a", "b")
 		o.every(t.Context(), 2*time.Second, "a", "b", "a", "b", "a") // the fifth 8s behind the first
@@ -189,7 +189,7 @@ type eof struct{}
 
 func (eof) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestWhatIsNoOutage(t *testing.T) {
+func TestWhatDoesNotOpenABreaker(t *testing.T) {
 	for name, do := range map[string]func(ctx context.Context, o *outage){
 		"failures between which another account is answered": func(ctx context.Context, o *outage) {
 			for range 100 {
@@ -223,7 +223,7 @@ func TestWhatIsNoOutage(t *testing.T) {
 	}
 }
 
-func TestAnOnlyAccountNeedsNoOther(t *testing.T) {
+func TestBreakerOfASingleAccount(t *testing.T) {
 	for name, c := range map[string]struct{ configured, asked string }{
 		"where there is one":               {"a", "a"},
 		"where calls do not say whose":     {"a b", ""},
@@ -244,7 +244,7 @@ func TestAnOnlyAccountNeedsNoOther(t *testing.T) {
 	}
 }
 
-func TestAnOpenBreakerAndItsTriesHaveNewConnections(t *testing.T) {
+func TestProbesUseNewConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(up, "a", "b")
 		renewed := 0
@@ -268,7 +268,7 @@ func TestAnOpenBreakerAndItsTriesHaveNewConnections(t *testing.T) {
 	})
 }
 
-func TestOneCallTriesAtATime(t *testing.T) {
+func TestOneProbeAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(down, "a", "b")
 		o.every(t.Context(), 2*time.Second, tenOfTwo[:5]...)
@@ -310,7 +310,7 @@ func TestOneCallTriesAtATime(t *testing.T) {
 }
 
 // A try that ends without having learnt anything leaves it to the next.
-func TestATryThatSaysNothingLeavesItToTheNext(t *testing.T) {
+func TestInconclusiveProbeIsFollowedByAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(down, "a", "b")
 		o.every(t.Context(), 2*time.Second, tenOfTwo[:5]...)
@@ -333,7 +333,7 @@ func TestATryThatSaysNothingLeavesItToTheNext(t *testing.T) {
 	})
 }
 
-func TestABreakerRestsAsLongAsItIsTold(t *testing.T) {
+func TestBreakerHonorsRetryAfter(t *testing.T) {
 	for after, want := range map[string]time.Duration{"": breakerRest, "1": breakerRest, "120": 2 * time.Minute, "7200": maxBreakerRest} {
 		synctest.Test(t, func(t *testing.T) {
 			o := newOutage(with(503, "", "Retry-After", after), "a", "b")
@@ -346,7 +346,7 @@ func TestABreakerRestsAsLongAsItIsTold(t *testing.T) {
 }
 
 // What waits for its turn when the breaker opens is not sent.
-func TestABreakerKeepsBackWhoWaitsForTheRate(t *testing.T) {
+func TestOpenBreakerStopsCallsWaitingForTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(down, "a", "b")
 		o.base.limiter.SetLimit(0.5)
@@ -363,7 +363,7 @@ func TestABreakerKeepsBackWhoWaitsForTheRate(t *testing.T) {
 
 // A call that found no turn was not sent, and says nothing: neither that the provider is
 // down nor, when a 429 keeps it back, that it is there.
-func TestWhatWasNotSentSaysNothing(t *testing.T) {
+func TestUnsentCallsDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(up, "a", "b")
 		o.base.limiter.SetLimit(0.001)
@@ -393,7 +393,7 @@ func TestWhatWasNotSentSaysNothing(t *testing.T) {
 	})
 }
 
-func TestACheckIsSentAllTheSame(t *testing.T) {
+func TestCheckPassesAnOpenBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(down, "a", "b")
 		check := func() error {
@@ -414,8 +414,8 @@ func TestACheckIsSentAllTheSame(t *testing.T) {
 	})
 }
 
-// TestWhatIsPlayedBackPassesABreaker: mapping kept answers again asks nobody, and proves nothing.
-func TestWhatIsPlayedBackPassesABreaker(t *testing.T) {
+// TestReplayedExchangesPassAnOpenBreaker: mapping kept answers again asks nobody, and proves nothing.
+func TestReplayedExchangesPassAnOpenBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(up, "a", "b")
 		ctx, recording := exchange.Record(t.Context())

@@ -66,7 +66,7 @@ var protocols = map[string]bool{"HTTP/1.1": false, "HTTP/2": true}
 
 // A connection that is dropped silently costs HTTP/1.1 one call, and HTTP/2 none: a ping
 // finds out, and the question is sent again within its time.
-func TestAConnectionThatIsDroppedSilentlyIsReplaced(t *testing.T) {
+func TestSilentlyDroppedConnectionIsReplaced(t *testing.T) {
 	for name, http2 := range protocols {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -119,7 +119,7 @@ func keyed(server *httptest.Server) func(*http.Request) int64 {
 }
 
 // A backend that is being taken out of service answers 503 on the connections that it has.
-func TestADrainedBackendIsLeft(t *testing.T) {
+func TestDrainedBackendIsLeft(t *testing.T) {
 	for name, http2 := range protocols {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -149,7 +149,7 @@ func TestADrainedBackendIsLeft(t *testing.T) {
 	}
 }
 
-func TestAnIdempotentQuestionIsSentAgainWhenAKeptConnectionBreaks(t *testing.T) {
+func TestIdempotentRequestIsRetriedOnABrokenKeptConnection(t *testing.T) {
 	for name, http2 := range protocols {
 		for _, reset := range []bool{true, false} {
 			for _, twice := range []bool{true, false} {
@@ -199,7 +199,7 @@ func TestAnIdempotentQuestionIsSentAgainWhenAKeptConnectionBreaks(t *testing.T) 
 	}
 }
 
-func TestNoConnectionGetsOlderThanItMay(t *testing.T) {
+func TestConnectionsHaveAMaximumAge(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
 	connection := keyed(server)
 	var last atomic.Int64
@@ -224,7 +224,7 @@ func TestNoConnectionGetsOlderThanItMay(t *testing.T) {
 }
 
 // Two failures in a row may be the connection's.
-func TestFailuresInARowAreNoConnectionsFault(t *testing.T) {
+func TestRepeatedFailuresDoNotBlameTheConnection(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
 	connection := keyed(server)
 	var last atomic.Int64
@@ -244,7 +244,7 @@ func TestFailuresInARowAreNoConnectionsFault(t *testing.T) {
 	}
 }
 
-func TestAPostWithoutABodySaysThatItHasNone(t *testing.T) {
+func TestPostWithoutABodyHasContentLengthZero(t *testing.T) {
 	for name, c := range map[string]httpapi.Call{
 		"POST":      {Method: http.MethodPost},
 		"PUT":       {Method: http.MethodPut},
@@ -268,7 +268,7 @@ func proxy(t *testing.T, status int) string {
 	return clienttest.Proxy(t, func() int { return status })
 }
 
-func TestAProxyThatMakesNoConnectionIsNamed(t *testing.T) {
+func TestFailingProxyIsNamed(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s := secure(t, server, false, "")
 	closed := httptest.NewServer(nil)
@@ -326,7 +326,7 @@ func asAuth(t *testing.T, err error) *endpoint.Error {
 	return e
 }
 
-func TestAServerThatWantsAClientCertificateIsNamed(t *testing.T) {
+func TestRequiredClientCertificateIsReported(t *testing.T) {
 	for name, http2 := range protocols {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			t.Run(fmt.Sprintf("%s/%s", name, tls.VersionName(version)), func(t *testing.T) {
@@ -391,7 +391,7 @@ func writeKey(t *testing.T, path string, key any) {
 }
 
 // The environment's proxy is for providers that name none; a provider may have none at all.
-func TestAProviderMayHaveNoProxy(t *testing.T) {
+func TestProviderWithoutAProxy(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s := secure(t, server, false, "")
 	s.Proxy = secret.New("none")
@@ -400,7 +400,7 @@ func TestAProviderMayHaveNoProxy(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithConnectionsIsToldAtOnce(t *testing.T) {
+func TestConnectionSettingsAreValidated(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "some.pem")
 	if err := os.WriteFile(file, []byte("none"), 0o600); err != nil {
 		t.Fatal(err)

@@ -135,7 +135,7 @@ func TestResponsesAreReadInEveryEncoding(t *testing.T) {
 }
 
 // What is recorded is what the mapping saw, so that it can be mapped again.
-func TestAResponseIsRecordedDecoded(t *testing.T) {
+func TestResponseIsRecordedDecoded(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json; charset=ISO-8859-1")
 		w.Header().Set("Content-Encoding", "br")

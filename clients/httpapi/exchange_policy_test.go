@@ -10,7 +10,7 @@ import (
 	"orderbeat/clients/section"
 )
 
-func TestPathsAreHidden(t *testing.T) {
+func TestPathsAreRedacted(t *testing.T) {
 	keeping := section.ExchangeKeys{Hide: []string{"orders.Consignee_Name", "orders.*.phone", "driver", "a.b", "a.b.c", "x.y.z", "x.y"}}
 	for name, c := range map[string]struct{ body, want string }{
 		"through lists, whatever the value is": {
@@ -41,7 +41,7 @@ func TestPathsAreHidden(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptIsChecked(t *testing.T) {
+func TestRecordingPolicyIsValidated(t *testing.T) {
 	for _, c := range []struct {
 		keeping section.ExchangeKeys
 		want    string
@@ -62,7 +62,7 @@ func TestWhatIsKeptIsChecked(t *testing.T) {
 	}
 }
 
-func TestWhereThePageGoesOnIsNoSecret(t *testing.T) {
+func TestCursorIsNoSecret(t *testing.T) {
 	const body = `{"nextToken":"a","next_page_token":"b","continuationToken":"c","token":"REDACTED"}`
 	if got := string((redact.Redactor{}).Body(t.Context(), "", []byte(strings.Replace(body, "REDACTED", "x", 1)))); got != body {
 		t.Errorf("got %s", got)

@@ -58,7 +58,7 @@ func keptOf(t *testing.T, contentType, body string, change func(*httpapi.HTTP) *
 	return clients.AsError(err)
 }
 
-func TestAnAnswerThatCannotBeReadIsKept(t *testing.T) {
+func TestUnreadableResponseIsAttached(t *testing.T) {
 	long := strings.Repeat("<p>it goes on and on</p>", 5000)
 	for name, c := range map[string]struct {
 		contentType, body, want string
@@ -97,7 +97,7 @@ func TestAnAnswerThatCannotBeReadIsKept(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptOfTheRequest(t *testing.T) {
+func TestRecordedRequest(t *testing.T) {
 	signed := func(h *httpapi.HTTP) *httpapi.HTTP {
 		return h.With(func(base http.RoundTripper) http.RoundTripper {
 			return roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -140,7 +140,7 @@ func TestMetadataHasNoBodies(t *testing.T) {
 	}
 }
 
-func TestAProvidersOwnNamesAreNotKept(t *testing.T) {
+func TestConfiguredNamesAreRedacted(t *testing.T) {
 	own := func(h *httpapi.HTTP) *httpapi.HTTP {
 		return h.Keeping(exchange.Full, redact.New([]string{"bill_to"}, nil)).With(func(base http.RoundTripper) http.RoundTripper { return base })
 	}
@@ -149,7 +149,7 @@ func TestAProvidersOwnNamesAreNotKept(t *testing.T) {
 	}
 }
 
-func TestWhatCanBeReadIsNotKept(t *testing.T) {
+func TestReadableResponseIsNotAttached(t *testing.T) {
 	if e := keptOf(t, "application/json", `{"documentID":"C1"}`, nil); e != nil {
 		t.Errorf("got %v, want no failure", e)
 	}
@@ -160,7 +160,7 @@ func TestWhatCanBeReadIsNotKept(t *testing.T) {
 	}
 }
 
-func TestAnExchangeIsNeitherToldNorLogged(t *testing.T) {
+func TestExchangesAreNotLogged(t *testing.T) {
 	const inBody = "only-in-the-body"
 	var logged bytes.Buffer
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, inBody) })
@@ -178,7 +178,7 @@ func TestAnExchangeIsNeitherToldNorLogged(t *testing.T) {
 	}
 }
 
-func TestWhoWatchesHearsOfEveryExchange(t *testing.T) {
+func TestObserverReceivesEveryExchange(t *testing.T) {
 	answers := []string{`{"documentID":"1","card":"4111111111111111"}`, `{}`, ``}
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/refused" {

@@ -44,7 +44,7 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 	return s.URL
 }
 
-func TestDoSendsWhatItIsGiven(t *testing.T) {
+func TestDoSendsTheRequest(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		b, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s %s %s", r.Method, b, r.Header.Get("User-Agent"), r.Header.Get("X-Sample"))
@@ -63,7 +63,7 @@ func TestDoSendsWhatItIsGiven(t *testing.T) {
 }
 
 // RFC 6750 section 3.1 has it in a 403; that it comes in a 401 does not change what it is.
-func TestA401AboutRightsIsForbidden(t *testing.T) {
+func Test401AboutPermissionsIsForbidden(t *testing.T) {
 	for challenge, want := range map[string]clients.Code{
 		`Bearer error="insufficient_scope", scope="orders"`: clients.CodeForbidden,
 		`Bearer error="invalid_token"`:                      clients.CodeUnauthorized,
@@ -79,7 +79,7 @@ func TestA401AboutRightsIsForbidden(t *testing.T) {
 	}
 }
 
-func TestMaxBodyBoundsWhatIsUnpacked(t *testing.T) {
+func TestMaxBodyLimitsDecompressedBodies(t *testing.T) {
 	packed := func(n int) []byte {
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
@@ -116,7 +116,7 @@ func TestMaxBodyMayBeAnyNumber(t *testing.T) {
 	}
 }
 
-func TestADecoderSaysWhatIsWrongWithADocument(t *testing.T) {
+func TestDecoderErrorsDescribeTheDocument(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "canary-body") })
 	h := httpapi.NewHTTP(clienttest.Section("sample", server))
 	call := httpapi.Call{Op: "sample", Method: http.MethodGet, URL: server + "/?key=canary"}
@@ -177,7 +177,7 @@ func TestEveryExchangeHasTheSameTime(t *testing.T) {
 	}
 }
 
-func TestTheRateCountsWhatIsSentAgain(t *testing.T) {
+func TestReplaysCountForTheRate(t *testing.T) {
 	var calls atomic.Int64
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -205,7 +205,7 @@ func TestTheRateCountsWhatIsSentAgain(t *testing.T) {
 	}
 }
 
-func TestA429HoldsBackTheOtherQuestionsToo(t *testing.T) {
+func Test429PausesOtherCalls(t *testing.T) {
 	var calls atomic.Int64
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		calls.Add(1)
@@ -225,7 +225,7 @@ func TestA429HoldsBackTheOtherQuestionsToo(t *testing.T) {
 	}
 }
 
-func TestWhyNoConnectionCameAbout(t *testing.T) {
+func TestConnectionFailuresAreExplained(t *testing.T) {
 	s := clienttest.Section("sample", "")
 	h := httpapi.NewHTTP(s)
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
@@ -250,7 +250,7 @@ func TestWhyNoConnectionCameAbout(t *testing.T) {
 	}
 }
 
-func TestNothingIsLoggedThatIsSecret(t *testing.T) {
+func TestNoSecretIsLogged(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "canary-body") })
 	var logged bytes.Buffer
 	s := clienttest.Section("sample", server)

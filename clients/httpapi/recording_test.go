@@ -81,7 +81,7 @@ func noise(size int) string {
 	return b.String()
 }
 
-func TestAnAnswerIsRecordedAsAWhole(t *testing.T) {
+func TestResponseIsRecordedWhole(t *testing.T) {
 	for name, c := range map[string]struct {
 		body           string
 		read           func(io.Reader) error
@@ -118,7 +118,7 @@ func TestAnAnswerIsRecordedAsAWhole(t *testing.T) {
 }
 
 // The 401 that made a call be sent again is recorded, and no token is.
-func TestACallThatWasSentAgainIsRecordedTwice(t *testing.T) {
+func TestReplayedCallIsRecordedTwice(t *testing.T) {
 	tokens, calls := 0, 0
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -157,7 +157,7 @@ func TestACallThatWasSentAgainIsRecordedTwice(t *testing.T) {
 	}
 }
 
-func TestTooManyExchangesAreNotAllRecorded(t *testing.T) {
+func TestRecordedExchangesAreLimited(t *testing.T) {
 	server := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"documentID":"1"}`) })
 	s := clienttest.Section("sample", server)
 	s.Rate = clients.Rate{}
@@ -175,7 +175,7 @@ func TestTooManyExchangesAreNotAllRecorded(t *testing.T) {
 	}
 }
 
-func TestWhatIsRecordedCanBePlayedBack(t *testing.T) {
+func TestRecordedExchangesCanBeReplayed(t *testing.T) {
 	asked := 0
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		asked++

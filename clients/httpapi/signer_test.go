@@ -39,7 +39,7 @@ func sourceAt(t *testing.T, d endpoint.Dialect, server string) *auth.Source {
 	return source
 }
 
-func TestEverySignerKeepsTheProvidersPause(t *testing.T) {
+func TestPauseAppliesToEverySigner(t *testing.T) {
 	var calls atomic.Int64
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/token" {
@@ -63,7 +63,7 @@ func TestEverySignerKeepsTheProvidersPause(t *testing.T) {
 	}
 }
 
-func TestSignersDoNotMixTheirTokens(t *testing.T) {
+func TestSignersKeepTheirTokensApart(t *testing.T) {
 	var grants atomic.Int64
 	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/token" {
@@ -85,7 +85,7 @@ func TestSignersDoNotMixTheirTokens(t *testing.T) {
 	}
 }
 
-func TestAUserWhoMustGrantAccessIsNotCalledFor(t *testing.T) {
+func TestNoCallsWithoutConsent(t *testing.T) {
 	server := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("got a request for %s, want none", r.URL.Path) })
 	h := httpapi.NewHTTP(clienttest.Section("sample", server)).Bearer(sourceAt(t, endpoint.Mazda(), server), origin(t, server))
 	for name, ask := range map[string]func() error{
@@ -129,7 +129,7 @@ func TestToken(t *testing.T) {
 	}
 }
 
-func TestACallerLeavesBeforeTheTokenComes(t *testing.T) {
+func TestCallerLeavesBeforeTheToken(t *testing.T) {
 	arrived := make(chan struct{}, 1)
 	leave := make(chan struct{})
 	server := serve(t, func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-leave })

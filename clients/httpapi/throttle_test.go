@@ -71,7 +71,7 @@ func send(ctx context.Context, t *testing.T, l *limited) error {
 	return err
 }
 
-func TestA429PausesEveryCall(t *testing.T) {
+func Test429PausesEveryCall(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []string
 		want    []time.Duration // when calls came that were sent one after the other
@@ -98,7 +98,7 @@ func TestA429PausesEveryCall(t *testing.T) {
 	}
 }
 
-func TestAPauseIsAMinuteAtMostUnlessItSaysSo(t *testing.T) {
+func TestPauseIsLimitedToAMinuteUnlessStated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: strings.Split(strings.Repeat("429,", 100)+"429 3600", ","), began: time.Now()}
 		l := p.limited()
@@ -121,7 +121,7 @@ func TestAPauseIsAMinuteAtMostUnlessItSaysSo(t *testing.T) {
 	})
 }
 
-func TestALongPauseIsToldWithoutACall(t *testing.T) {
+func TestLongPauseFailsWithoutACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: []string{"429 90"}, began: time.Now()}
 		l := p.limited()
@@ -142,7 +142,7 @@ func TestALongPauseIsToldWithoutACall(t *testing.T) {
 	})
 }
 
-func TestACallerNeedNotOutlastAPause(t *testing.T) {
+func TestCallerCanLeaveDuringAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: []string{"429 20"}, began: time.Now()}
 		l := p.limited()
@@ -166,7 +166,7 @@ func TestACallerNeedNotOutlastAPause(t *testing.T) {
 
 // Calls that are under way together are answered 429 together, and others of them
 // late: that is one pause, and the next one is the second in a row.
-func TestAnswersOnTheirWayCountOnce(t *testing.T) {
+func TestConcurrent429sCountOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: strings.Split("429,429,429,429,200,429", ",")}
 		l := p.limited()
@@ -196,7 +196,7 @@ func TestAnswersOnTheirWayCountOnce(t *testing.T) {
 	})
 }
 
-func TestAPauseKeepsBackWhoWaitsForTheRate(t *testing.T) {
+func TestPauseStopsCallsWaitingForTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: []string{"429 20"}, began: time.Now()}
 		l := p.limited()
@@ -217,7 +217,7 @@ func TestAPauseKeepsBackWhoWaitsForTheRate(t *testing.T) {
 	})
 }
 
-func TestAPausedCallClosesItsBody(t *testing.T) {
+func TestPausedCallClosesItsBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: []string{"429 60"}, began: time.Now()}
 		l := p.limited()

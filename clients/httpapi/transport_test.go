@@ -26,7 +26,7 @@ func (b breaking) Read([]byte) (int, error) {
 
 func (breaking) Close() error { return nil }
 
-func TestAnExchangeThatEndsWithItsTimeSaysSo(t *testing.T) {
+func TestTimedOutExchangeIsMarked(t *testing.T) {
 	beforeTheAnswer := func(req *http.Request) (*http.Response, error) {
 		<-req.Context().Done()
 		return nil, closed
@@ -57,7 +57,7 @@ func TestAnExchangeThatEndsWithItsTimeSaysSo(t *testing.T) {
 }
 
 // A caller's context can name another cause, which then is the error of what waited on it.
-func TestACallersTimeIsOverWhateverItsCause(t *testing.T) {
+func TestCallersTimeoutHasItsOwnCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		waits := roundTripper(func(req *http.Request) (*http.Response, error) {
 			<-req.Context().Done()
@@ -73,7 +73,7 @@ func TestACallersTimeIsOverWhateverItsCause(t *testing.T) {
 	})
 }
 
-func TestABrokenConnectionIsNotATimeOut(t *testing.T) {
+func TestBrokenConnectionIsNoTimeout(t *testing.T) {
 	l := limitedTo(roundTripper(func(*http.Request) (*http.Response, error) { return nil, closed }), time.Minute)
 	if got, want := describe(roundTrip(t.Context(), t, l)), "read: use of closed network connection"; got != want {
 		t.Errorf("got %q, want %q", got, want)

@@ -14,7 +14,7 @@ import (
 
 const megabyte = 1 << 20
 
-func TestBudgetRefusesWhatIsMoreThanItsShare(t *testing.T) {
+func TestBudgetRejectsMoreThanItsShare(t *testing.T) {
 	pool := memory.NewPool(600 * megabyte) // a hundred for each
 	ctx, release := pool.Budget(t.Context(), "acme")
 	defer release()
@@ -50,7 +50,7 @@ func waits(done <-chan error) bool {
 	}
 }
 
-func TestLargeAttemptsWaitForEachOtherAndSmallOnesForNobody(t *testing.T) {
+func TestOnlyLargeAttemptsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pool := memory.NewPool(600 * megabyte)
 		first, endFirst := large(t.Context(), pool, "hostile")

@@ -98,7 +98,7 @@ func TestIntrospectionSendsTokenAndCredentials(t *testing.T) {
 	}
 }
 
-func TestIntrospectionMayBeElsewhere(t *testing.T) {
+func TestIntrospectionAtAnotherURL(t *testing.T) {
 	asked := make(chan string, 2)
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -116,7 +116,7 @@ func TestIntrospectionMayBeElsewhere(t *testing.T) {
 }
 
 // The client's secret goes to no host that only base_url names.
-func TestNoIntrospectionBesideATokenURLOfItsOwn(t *testing.T) {
+func TestCustomTokenURLHasNoIntrospection(t *testing.T) {
 	token := httptest.NewServer(answers(200, grant("sample!token")))
 	defer token.Close()
 	out := checked(t, nil, nil, func(s *section.Section) { s.TokenURL = token.URL })
@@ -125,7 +125,7 @@ func TestNoIntrospectionBesideATokenURLOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestTheOlderSchemeCannotBeChecked(t *testing.T) {
+func TestOlderSchemeCannotBeChecked(t *testing.T) {
 	out := checked(t, nil, nil, olderScheme)
 	if out.State != jobs.Failed || out.Err.Code != clients.CodeInvalid || !strings.Contains(out.Err.Message, "without requesting orders") {
 		t.Errorf("got %s with %v, want failed: nothing can be checked", out.State, out.Err)

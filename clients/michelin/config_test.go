@@ -97,7 +97,7 @@ func accounts(all ...clients.Account) func(*section.Section) {
 	return func(s *section.Section) { s.Accounts = all }
 }
 
-func TestTheSandboxLendsItsAddressAndCredentials(t *testing.T) {
+func TestSandboxProvidesAddressAndCredentials(t *testing.T) {
 	url := answering(t, 200, noOrders).URL
 	p := open(t, "", func(s *section.Section) {
 		s.AllowInsecureHTTP, s.ClientID, s.ClientSecret = false, secret.Secret{}, secret.Secret{}
@@ -108,7 +108,7 @@ func TestTheSandboxLendsItsAddressAndCredentials(t *testing.T) {
 	}
 }
 
-func TestTheSandboxCredentialsGoNowhereElse(t *testing.T) {
+func TestSandboxCredentialsAreSentToTheSandboxOnly(t *testing.T) {
 	s := clienttest.Section("michelin", "https://gateway.example")
 	s.ClientID, s.ClientSecret = secret.Secret{}, secret.Secret{}
 	s.Sandbox = section.Sandbox{URL: "http://127.0.0.1:8322", ClientID: secret.New("sample"), ClientSecret: secret.New("sample")}
@@ -119,7 +119,7 @@ func TestTheSandboxCredentialsGoNowhereElse(t *testing.T) {
 }
 
 // What is kept of exchanges is as the section says, with either scheme.
-func TestWhatIsKeptIsAsTheSectionSays(t *testing.T) {
+func TestRecordingFollowsTheSection(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == tokenPath {
 			fmt.Fprint(w, grant("canary-token"))

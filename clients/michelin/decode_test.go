@@ -66,7 +66,7 @@ func schedule(t *testing.T, members string) clients.Line {
 	return a.Orders[0].Lines[0]
 }
 
-func TestDespatchesTakeTheirPartOfWhatIsConfirmed(t *testing.T) {
+func TestDespatchesReduceConfirmedQuantities(t *testing.T) {
 	despatched := func(n int) string {
 		return fmt.Sprintf(`{"despatchDate":"2026-01-18","despatchAdviceReference":{"documentID":"BOL1"},"despatchedQuantity":{"quantityValue":%d}}`, n)
 	}
@@ -134,7 +134,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadIsNamed(t *testing.T) {
+func TestUnreadableFieldsAreNamed(t *testing.T) {
 	for wire, want := range map[string]string{
 		`"deliveryDate":"2026-02-30"`:                                  `orderLine.orderedArticle.scheduleDetails.deliveryDate: 2026-02-30`,
 		`"openQuantity":{"quantityValue":"two"}`:                       `orderLine.orderedArticle.scheduleDetails.openQuantity.quantityValue: two`,
@@ -156,14 +156,14 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	}
 }
 
-func TestMembersMayComeInAnyOrder(t *testing.T) {
+func TestMembersInAnyOrder(t *testing.T) {
 	a, err := ask(t, 200, `{"REFERENCEDORDER":[{"SUPPLIERORDERNUMBER":{"DOCUMENTID":17}}],"ERRORHEAD":{"ERRORCODE":0},"DOCUMENTID":"C1"}`)
 	if err != nil || len(a.Orders) != 1 || a.Orders[0].OrderID != "17" {
 		t.Errorf("got %+v and %v, want order 17", a, err)
 	}
 }
 
-func TestEntriesOfOneOrderAreOneOrder(t *testing.T) {
+func TestEntriesOfOneOrderAreMerged(t *testing.T) {
 	entry := func(line string) string {
 		return `{"supplierOrderNumber":{"documentID":"SO1"},"orderReference":{"documentID":" "},"orderLine":` + line + `}`
 	}

@@ -150,7 +150,7 @@ func TestErrorCodesOfDocuments(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsAnotherDocumentIsNone(t *testing.T) {
+func TestResponseWithAnotherDocumentIsRejected(t *testing.T) {
 	for name, bodies := range map[string]map[string]string{
 		"advices": {
 			"an order status":              noOrders,
@@ -241,7 +241,7 @@ func TestProblemsOfDocuments(t *testing.T) {
 	}
 }
 
-func TestPartsOfOneDocumentAreOne(t *testing.T) {
+func TestPartsOfOneDocumentAreMerged(t *testing.T) {
 	part := func(id, line string) string {
 		return `{"documentNumber":"` + id + `","lineLevel":{"lineID":"` + line + `","orderedArticle":{"tracingInformation":{"tracingID":"T` + line + `"}}}}`
 	}
@@ -255,7 +255,7 @@ func TestPartsOfOneDocumentAreOne(t *testing.T) {
 	}
 }
 
-func TestTheBillOfLadingIsTheReference(t *testing.T) {
+func TestBillOfLadingIsTheReference(t *testing.T) {
 	for name, c := range map[string]struct{ members, id, bill string }{
 		"beside a number of the advice's own": {`"documentNumber":"ASN1","references":{"referenceTypeCode":"DQ","documentID":"BOL1"}`, "ASN1", "BOL1"},
 		"of a line":                           {`"documentNumber":"ASN1","lineLevel":{"references":[{"referenceTypeCode":"BM","documentID":"BOL1"}]}`, "ASN1", "BOL1"},
@@ -269,7 +269,7 @@ func TestTheBillOfLadingIsTheReference(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadOfADocumentIsNamed(t *testing.T) {
+func TestUnreadableFieldsOfDocumentsAreNamed(t *testing.T) {
 	a, err := answered(t, "invoices", `{"documentID":"B3","invoice":[{"documentNumber":"1","documentTypeCode":"389","issueDate":"soon",
 		"summary":{"totalAmount":{"amountValue":"much"}},"lineLevel":[{"invoicedQuantity":{"quantityValue":0.5}},[]]}]}`)
 	if err != nil {
@@ -284,7 +284,7 @@ func TestWhatCannotBeReadOfADocumentIsNamed(t *testing.T) {
 	}
 }
 
-func TestAQuestionForDocumentsNeedsAWindow(t *testing.T) {
+func TestDocumentsRequireAWindow(t *testing.T) {
 	p := open(t, "http://127.0.0.1:1", nil)
 	for name, d := range documents {
 		for _, q := range []clients.Query{{}, {From: "2026-01-01"}, {OrderIDs: []string{"SO1"}}} {

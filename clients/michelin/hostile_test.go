@@ -16,7 +16,7 @@ import (
 )
 
 // Documents that are small on the wire and cost much.
-func TestHostileDocumentsAreRefusedWithinTheirMemory(t *testing.T) {
+func TestHostileDocumentsAreRejectedWithinTheirMemory(t *testing.T) {
 	const head = `{"errorHead":{"errorCode":"0"},"documentID":"C1",`
 	for name, c := range map[string]struct{ body, want string }{
 		"blanks without end":            {head + strings.Repeat(" ", 20<<20), "blanks in a row"},

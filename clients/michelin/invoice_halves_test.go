@@ -43,7 +43,7 @@ func invoiced(t *testing.T, perDay map[int]int, asked *[]string) string {
 	return s.URL
 }
 
-func TestAWindowWithTooManyInvoicesIsAskedForInHalves(t *testing.T) {
+func TestWindowWithTooManyInvoicesIsSplit(t *testing.T) {
 	for name, c := range map[string]struct {
 		perDay map[int]int
 		asked  string

@@ -170,7 +170,7 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-func TestAQuestionWithoutWindowOrNamesIsNotAsked(t *testing.T) {
+func TestQueryWithoutWindowOrOrdersIsNotSent(t *testing.T) {
 	p := open(t, "http://127.0.0.1:1", nil)
 	_, err := p.Orders(t.Context(), clients.Query{Account: lastDays.Account})
 	if e := clients.AsError(err); e.Code != clients.CodeInvalid {
@@ -198,7 +198,7 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-func TestTheFirstErrorHeadThatTellsOfOneDecides(t *testing.T) {
+func TestFirstErrorHeadWithACodeIsUsed(t *testing.T) {
 	for heads, want := range map[string]clients.Code{
 		`"errorHead":{"errorCode":"999"},"errorHead":{"errorCode":"0"}`:                                 clients.CodeUnavailable,
 		`"errorHead":{"errorCode":"0"},"errorHead":{"errorCode":"999"}`:                                 clients.CodeUnavailable,
@@ -212,7 +212,7 @@ func TestTheFirstErrorHeadThatTellsOfOneDecides(t *testing.T) {
 	}
 }
 
-func TestARefusalNeedsNoDocumentID(t *testing.T) {
+func TestErrorsNeedNoDocumentID(t *testing.T) {
 	for code, want := range map[string]clients.Code{"907": clients.CodeInvalid, "303": clients.CodeUnavailable} {
 		_, err := ask(t, 200, `{"errorHead":{"errorCode":"`+code+`"}}`)
 		if e := clients.AsError(err); err == nil || e.Code != want {
@@ -221,7 +221,7 @@ func TestARefusalNeedsNoDocumentID(t *testing.T) {
 	}
 }
 
-func TestA403SaysThatTheBillToMustMatch(t *testing.T) {
+func Test403HintNamesTheBillTo(t *testing.T) {
 	_, err := ask(t, 403, `{}`) // the portal page's body
 	if e := clients.AsError(err); e.Code != clients.CodeForbidden || !strings.Contains(e.Hint, "Bill-to") {
 		t.Errorf("got %+v, want forbidden with the bill-to in the hint", e)
@@ -239,7 +239,7 @@ func TestNoOrders(t *testing.T) {
 	}
 }
 
-func TestDocumentsThatAreNot(t *testing.T) {
+func TestInvalidDocuments(t *testing.T) {
 	for name, body := range map[string]string{
 		"another message version":         `{"documentID":"A2","errorHead":{"errorCode":"0"}}`,
 		"neither documentID nor orders":   `{"errorHead":{"errorCode":"0"}}`,
@@ -268,7 +268,7 @@ func TestDocumentsThatAreNot(t *testing.T) {
 	}
 }
 
-func TestPartialAnswers(t *testing.T) {
+func TestPartialResponses(t *testing.T) {
 	withLine := `{"supplierOrderNumber":{"documentId":"SO2"},"error":{"errorCode":"953","errorText":" line unknown "},"orderLine":[{"lineId":"1"}]}`
 	for name, c := range map[string]struct {
 		code, orders string

@@ -72,7 +72,7 @@ func TestOddDatesAreRead(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadMakesTheJobPartial(t *testing.T) {
+func TestUnreadableFieldsMakeTheJobPartial(t *testing.T) {
 	const day, pieces = "orderDate", "orderLine[0].orderedArticle.orderedQuantity.quantityValue"
 	for _, c := range []struct{ path, wire, value, why string }{
 		{pieces, `-4`, "-4", "is negative"},
@@ -114,7 +114,7 @@ func TestWhatCannotBeReadMakesTheJobPartial(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeReadOfDocumentsMakesTheJobPartial(t *testing.T) {
+func TestUnreadableFieldsOfDocumentsMakeTheJobPartial(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
 		{
 			"advices", `{"errorHead":{"errorCode":"0"},"desadv":[{"documentNumber":"B1","arrivalDate":"soon","totalQuantity":4.5}]}`,
@@ -149,7 +149,7 @@ func TestWhatCannotBeReadOfDocumentsMakesTheJobPartial(t *testing.T) {
 	}
 }
 
-func TestAnOrderNamesItsFirstProblems(t *testing.T) {
+func TestFirstProblemsOfAnOrderAreNamed(t *testing.T) {
 	a, err := ask(t, 200, `{"errorHead":{"errorCode":"0"},"referencedOrder":{"supplierOrderNumber":{"documentID":"SO1"},"orderLine":[`+
 		strings.Repeat(`{"lineId":{}},`, 29)+`7]}}`)
 	if err != nil || len(a.Partial) != 1 || len(a.Orders[0].Unmapped) != 20 || !strings.HasSuffix(a.Partial[0].Message, "; and 27 more") {
@@ -166,7 +166,7 @@ func ordered(id, article string, pieces int) string {
 		"scheduleDetails":[{"deliveryDate":"2026-01-20","openQuantity":%d},{"deliveryDate":"2026-01-21","openQuantity":0}]}}`, id, article, pieces, pieces)
 }
 
-func TestWhatAnAnswerRepeatsCountsOnce(t *testing.T) {
+func TestRepeatedEntriesCountOnce(t *testing.T) {
 	entry := func(lines ...string) string {
 		return `{"supplierOrderNumber":{"documentID":"SO1"},"orderDate":"2026-01-15","orderLine":[` + strings.Join(lines, ",") + `]}`
 	}
@@ -216,7 +216,7 @@ func TestWhatAnAnswerRepeatsCountsOnce(t *testing.T) {
 	}
 }
 
-func TestWhatAnAnswerRepeatsOfDocumentsCountsOnce(t *testing.T) {
+func TestRepeatedDocumentsCountOnce(t *testing.T) {
 	line := func(id, order string, pieces int) string {
 		return fmt.Sprintf(`{"lineID":"%s","references":[{"referenceTypeCode":"VN","documentID":"%s"}],"orderedArticle":{"despatchedQuantity":%d},"invoicedQuantity":%d}`, id, order, pieces, pieces)
 	}
@@ -264,7 +264,7 @@ func TestWhatAnAnswerRepeatsOfDocumentsCountsOnce(t *testing.T) {
 }
 
 // Invoices that move between the halves of a window while these are requested.
-func TestAnInvoiceOfBothHalvesIsTheLaterOne(t *testing.T) {
+func TestInvoiceInBothHalvesIsTheLaterOne(t *testing.T) {
 	invoice := func(number, total string) string {
 		return fmt.Sprintf(`{"documentNumber":"%s","summary":{"totalAmount":%s},"lineLevel":[{"invoicedQuantity":4}]}`, number, total)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Michelin says within a 200 that it cannot answer, and which accounts it refuses.
-func TestErrorCodesOfAnOutageOpenTheBreaker(t *testing.T) {
+func TestOutageErrorCodesOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		code     string

@@ -64,7 +64,7 @@ var hostile = []string{
 	"{", "[", `{"a":`, `[[],`, `{"token":`, `{"name":"token","value":`, `"`, `{"a":"{`, `,"a":1`, "a=b&", "password=x&", "://?token=", "token\n", "token \t",
 }
 
-func TestCostGrowsWithTheLengthAlone(t *testing.T) {
+func TestCostIsLinearInTheLength(t *testing.T) {
 	const size = 8 << 10 // steps are counted: what grows with the square shows here, too
 	r := redactor()
 	for _, part := range hostile {
@@ -111,7 +111,7 @@ func TestDeepAndBrokenDocuments(t *testing.T) {
 	}
 }
 
-func TestARedactionThatNobodyWaitsForEnds(t *testing.T) {
+func TestRedactionEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	body := []byte("[" + strings.Repeat(`"a",`, 1<<16) + "1]")

@@ -125,7 +125,7 @@ func TestHeadersWithoutSecrets(t *testing.T) {
 	}
 }
 
-func TestAProvidersOwnNames(t *testing.T) {
+func TestConfiguredNames(t *testing.T) {
 	r := redact.New([]string{"Bank_Account", ""}, nil)
 	if got, want := string(r.Body(t.Context(), "", []byte(`{"bankAccount":"x","account":"a","":"b"}`))), `{"bankAccount":"REDACTED","account":"a","":"b"}`; got != want {
 		t.Errorf("got %s want %s", got, want)

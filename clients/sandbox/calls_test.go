@@ -57,7 +57,7 @@ func (c *caller) read(t *testing.T, into any, method, path, body string, set ...
 	}
 }
 
-func TestCallsWantATokenAndAreCounted(t *testing.T) {
+func TestCallsRequireATokenAndAreCounted(t *testing.T) {
 	for provider, calls := range map[authtest.Dialect][]struct {
 		op                 sandbox.Op
 		method, path, body string
@@ -88,7 +88,7 @@ func TestCallsWantATokenAndAreCounted(t *testing.T) {
 	}
 }
 
-func TestFaultsStrikeTheAccountOfACall(t *testing.T) {
+func TestFaultsApplyToTheAccountOfACall(t *testing.T) {
 	ibv := func(id string) string { return `{"AppId":"` + id + `"}` }
 	for name, c := range map[string]struct {
 		provider             authtest.Dialect
@@ -115,7 +115,7 @@ func TestFaultsStrikeTheAccountOfACall(t *testing.T) {
 	}
 }
 
-func TestARestartChangesNoCall(t *testing.T) {
+func TestRestartKeepsResponses(t *testing.T) {
 	for provider, calls := range map[authtest.Dialect][][3]string{
 		authtest.PTV:       {{"GET", planningsPath, ""}, {"GET", planningsPath + "/PL_12.20776/releases/latest", ""}},
 		authtest.Shell:     {{"POST", enquiryPath, enquiry(payer)}},

@@ -74,7 +74,7 @@ func TestControlSwitchesFaultsOnAndOff(t *testing.T) {
 	}
 }
 
-func TestControlRefusesFaultsThatMakeNoSense(t *testing.T) {
+func TestControlRejectsInvalidFaults(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"op":"orders","status":503}`: `op: want one of`,
 		`{"op":"token"}`:               `want one of status, error_code, delay, cut_off`,

@@ -72,7 +72,7 @@ func TestHeaderCodesOfDocuments(t *testing.T) {
 	}
 }
 
-func TestDocumentsWantCredentials(t *testing.T) {
+func TestDocumentsRequireCredentials(t *testing.T) {
 	b := newBench(t)
 	token := b.token(t)
 	for _, path := range []string{desadvPath, invoicesPath} {
@@ -192,7 +192,7 @@ func TestDocumentsFollowTheOrders(t *testing.T) {
 	}
 }
 
-func TestAnInvoiceIsOfTheDayAfterTheLastTruck(t *testing.T) {
+func TestInvoiceDateIsTheDayAfterTheLastTruck(t *testing.T) {
 	b := &bench{}
 	b.clock.Store(noon.UnixNano())
 	b.Sandbox = sandbox.New(sandbox.Options{Now: b.now, Day: 24 * time.Hour})

@@ -16,7 +16,7 @@ import (
 
 var today = byDate("2026-11-20", "2026-11-20")
 
-func TestFaultStrikesAsOftenAsItShould(t *testing.T) {
+func TestFaultIsInjectedAsOftenAsConfigured(t *testing.T) {
 	const good, bad = http.StatusOK, http.StatusServiceUnavailable
 	for name, c := range map[string]struct {
 		times int
@@ -43,7 +43,7 @@ func TestFaultStrikesAsOftenAsItShould(t *testing.T) {
 	}
 }
 
-func TestFaultAnswersWhatItCarries(t *testing.T) {
+func TestFaultReturnsItsResponse(t *testing.T) {
 	b := newBench(t)
 	b.Fail(sandbox.Fault{
 		Op: sandbox.OpToken, Status: http.StatusTooManyRequests, Body: "<html>slow down</html>",
@@ -58,7 +58,7 @@ func TestFaultAnswersWhatItCarries(t *testing.T) {
 	}
 }
 
-func TestFaultStrikesItsAccountOnly(t *testing.T) {
+func TestFaultAppliesToItsAccountOnly(t *testing.T) {
 	b := newBench(t)
 	defer b.Fail(sandbox.Fault{Account: "2222222", Times: -1, Status: http.StatusForbidden, Body: "{}"})()
 	for billTo, want := range map[string]int{"1111111": http.StatusOK, "2222222": http.StatusForbidden} {
@@ -68,7 +68,7 @@ func TestFaultStrikesItsAccountOnly(t *testing.T) {
 	}
 }
 
-func TestOldestFaultStrikesFirst(t *testing.T) {
+func TestOldestFaultIsInjectedFirst(t *testing.T) {
 	b := newBench(t)
 	b.Fail(sandbox.Fault{Op: sandbox.OpOrderStatus, Status: http.StatusBadGateway})
 	b.Fail(sandbox.Fault{Status: http.StatusGatewayTimeout, Times: -1, Account: "1111111"})
@@ -79,7 +79,7 @@ func TestOldestFaultStrikesFirst(t *testing.T) {
 	}
 }
 
-func TestFaultInTheHeaderOfAnAnswer(t *testing.T) {
+func TestFaultInTheHeaderOfAResponse(t *testing.T) {
 	b := newBench(t)
 	for code, orders := range map[string]bool{"1": true, "303": false} {
 		b.Fail(sandbox.Fault{Op: sandbox.OpOrderStatus, ErrorCode: code})
@@ -92,7 +92,7 @@ func TestFaultInTheHeaderOfAnAnswer(t *testing.T) {
 	}
 }
 
-func TestCutOffAnswers(t *testing.T) {
+func TestTruncatedResponses(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault sandbox.Fault
 		want  string // how what arrives begins
@@ -125,7 +125,7 @@ func TestCutOffAnswers(t *testing.T) {
 	}
 }
 
-func TestDelayedAnswerWaitsForItsClientOnly(t *testing.T) {
+func TestDelayEndsWithItsClient(t *testing.T) {
 	b := newBench(t)
 	token := b.token(t)
 	b.Fail(sandbox.Fault{Op: sandbox.OpOrderStatus, Delay: time.Hour})

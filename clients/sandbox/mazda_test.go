@@ -65,7 +65,7 @@ func orderNumbers(orders []partsOrder) []string {
 	return ns
 }
 
-func TestPagesOfPartsOrdersLoseAndRepeatNothing(t *testing.T) {
+func TestPagesOfPartsOrdersAreComplete(t *testing.T) {
 	c := newMazda(t)
 	all := c.pages(t, dates("2026-11-01", "2026-11-20"))
 	numbers := orderNumbers(all)
@@ -96,7 +96,7 @@ func TestPagesOfPartsOrdersLoseAndRepeatNothing(t *testing.T) {
 	}
 }
 
-func TestOrganizationsHaveOrdersOfTheirOwn(t *testing.T) {
+func TestOrganizationsHaveSeparateOrders(t *testing.T) {
 	c := newMazda(t)
 	mine := c.pages(t, dates("2026-11-01", "2026-11-20"))
 	others := orderNumbers(c.pages(t, dates("2026-11-01", "2026-11-20"), otherOrg))
@@ -125,7 +125,7 @@ func TestOrganizationsHaveOrdersOfTheirOwn(t *testing.T) {
 	}
 }
 
-func TestPartsOrdersRefuseWhatIsWrong(t *testing.T) {
+func TestInvalidPartsOrderRequestsAreRejected(t *testing.T) {
 	c := newMazda(t)
 	for _, query := range []string{
 		"", "from=2026-11-01", "to=2026-11-01", "from=2026-11-02&to=2026-11-01", "from=20261101&to=20261102",
@@ -137,7 +137,7 @@ func TestPartsOrdersRefuseWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestPartsOrdersMoveForward(t *testing.T) {
+func TestPartsOrdersAdvance(t *testing.T) {
 	c := newMazda(t)
 	steps := []string{"OPEN", "CONFIRMED", "PARTIALLY_SHIPPED", "SHIPPED", "DELIVERED"}
 	before := map[string]partsOrder{}

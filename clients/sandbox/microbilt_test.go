@@ -34,7 +34,7 @@ func newMicrobilt(t *testing.T) *caller {
 
 func appID(id string) string { return fmt.Sprintf(`{"AppId":%q}`, id) }
 
-func TestReportsAreMadeAndThenStay(t *testing.T) {
+func TestReportsAreCreatedOnce(t *testing.T) {
 	c := newMicrobilt(t)
 	dates := map[string]time.Time{}
 	bodies := map[string]string{}
@@ -82,7 +82,7 @@ func TestReportsAreMadeAndThenStay(t *testing.T) {
 }
 
 // A report that is ready stays so until its generation ends, which a later ReportDate shows.
-func TestAReportIsNotTakenBack(t *testing.T) {
+func TestReportIsNotRemoved(t *testing.T) {
 	c := newMicrobilt(t)
 	for _, id := range appIDs {
 		var runs []int // how many days each answer lasted
@@ -106,7 +106,7 @@ func TestAReportIsNotTakenBack(t *testing.T) {
 	}
 }
 
-func TestACanaryIsThereAtAnyTime(t *testing.T) {
+func TestCanaryIsAlwaysPresent(t *testing.T) {
 	c := newMicrobilt(t)
 	for day := range 20 {
 		var all string
@@ -120,7 +120,7 @@ func TestACanaryIsThereAtAnyTime(t *testing.T) {
 	}
 }
 
-func TestWhichReportIsAskedFor(t *testing.T) {
+func TestReportIsSelectedByKeyInAnyForm(t *testing.T) {
 	c := newMicrobilt(t)
 	want := c.call(t, http.MethodGet, archivePath, appID("APP-1005"))
 	if want.status != http.StatusOK {

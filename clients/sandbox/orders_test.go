@@ -46,7 +46,7 @@ func (b *bench) see(t *testing.T, query string) seen {
 
 var days90 = byDate("2026-08-23", "2026-11-20")
 
-func TestEveryAccountHasOrdersOfItsOwn(t *testing.T) {
+func TestAccountsHaveSeparateOrders(t *testing.T) {
 	b := newBench(t)
 	whose := map[string]string{}
 	for billTo, shipTo := range map[string]string{"1111111": "1234567", "2222222": "2345678", "3333333": "3456789"} {
@@ -63,7 +63,7 @@ func TestEveryAccountHasOrdersOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAWindowHoldsItsOrdersOnly(t *testing.T) {
+func TestWindowHasItsOrdersOnly(t *testing.T) {
 	b := newBench(t)
 	all := b.see(t, openAPI(days90))
 	byHand := map[string][]string{}
@@ -85,7 +85,7 @@ func TestAWindowHoldsItsOrdersOnly(t *testing.T) {
 	}
 }
 
-func TestTheYearBeforeHasOrdersToo(t *testing.T) {
+func TestPreviousYearHasOrders(t *testing.T) {
 	if n := len(newBench(t).see(t, openAPI(byDate("2025-01-01", "2025-03-31"))).ReferencedOrder); n < 30 {
 		t.Errorf("%d orders", n)
 	}
@@ -94,7 +94,7 @@ func TestTheYearBeforeHasOrdersToo(t *testing.T) {
 	}
 }
 
-func TestIndicatorChoosesLines(t *testing.T) {
+func TestIndicatorSelectsLines(t *testing.T) {
 	b := newBench(t)
 	type counts struct{ waiting, cancelled, shipped int }
 	count := func(indicator string) counts {

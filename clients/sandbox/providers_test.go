@@ -139,7 +139,7 @@ func TestPublishedCredentialsAndPings(t *testing.T) {
 	}
 }
 
-func TestATokenIsGoodAtItsOwnProviderOnly(t *testing.T) {
+func TestTokenIsValidAtItsProviderOnly(t *testing.T) {
 	b := newBench(t)
 	_, shell := b.obtain(t, authtest.Shell, "")
 	if a := b.pinged(t, authtest.Microbilt, shell.Access); a.status != http.StatusUnauthorized {
@@ -150,7 +150,7 @@ func TestATokenIsGoodAtItsOwnProviderOnly(t *testing.T) {
 	}
 }
 
-func TestMazdaWantsAnOrganization(t *testing.T) {
+func TestMazdaRequiresAnOrganization(t *testing.T) {
 	b := newBench(t)
 	_, got := b.obtain(t, authtest.Mazda, "")
 	for org, want := range map[string]int{"10030/MMD": 200, "": 403, "10030": 403, "/MMD": 403, "10030/": 403, "10030/MMD/1": 403, "10 30/MMD": 403} {
@@ -161,7 +161,7 @@ func TestMazdaWantsAnOrganization(t *testing.T) {
 	}
 }
 
-func TestTokenTTLIsEverybodys(t *testing.T) {
+func TestTokenTTLAppliesToAllProviders(t *testing.T) {
 	for ttl, want := range map[time.Duration]string{0: "899", time.Minute: "60"} {
 		b := &bench{Sandbox: sandbox.New(sandbox.Options{TokenTTL: ttl})}
 		b.listen(t)
@@ -171,7 +171,7 @@ func TestTokenTTLIsEverybodys(t *testing.T) {
 	}
 }
 
-func TestControlRevokesWhatItIsTold(t *testing.T) {
+func TestControlRevokesTokens(t *testing.T) {
 	const user1, user2 = "user-1", "user-2"
 	for body, want := range map[string]struct{ access1, refresh1, access2, shell bool }{
 		``:                                     {false, true, false, false},
@@ -361,7 +361,7 @@ func TestControlDescribesEveryProvider(t *testing.T) {
 	}
 }
 
-func TestControlTellsHowOftenAFaultStrikesYet(t *testing.T) {
+func TestControlReportsRemainingFaults(t *testing.T) {
 	b := newBench(t)
 	b.Fail(sandbox.Fault{Op: sandbox.OpIntrospect, Times: 3, Status: http.StatusBadGateway})
 	b.send(t, http.MethodPost, introPath, "", asForm)

@@ -93,7 +93,7 @@ func (c *caller) released(t *testing.T, id string) release {
 	return r
 }
 
-func TestPlanningsAreListedTheLatestCreatedFirst(t *testing.T) {
+func TestPlanningsAreListedLatestFirst(t *testing.T) {
 	l := newCaller(t, authtest.PTV).plannings(t, nil)
 	var released, waiting, never int
 	for i, p := range l.Plannings {
@@ -119,7 +119,7 @@ func TestPlanningsAreListedTheLatestCreatedFirst(t *testing.T) {
 	}
 }
 
-func TestPagesOfPlanningsLoseAndRepeatNothing(t *testing.T) {
+func TestPagesOfPlanningsAreComplete(t *testing.T) {
 	c := newCaller(t, authtest.PTV)
 	for _, since := range []string{"", noon.Add(-8 * time.Minute).Format(time.RFC3339)} {
 		query := url.Values{"released_since": {since}}
@@ -157,7 +157,7 @@ func TestPagesOfPlanningsLoseAndRepeatNothing(t *testing.T) {
 	}
 }
 
-func TestAPositionOutlivesNewPlannings(t *testing.T) {
+func TestCursorSurvivesNewPlannings(t *testing.T) {
 	c := newCaller(t, authtest.PTV)
 	query := url.Values{"limit": {"10"}}
 	first := c.plannings(t, query)
@@ -197,7 +197,7 @@ func TestReleasedSince(t *testing.T) {
 	}
 }
 
-func TestPlanningsRefuseWhatIsWrong(t *testing.T) {
+func TestInvalidPlanningRequestsAreRejected(t *testing.T) {
 	c := newCaller(t, authtest.PTV)
 	good := c.plannings(t, nil).Cursor.Self
 	for _, query := range []string{
@@ -235,7 +235,7 @@ func TestReleasesAreKeptTwoWeeks(t *testing.T) {
 	}
 }
 
-func TestPlanningsAreReleasedAgainAndTheirOrdersMove(t *testing.T) {
+func TestPlanningsAreReleasedAgainAndTheirOrdersAdvance(t *testing.T) {
 	c := newCaller(t, authtest.PTV)
 	before := map[string]release{}
 	seen := map[string]map[string]bool{} // the plannings of each order

@@ -130,7 +130,7 @@ func decode(t *testing.T, body string) map[string]any {
 	return m
 }
 
-func TestARestartChangesNothing(t *testing.T) {
+func TestRestartChangesNothing(t *testing.T) {
 	before, after := newBench(t), newBench(t)
 	query := openAPI(byDate("2026-08-23", "2026-11-20"))
 	first := before.ask(t, query).body

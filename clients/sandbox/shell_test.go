@@ -63,7 +63,7 @@ func (c *caller) cards(t *testing.T, filters ...object) []card {
 func cardReference(c card) string { return fmt.Sprintf("%.0f", c["OrderCardReference"]) }
 func mainReference(c card) string { return fmt.Sprintf("%.0f", c["MainReference"]) }
 
-func TestAnEnquiryTellsItsPayersCards(t *testing.T) {
+func TestEnquiryReturnsThePayersCards(t *testing.T) {
 	c := newShell(t)
 	mine, others := c.cards(t, payer), c.cards(t, otherPayer)
 	if len(mine) < 24 || len(others) < 24 || cmp.Equal(mine, others) {
@@ -108,7 +108,7 @@ func TestAnEnquiryTellsItsPayersCards(t *testing.T) {
 	}
 }
 
-func TestEnquiriesAreNarrowed(t *testing.T) {
+func TestEnquiriesAreFiltered(t *testing.T) {
 	c := newShell(t)
 	all := c.cards(t, payer)
 	for _, member := range []string{"AccountNumber", "OrderRequestId"} {
@@ -142,7 +142,7 @@ func TestDatesOfAnEnquiry(t *testing.T) {
 }
 
 // The customer's day is what counts: half past midnight in London, the day before in UTC.
-func TestTheWindowIsInLocalTime(t *testing.T) {
+func TestWindowIsInLocalTime(t *testing.T) {
 	c := newShell(t)
 	c.clock.Store(time.Date(2026, 6, 30, 23, 30, 0, 0, time.UTC).UnixNano())
 	for dates, want := range map[[2]string]int{
@@ -157,7 +157,7 @@ func TestTheWindowIsInLocalTime(t *testing.T) {
 	}
 }
 
-func TestEnquiriesThatAreRefused(t *testing.T) {
+func TestInvalidEnquiriesAreRejected(t *testing.T) {
 	c := newShell(t)
 	type set = func(*http.Request)
 	for name, r := range map[string]struct {
@@ -238,7 +238,7 @@ var next = map[string]string{
 	"": "P I PX R S F X", "P": "P I", "I": "I PX R F", "PX": "PX R X", "R": "R S", "S": "S", "F": "F", "X": "X",
 }
 
-func TestCardsGoTheirWay(t *testing.T) {
+func TestCardsAdvance(t *testing.T) {
 	c := newShell(t)
 	before := map[string]card{}
 	states := map[string]bool{}

@@ -112,7 +112,7 @@ func TestHeaderCodes(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfHTTP(t *testing.T) {
+func TestHTTPErrors(t *testing.T) {
 	good := openAPI(byDate("2026-11-20", "2026-11-20"))
 	for name, c := range map[string]struct {
 		method, body string
@@ -277,7 +277,7 @@ func pieces(v any) (sum float64) {
 	return sum
 }
 
-func TestVariant0TellsEveryPiece(t *testing.T) {
+func TestVariant0ListsEveryPiece(t *testing.T) {
 	b := newBench(t)
 	for range 20 { // sandbox days
 		for _, o := range decode(t, b.ask(t, portal(days90)).body)["referencedOrder"].([]any) {

@@ -17,7 +17,7 @@ import (
 	"orderbeat/clients/sandbox"
 )
 
-func TestTokenLooksLikeThePortalsSample(t *testing.T) {
+func TestTokenMatchesThePortalsSample(t *testing.T) {
 	b := newBench(t)
 	a := b.send(t, http.MethodPost, tokenPath, credentials().Encode(), asForm)
 	got := decode(t, a.body)
@@ -34,7 +34,7 @@ func TestTokenLooksLikeThePortalsSample(t *testing.T) {
 	}
 }
 
-func TestTokenRefusals(t *testing.T) {
+func TestTokenRejections(t *testing.T) {
 	with := func(key, value string) string {
 		v := credentials()
 		v.Set(key, value)
@@ -73,7 +73,7 @@ func TestTokenRefusals(t *testing.T) {
 	}
 }
 
-func TestTokensLiveSideBySideUntilTheyEnd(t *testing.T) {
+func TestTokensAreValidUntilTheyExpire(t *testing.T) {
 	b := newBench(t)
 	works := func(token string) bool {
 		a := b.send(t, http.MethodPost, statusPath, portal(byDate("2026-11-20", "2026-11-20")), asJSON, bearer(token))
@@ -105,7 +105,7 @@ func TestTokensLiveSideBySideUntilTheyEnd(t *testing.T) {
 	expect("one issued after the revocation", b.token(t), true)
 }
 
-func TestOlderCredentialsWorkTogetherOnly(t *testing.T) {
+func TestOlderCredentialsAreAcceptedTogetherOnly(t *testing.T) {
 	basic := func(user, password string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(user, password) }
 	}

@@ -13,7 +13,7 @@ import (
 	"orderbeat/clients/section"
 )
 
-func TestCheckReportsEveryMistakeAtOnce(t *testing.T) {
+func TestCheckReportsAllErrors(t *testing.T) {
 	var empty section.Config
 	want := []string{"accounts", "base_url", "concurrency", "max_body", "rate", "retry.attempts", "retry.for", "timeout", "token_rate"}
 	if diff := cmp.Diff(want, clienttest.Keys(empty.Check())); diff != "" {

@@ -39,8 +39,8 @@ var harmless = []string{
 
 const inputBound = `{"a":{"b":[1,2,{"c":null}]},"list":[{"n":1,"s":"a"},{"n":2,"s":"b"},{"n":3,"s":"c"}],"s":"a, b, c","t":true}`
 
-// TestBoundProgramsMeanTheSame compares what a program makes with and without its checks.
-func TestBoundProgramsMeanTheSame(t *testing.T) {
+// TestLimitedProgramsHaveTheSameResults compares what a program makes with and without its checks.
+func TestLimitedProgramsHaveTheSameResults(t *testing.T) {
 	read := func() (v any) {
 		if err := json.Unmarshal([]byte(inputBound), &v); err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 )
 
 // What is charged for a decoded answer is no less than what it takes.
-func TestDecodedAnswersTakeNoMoreThanIsCharged(t *testing.T) {
+func TestDecodedResponsesUseNoMoreMemoryThanCharged(t *testing.T) {
 	for name, element := range map[string]string{
 		"lists": `[]`, "lists of one": `[1]`, "objects": `{}`, "objects of one": `{"a":1}`, "objects of nine": `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1}`,
 		"texts": `"abc"`, "numbers": `12`, "an order": `{"id":"A1","status":"open","lines":[{"no":1,"sku":"X-1","qty":2},{"no":2,"sku":"X-2","qty":3}]}`,

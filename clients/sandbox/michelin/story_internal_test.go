@@ -53,7 +53,7 @@ func TestSomeOrdersChangeEverySandboxDay(t *testing.T) {
 	}
 }
 
-func TestOrdersOnlyMoveForward(t *testing.T) {
+func TestOrdersOnlyAdvance(t *testing.T) {
 	for account, p := range Parties {
 		t.Run(p.BillTo, func(t *testing.T) {
 			var before map[string]order
@@ -144,7 +144,7 @@ func checkFixed(t *testing.T, old, o order, known bool, today clock.Date) {
 	}
 }
 
-func TestEveryChangeShowsInBothShapes(t *testing.T) {
+func TestEveryChangeIsInBothVariants(t *testing.T) {
 	text := func(v any) string {
 		b, err := json.Marshal(v)
 		if err != nil {
@@ -167,7 +167,7 @@ func TestEveryChangeShowsInBothShapes(t *testing.T) {
 	})
 }
 
-func TestAnOrderIsFoundByNumberLongAfterItIsListed(t *testing.T) {
+func TestOrderIsFoundByNumberAfterItLeftTheList(t *testing.T) {
 	m := newOrders(20 * time.Second)
 	then := time.Date(2026, 11, 20, 17, 0, 0, 0, time.UTC)
 	for _, o := range m.between(1, clock.DateOf(then)-14, clock.DateOf(then), then) {
@@ -190,7 +190,7 @@ func TestAnOrderIsFoundByNumberLongAfterItIsListed(t *testing.T) {
 }
 
 // With days as long as real ones, orders live for longer than they are remembered after.
-func TestAnOrderThatLivesIsFoundByNumber(t *testing.T) {
+func TestOpenOrderIsFoundByNumber(t *testing.T) {
 	m := newOrders(24 * time.Hour)
 	now := time.Date(2025, 7, 7, 12, 0, 0, 0, time.UTC)
 	for account := range Parties {
@@ -205,7 +205,7 @@ func TestAnOrderThatLivesIsFoundByNumber(t *testing.T) {
 	}
 }
 
-func TestNumbersLeadBackToTheirOrder(t *testing.T) {
+func TestNumbersIdentifyTheirOrder(t *testing.T) {
 	dice := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
 		latest := dice.Int64N(1 << 40)
@@ -222,7 +222,7 @@ func TestNumbersLeadBackToTheirOrder(t *testing.T) {
 	}
 }
 
-func TestAnyClockAndAnyDayWork(t *testing.T) {
+func TestAnyClockAndDayLength(t *testing.T) {
 	for _, year := range []int{1960, 1970, 2000, 2200} {
 		for _, day := range []time.Duration{time.Second, 20 * time.Second, 24 * time.Hour} {
 			t.Run(fmt.Sprint(year, day), func(t *testing.T) {
