@@ -15,6 +15,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 )
 
 const saysFollows = "another worker leads: following it"
@@ -118,8 +119,7 @@ func TestLeaseSurvivesANATSOutage(t *testing.T) {
 	b := startIn(t, t.TempDir(), everySecond(srv.ClientURL()))
 	other := launch(t, t.TempDir(), everySecond(srv.ClientURL()))
 	other.eventually("the other one follows", func() bool { return other.logged.count(saysFollows) == 1 })
-	srv.Shutdown()
-	srv.WaitForShutdown()
+	natstest.Stop(srv)
 	before := len(b.ticks())
 	b.eventually("due times are recorded", func() bool { return len(b.ticks()) >= before+14 })
 	startServer()

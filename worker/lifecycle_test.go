@@ -14,6 +14,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 )
 
 func TestShutdownFinishesJobsInFlight(t *testing.T) {
@@ -81,8 +82,7 @@ func TestNATSOutageLosesNothing(t *testing.T) {
 	})
 	b.publish("orderbeat.runs.michelin.sync", `{"accounts":["detroit"]}`, nil)
 	<-asked
-	srv.Shutdown()
-	srv.WaitForShutdown()
+	natstest.Stop(srv)
 	close(answer)
 	b.eventually("the order is stored while NATS is away", func() bool {
 		_, found, err := b.db.Order(t.Context(), "michelin", "detroit", "SO1")
@@ -101,19 +101,8 @@ func TestNATSOutageLosesNothing(t *testing.T) {
 // address and files.
 func depot(tb testing.TB) func() *server.Server {
 	tb.Helper()
-	options := &server.Options{Host: "127.0.0.1", Port: freePort(tb), JetStream: true, StoreDir: tb.TempDir(), NoLog: true, NoSigs: true}
-	return func() *server.Server {
-		srv, err := server.NewServer(options.Clone())
-		if err != nil {
-			tb.Fatal(err)
-		}
-		srv.Start()
-		if !srv.ReadyForConnections(10 * time.Second) {
-			tb.Fatal("NATS does not start")
-		}
-		tb.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-		return srv
-	}
+	options := natstest.Options(tb)
+	return func() *server.Server { return natstest.Start(tb, options) }
 }
 
 func TestDeletedConsumerIsRecreated(t *testing.T) {

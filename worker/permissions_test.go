@@ -21,6 +21,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/tokens"
 )
@@ -52,17 +53,8 @@ func documented(t *testing.T, except ...string) *server.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.Host, options.Port, options.JetStream, options.StoreDir, options.NoLog, options.NoSigs = "127.0.0.1", -1, true, t.TempDir(), true, true
-	srv, err := server.NewServer(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	srv.Start()
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
-	return srv
+	options.Host, options.Port, options.JetStream, options.StoreDir, options.NoLog, options.NoSigs = "127.0.0.1", natstest.FreePort(t), true, t.TempDir(), true, true
+	return natstest.Start(t, options)
 }
 
 func as(t *testing.T, srv *server.Server, user string) *nats.Conn {

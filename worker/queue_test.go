@@ -12,6 +12,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 )
 
 // hold makes the provider wait until release is called.
@@ -113,8 +114,7 @@ func TestReceivingResumesAfterReconnect(t *testing.T) {
 	b := start(t, func(c *worker.Config) { c.NATS = bus.Config{URL: srv.ClientURL(), Prefix: "orderbeat"} })
 	quick := 0
 	for i := range 3 {
-		srv.Shutdown()
-		srv.WaitForShutdown()
+		natstest.Stop(srv)
 		srv = startServer()
 		b.eventually("the test's own connection is back", func() bool { return b.conn.Stats().Reconnects > uint64(i) && b.conn.IsConnected() })
 		back := time.Now()

@@ -3,10 +3,7 @@ package worker_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +17,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 	"orderbeat/worker/web"
 )
 
@@ -81,29 +79,10 @@ func manage(t *testing.T, srv *server.Server) jetstream.JetStream {
 	return js
 }
 
-// freeAddress is an address without a listener. Its port is below those that the system assigns
-// to connections and to listeners on port 0, so that none of them takes it before the test does.
+// freeAddress is an address without a listener.
 func freeAddress(tb testing.TB) string {
 	tb.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000)) //nolint:gosec // no secret
-		if l, err := net.Listen("tcp", address); err == nil {
-			l.Close()
-			return address
-		}
-	}
-	tb.Fatal("no port is free")
-	return ""
-}
-
-// freePort is the port of a free address.
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	address, err := netip.ParseAddrPort(freeAddress(tb))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return int(address.Port())
+	return fmt.Sprintf("127.0.0.1:%d", natstest.FreePort(tb))
 }
 
 func runsStream(change func(*jetstream.StreamConfig)) jetstream.StreamConfig {
@@ -158,15 +137,7 @@ func TestReadyzFailsWhileNoRequestCanBeReceived(t *testing.T) {
 
 func TestReadyzFailsWithoutSpaceForStreams(t *testing.T) {
 	t.Parallel()
-	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
+	srv := natstest.Start(t, natstest.Options(t))
 	if err := srv.GlobalAccount().UpdateJetStreamLimits(map[string]server.JetStreamAccountLimits{"": {MaxMemory: -1, MaxStore: -1, MaxStreams: 2, MaxConsumers: -1}}); err != nil {
 		t.Fatal(err)
 	}

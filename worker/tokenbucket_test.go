@@ -9,14 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"orderbeat/auth"
 	"orderbeat/auth/seal"
 	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/worker"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/tokens"
 )
@@ -25,15 +24,7 @@ import (
 // connection is closed. Otherwise the user's grant would be lost.
 func TestRenewalDuringAShutdownIsStored(t *testing.T) {
 	t.Parallel()
-	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	srv.Start()
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
+	srv := natstest.Start(t, natstest.Options(t))
 	asked, release := make(chan struct{}), make(chan struct{})
 	endpoint := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		close(asked)

@@ -4,19 +4,17 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 
 	"orderbeat/clients/sandbox"
 	"orderbeat/jobs"
+	"orderbeat/worker/bus/natstest"
 )
 
 // TestNATSOutageDelaysWithoutLoss stops NATS during a job, and starts it again.
 func TestNATSOutageDelaysWithoutLoss(t *testing.T) {
 	t.Parallel()
-	options := &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
-	srv := startNATS(t, options)
+	options := natstest.Options(t)
+	srv := natstest.Start(t, options)
 
 	folder, stand, other := t.TempDir(), newStand(t, sandbox.Options{}), newStand(t, sandbox.Options{})
 	config := suppliers(t, folder, stand.section(t, folder, "michelin", "concurrency = 1")+other.section(t, folder, "ticking", "")+`
@@ -31,8 +29,7 @@ kind = "check"
 	release := s.hold()
 	run := s.start(window(0))
 	s.eventually("a job is in hand", func() bool { return len(s.calls(healthy)) == 1 })
-	srv.Shutdown()
-	srv.WaitForShutdown()
+	natstest.Stop(srv)
 	release()
 
 	before := s.count("ticks")
@@ -49,7 +46,7 @@ kind = "check"
 	} else {
 		resp.Body.Close()
 	}
-	startNATS(t, options)
+	natstest.Start(t, options)
 	s.eventually("the test's own connection is back", s.conn.IsConnected)
 	again := s.result(1)
 	if again.ID != run.ID || again.State != jobs.Succeeded || again.Jobs.Succeeded != 2 {
@@ -67,19 +64,4 @@ kind = "check"
 		return s.count("runs WHERE provider = 'ticking' AND state = 'succeeded'") > before
 	})
 	s.stop() // before its server ends
-}
-
-// startNATS starts an external server.
-func startNATS(t *testing.T, options *server.Options) *server.Server {
-	t.Helper()
-	srv, err := server.NewServer(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Shutdown)
-	srv.Start()
-	if !srv.ReadyForConnections(30 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
-	return srv
 }

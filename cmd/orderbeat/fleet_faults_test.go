@@ -26,6 +26,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/worker/bus/natstest"
 )
 
 // TestFleetWithFaults has two stores and three fetchers on a cluster of three NATS servers, while requests
@@ -484,11 +485,11 @@ func newNodes(t *testing.T, n int) (nodes []*node) {
 	t.Helper()
 	ports, routes := make([]int, n), ""
 	for i := range n {
-		ports[i] = freePortNumber(t)
+		ports[i] = natstest.FreePort(t)
 		routes += fmt.Sprintf(",nats://127.0.0.1:%d", ports[i])
 	}
 	for i := range n {
-		port := freePortNumber(t)
+		port := natstest.FreePort(t)
 		options, err := json.Marshal(nodeOptions{fmt.Sprint("node", i), port, ports[i], routes[1:], t.TempDir()})
 		if err != nil {
 			t.Fatal(err)

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"orderbeat/cmd/orderbeat/cli"
+	"orderbeat/worker/bus/natstest"
 )
 
 const wildProvider = "[providers.wild]\nkind = \"wild\"\nbase_url = \"http://127.0.0.1:1\"\nallow_insecure_http = true\n[[providers.wild.accounts]]\nname = \"tame\"\nbill_to = \"1\"\n[[schedules]]\nname = \"often\"\ncron = \"@hourly\"\nprovider = \"wild\"\nkind = \"check\"\n"
@@ -45,7 +44,7 @@ func TestConfigurationWithoutProvidersActsOnNoOtherWorker(t *testing.T) {
 // says which.
 func TestCommandWithoutProvidersNamesTheWorkerItUses(t *testing.T) {
 	t.Parallel()
-	srv := startNATS(t, &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
+	srv := natstest.Start(t, natstest.Options(t))
 	config := func(rest string) string {
 		path := filepath.Join(t.TempDir(), "config.toml")
 		text := fmt.Sprintf("[nats]\nurl = %q\n[web]\nlisten = \"\"\n%s", srv.ClientURL(), rest)

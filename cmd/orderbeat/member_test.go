@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/clients/sandbox"
+	"orderbeat/worker/bus/natstest"
 )
 
 // member is a process of the program; it may follow or fail.
@@ -170,28 +171,17 @@ type depot struct {
 
 func newDepot(t *testing.T) *depot {
 	t.Helper()
-	d := &depot{t: t, options: &server.Options{Host: "127.0.0.1", Port: freePortNumber(t), JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}}
+	d := &depot{t: t, options: natstest.Options(t)}
 	d.start()
-	t.Cleanup(d.stop)
 	return d
 }
 
 func (d *depot) start() {
 	d.t.Helper()
-	var err error
-	if d.server, err = server.NewServer(d.options.Clone()); err != nil {
-		d.t.Fatal(err)
-	}
-	d.server.Start()
-	if !d.server.ReadyForConnections(20 * time.Second) {
-		d.t.Fatal("NATS does not start")
-	}
+	d.server = natstest.Start(d.t, d.options)
 }
 
-func (d *depot) stop() {
-	d.server.Shutdown()
-	d.server.WaitForShutdown()
-}
+func (d *depot) stop() { natstest.Stop(d.server) }
 
 // connect is a connection of the test's own.
 func (d *depot) connect(t *testing.T) jetstream.JetStream {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -22,6 +20,7 @@ import (
 	"time"
 
 	"orderbeat/clients/sandbox"
+	"orderbeat/worker/bus/natstest"
 )
 
 // outside is an external sandbox, which outlives the program and records all traffic.
@@ -138,22 +137,7 @@ func (o *outside) post(path, body string) {
 // freePort returns a free port of this machine.
 func freePort(t *testing.T) string {
 	t.Helper()
-	return strconv.Itoa(freePortNumber(t))
-}
-
-// freePortNumber returns a free port below the ephemeral range, so that no other connection or
-// listener takes it before the test does.
-func freePortNumber(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 10000 + rand.IntN(20000) //nolint:gosec // no secret
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			l.Close()
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
+	return strconv.Itoa(natstest.FreePort(t))
 }
 
 // writeSecret puts a secret into a file of a folder, and returns the reference to it.

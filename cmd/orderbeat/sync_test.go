@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
+	"orderbeat/worker/bus/natstest"
 )
 
 // standInWorker is a fake worker on its own NATS server; it stores nothing.
@@ -28,15 +28,7 @@ type standInWorker struct {
 
 func newStandInWorker(t *testing.T) standInWorker {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
+	srv := natstest.Start(t, natstest.Options(t))
 	conn, err := nats.Connect(srv.ClientURL())
 	if err != nil {
 		t.Fatal(err)

@@ -28,6 +28,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 
+	"orderbeat/worker/bus/natstest"
 	"orderbeat/worker/problems"
 )
 
@@ -65,18 +66,9 @@ func pair(t *testing.T) (cert, key string, loaded tls.Certificate, pool *x509.Ce
 // serve starts a NATS server.
 func serve(t *testing.T, change func(*server.Options)) (url string) {
 	t.Helper()
-	options := &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
+	options := natstest.Options(t)
 	change(options)
-	srv, err := server.NewServer(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	srv.Start()
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
-	return "nats://" + srv.Addr().String()
+	return "nats://" + natstest.Start(t, options).Addr().String()
 }
 
 // recorded is a log whose lines a test reads while they are written.
@@ -238,21 +230,9 @@ func TestReplacedNKeyIsUsedAtReconnect(t *testing.T) {
 	users := func(public string) func(*server.Options) {
 		return func(o *server.Options) { o.Nkeys = []*server.NkeyUser{{Nkey: public}} }
 	}
-	options := &server.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true}
+	options := natstest.Options(t)
 	users(seed(t, path))(options)
-	start := func() *server.Server {
-		srv, err := server.NewServer(options.Clone())
-		if err != nil {
-			t.Fatal(err)
-		}
-		srv.Start()
-		if !srv.ReadyForConnections(20 * time.Second) {
-			t.Fatal("NATS does not start")
-		}
-		return srv
-	}
-	srv := start()
-	options.Port = srv.Addr().(*net.TCPAddr).Port
+	srv := natstest.Start(t, options)
 	log := slog.New(slog.DiscardHandler)
 	b, err := Open(Config{URL: srv.ClientURL(), NKey: path}, nil, problems.NewSet(log), log, func(error) {})
 	if err != nil {
@@ -271,10 +251,8 @@ func TestReplacedNKeyIsUsedAtReconnect(t *testing.T) {
 		t.Fatal(err)
 	}
 	users(seed(t, path))(options) // both sides have another key now
-	srv.Shutdown()
-	srv.WaitForShutdown()
-	srv = start()
-	defer func() { srv.Shutdown(); srv.WaitForShutdown() }()
+	natstest.Stop(srv)
+	natstest.Start(t, options)
 	if err := connected(); err != nil {
 		t.Error(err)
 	}

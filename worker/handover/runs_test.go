@@ -6,10 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 	"orderbeat/worker/handover"
 	"orderbeat/worker/problems"
 )
@@ -87,16 +86,7 @@ func TestRunThatEndedElsewhereIsRemoved(t *testing.T) {
 
 func serve(t *testing.T) (url string) {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
-	return srv.ClientURL()
+	return natstest.Start(t, natstest.Options(t)).ClientURL()
 }
 
 // put writes an open run and returns its id.

@@ -12,27 +12,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 )
 
 // depot starts a server, and returns its URL and the object store of snapshots.
 func depot(t *testing.T) (url string, b *bucket) {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	srv.Start()
-	if !srv.ReadyForConnections(10 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
+	srv := natstest.Start(t, natstest.Options(t))
 	conn, err := nats.Connect(srv.ClientURL())
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"orderbeat/auth/endpoint"
 	"orderbeat/auth/seal"
 	"orderbeat/auth/secret"
+	"orderbeat/worker/bus/natstest"
 	"orderbeat/worker/tokens"
 )
 
@@ -75,7 +76,7 @@ func (p provider) consent(t *testing.T, s *auth.Source) {
 func TestProcessesShareARotatingGrant(t *testing.T) {
 	t.Parallel()
 	const life, run = 2 * time.Second, 5 * time.Second
-	p, c, key := newProvider(t, life), config(serve(t, options(t)).ClientURL()), filepath.Join(t.TempDir(), "key")
+	p, c, key := newProvider(t, life), config(natstest.Start(t, natstest.Options(t)).ClientURL()), filepath.Join(t.TempDir(), "key")
 	first := p.process(t, c, key)
 	p.consent(t, first)
 	sources := []*auth.Source{first, p.process(t, c, key), p.process(t, c, key)}
@@ -110,7 +111,7 @@ func TestProcessesShareARotatingGrant(t *testing.T) {
 // A process that takes over uses the token of the one before.
 func TestTakeOverRequestsNoToken(t *testing.T) {
 	t.Parallel()
-	p, c, key := newProvider(t, time.Hour), config(serve(t, options(t)).ClientURL()), filepath.Join(t.TempDir(), "key")
+	p, c, key := newProvider(t, time.Hour), config(natstest.Start(t, natstest.Options(t)).ClientURL()), filepath.Join(t.TempDir(), "key")
 	first, second := p.process(t, c, key), p.process(t, c, key)
 	p.consent(t, first)
 	first.Close()
@@ -151,13 +152,12 @@ func TestTakeOverRequestsNoToken(t *testing.T) {
 // A valid token is used while NATS is away. Without one a call fails, and says why.
 func TestTokenIsUsedWhileNATSIsAway(t *testing.T) {
 	t.Parallel()
-	o := options(t)
-	srv := serve(t, o)
+	o := natstest.Options(t)
+	srv := natstest.Start(t, o)
 	p, c := newProvider(t, time.Hour), config(srv.ClientURL())
 	s := p.process(t, c, filepath.Join(t.TempDir(), "key"))
 	p.consent(t, s)
-	srv.Shutdown()
-	srv.WaitForShutdown()
+	natstest.Stop(srv)
 	token, err := s.Token(t.Context())
 	if err != nil {
 		t.Fatal(err)

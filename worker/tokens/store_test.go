@@ -23,29 +23,10 @@ import (
 	"orderbeat/auth/secret"
 	"orderbeat/auth/storetest"
 	"orderbeat/worker/bus"
+	"orderbeat/worker/bus/natstest"
 	"orderbeat/worker/problems"
 	"orderbeat/worker/tokens"
 )
-
-// serve starts a server that can be restarted with the same options.
-func serve(t *testing.T, options *server.Options) *server.Server {
-	t.Helper()
-	srv, err := server.NewServer(options.Clone())
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv.Start()
-	if !srv.ReadyForConnections(20 * time.Second) {
-		t.Fatal("NATS does not start")
-	}
-	t.Cleanup(func() { srv.Shutdown(); srv.WaitForShutdown() })
-	return srv
-}
-
-func options(t *testing.T) *server.Options {
-	t.Helper()
-	return &server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true}
-}
 
 func connect(t *testing.T, c bus.Config) *bus.Conn {
 	t.Helper()
@@ -76,7 +57,7 @@ func open(t *testing.T, c tokens.Config) *tokens.Store {
 
 func TestBucketImplementsTheStoreContract(t *testing.T) {
 	t.Parallel()
-	url := serve(t, options(t)).ClientURL()
+	url := natstest.Start(t, natstest.Options(t)).ClientURL()
 	storetest.RunBelowSeal(t, func(t *testing.T) auth.Store { t.Helper(); return open(t, config(url)) })
 }
 
@@ -102,7 +83,7 @@ func (s *turns) Commit(ctx context.Context, l auth.Lease, row auth.Row) (bool, e
 
 func TestTwoConnectionsImplementTheStoreContract(t *testing.T) {
 	t.Parallel()
-	url := serve(t, options(t)).ClientURL()
+	url := natstest.Start(t, natstest.Options(t)).ClientURL()
 	storetest.RunBelowSeal(t, func(t *testing.T) auth.Store {
 		t.Helper()
 		c := config(url)
@@ -112,7 +93,7 @@ func TestTwoConnectionsImplementTheStoreContract(t *testing.T) {
 
 func TestSealedBucketImplementsTheStoreContract(t *testing.T) {
 	t.Parallel()
-	url := serve(t, options(t)).ClientURL()
+	url := natstest.Start(t, natstest.Options(t)).ClientURL()
 	storetest.Run(t, func(t *testing.T) auth.Store {
 		t.Helper()
 		return seal.New(open(t, config(url)), keyring(t, filepath.Join(t.TempDir(), "key")))
@@ -166,7 +147,7 @@ func row(key string, generation int64, sealed string) auth.Row {
 // Keys of credentials have bytes that keys of buckets cannot have.
 func TestAnyCredentialHasAKey(t *testing.T) {
 	t.Parallel()
-	s := open(t, config(serve(t, options(t)).ClientURL()))
+	s := open(t, config(natstest.Start(t, natstest.Options(t)).ClientURL()))
 	keys := []string{"mazda/test/code/0f/john%40doe.example", ".a..b.", "ä>*\x00 =3D", "=", "a=2Eb", "a.b"}
 	for i, key := range keys {
 		put(t, s, row(key, int64(i+1), key))
@@ -189,7 +170,7 @@ func TestAnyCredentialHasAKey(t *testing.T) {
 
 func TestCredentialsOfNoBucket(t *testing.T) {
 	t.Parallel()
-	c := config(serve(t, options(t)).ClientURL())
+	c := config(natstest.Start(t, natstest.Options(t)).ClientURL())
 	if all, err := open(t, c).Credentials(t.Context()); len(all) != 0 || err != nil {
 		t.Errorf("got %v, %v, want none", all, err)
 	}
@@ -222,7 +203,7 @@ func (l *local) DeleteToken(_ context.Context, key string, generation int64) err
 
 func TestRowsAreMovedFromTheDatabase(t *testing.T) {
 	t.Parallel()
-	c := config(serve(t, options(t)).ClientURL())
+	c := config(natstest.Start(t, natstest.Options(t)).ClientURL())
 	before := open(t, c)
 	put(t, before, row("newer in the bucket", 7, "bucket"))
 	put(t, before, row("same", 3, "bucket"))
@@ -263,7 +244,7 @@ func TestRowsAreMovedFromTheDatabase(t *testing.T) {
 // A process that ended during a renewal leaves a lease, which ends when the same database is used again.
 func TestLeasesOfAnEndedProcessEnd(t *testing.T) {
 	t.Parallel()
-	c := config(serve(t, options(t)).ClientURL())
+	c := config(natstest.Start(t, natstest.Options(t)).ClientURL())
 	for name, database := range map[string]string{"own": "here", "another's": "elsewhere", "command's": ""} {
 		c.Database = database
 		l := lease(name, 0)
@@ -292,7 +273,7 @@ func TestLeasesOfAnEndedProcessEnd(t *testing.T) {
 
 func TestResealingChangesEveryRow(t *testing.T) {
 	t.Parallel()
-	c := config(serve(t, options(t)).ClientURL())
+	c := config(natstest.Start(t, natstest.Options(t)).ClientURL())
 	path := filepath.Join(t.TempDir(), "key")
 	s := seal.New(open(t, c), keyring(t, path))
 	for i := range 20 {
@@ -318,7 +299,7 @@ func TestResealingChangesEveryRow(t *testing.T) {
 
 func TestUnsealedRefreshTokenIsRejected(t *testing.T) {
 	t.Parallel()
-	s := open(t, config(serve(t, options(t)).ClientURL()))
+	s := open(t, config(natstest.Start(t, natstest.Options(t)).ClientURL()))
 	l := lease("k", 0)
 	if won, err := s.Lease(t.Context(), l); !won || err != nil {
 		t.Fatal(won, err)
@@ -335,7 +316,7 @@ func TestUnsealedRefreshTokenIsRejected(t *testing.T) {
 
 func TestForeignValuesAreNamed(t *testing.T) {
 	t.Parallel()
-	c := config(serve(t, options(t)).ClientURL())
+	c := config(natstest.Start(t, natstest.Options(t)).ClientURL())
 	s := open(t, c)
 	put(t, s, row("a.b", 1, "sealed"))
 	kv, err := connect(t, c.NATS).JS.KeyValue(t.Context(), s.Bucket())
@@ -374,9 +355,8 @@ func TestForeignValuesAreNamed(t *testing.T) {
 // While NATS is away, uses fail in time and say why. Then the store works again.
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	o := options(t)
-	srv := serve(t, o)
-	o.Port = srv.Addr().(*net.TCPAddr).Port
+	o := natstest.Options(t)
+	srv := natstest.Start(t, o)
 	c := config(srv.ClientURL())
 	s := open(t, c)
 	put(t, s, row("k", 1, "sealed"))
@@ -384,8 +364,7 @@ func TestOutage(t *testing.T) {
 	if won, err := s.Lease(t.Context(), held); !won || err != nil {
 		t.Fatal(won, err)
 	}
-	srv.Shutdown()
-	srv.WaitForShutdown()
+	natstest.Stop(srv)
 
 	began := time.Now()
 	_, err := s.Load(t.Context(), "k")
@@ -415,7 +394,7 @@ func TestOutage(t *testing.T) {
 		committed <- err
 	}()
 	time.Sleep(300 * time.Millisecond)
-	serve(t, o)
+	natstest.Start(t, o)
 	if err := <-committed; err != nil {
 		t.Error(err)
 	}
@@ -427,7 +406,7 @@ func TestOutage(t *testing.T) {
 // A bucket that was deleted is created again.
 func TestDeletedBucketIsCreatedAgain(t *testing.T) {
 	t.Parallel()
-	c := config(serve(t, options(t)).ClientURL())
+	c := config(natstest.Start(t, natstest.Options(t)).ClientURL())
 	s := open(t, c)
 	for i := range 5 {
 		put(t, s, row("k", int64(i+1), "sealed"))
@@ -504,7 +483,7 @@ func cluster(t *testing.T) string {
 		}
 		port := l.Addr().(*net.TCPAddr).Port
 		l.Close()
-		o := options(t)
+		o := natstest.Options(t)
 		o.ServerName, o.Cluster = fmt.Sprintf("n%d", i), server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port}
 		routes = append(routes, &url.URL{Scheme: "nats", Host: l.Addr().String()})
 		members = append(members, o)
