@@ -156,9 +156,9 @@ func (t tx) replicate(p *Published, a *Applied) (isNew bool, err error) {
 	return isNew, err
 }
 
-// Reached is the sequence up to which this database contains the stream of a topic. If that was never
+// AppliedUpTo is the sequence up to which this database contains the stream of a topic. If that was never
 // recorded, it is 0, and known is false.
-func (d *DB) Reached(ctx context.Context, topic string) (upto uint64, known bool, err error) {
+func (d *DB) AppliedUpTo(ctx context.Context, topic string) (upto uint64, known bool, err error) {
 	var n int64
 	err = d.data.Readers().QueryRowContext(ctx, reachedSQL, topic).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {

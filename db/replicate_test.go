@@ -85,7 +85,7 @@ func (r *replicas) restored(d *db.DB) *db.DB {
 	dbtest.CheckConsistent(r.t, copied)
 	streams := map[string][]outbox.Message{}
 	for topic, upto := range s.Sequences {
-		if at, _, err := copied.Reached(r.t.Context(), topic); err != nil || at != upto {
+		if at, _, err := copied.AppliedUpTo(r.t.Context(), topic); err != nil || at != upto {
 			r.t.Errorf("got sequence %d of %s and %v, want %d", at, topic, err, upto)
 		}
 		streams[topic] = r.streams[topic][:upto]
@@ -108,7 +108,7 @@ func (r *replicas) apply(d *db.DB, batch int, streams map[string][]outbox.Messag
 	r.t.Helper()
 	for _, topic := range []string{"orders", "results", "alerts"} {
 		stream := streams[topic]
-		at, _, err := d.Reached(r.t.Context(), topic)
+		at, _, err := d.AppliedUpTo(r.t.Context(), topic)
 		if err == nil {
 			_, err = d.Apply(r.t.Context(), topic, nil, at) // from here on, own messages are recorded
 		}

@@ -228,7 +228,7 @@ func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 		t.Errorf("before it is seen: got %s", got)
 	}
 	for i := range 3 {
-		if got := at(d.SeeSchedule(t.Context(), "recent", dbtest.Noon.Add(time.Duration(i)*time.Hour), time.Time{})); !got.Equal(dbtest.Noon) {
+		if got := at(d.ObserveSchedule(t.Context(), "recent", dbtest.Noon.Add(time.Duration(i)*time.Hour), time.Time{})); !got.Equal(dbtest.Noon) {
 			t.Errorf("seen for the %d. time: got %s, want %s", i+1, got, dbtest.Noon)
 		}
 	}
@@ -238,7 +238,7 @@ func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 	d = dbtest.OpenAt(t, path)
 	later := dbtest.Noon.Add(5 * time.Hour)
 	for _, accounted := range []time.Time{later, {}, dbtest.Noon} {
-		if got := at(d.SeeSchedule(t.Context(), "recent", dbtest.Noon.Add(time.Hour), accounted)); !got.Equal(later) {
+		if got := at(d.ObserveSchedule(t.Context(), "recent", dbtest.Noon.Add(time.Hour), accounted)); !got.Equal(later) {
 			t.Errorf("accounted for until %s elsewhere: got %s, want %s", accounted, got, later)
 		}
 	}
@@ -248,7 +248,7 @@ func TestWatermarkOfAScheduleIsStored(t *testing.T) {
 	if got := at(d.Watermark(t.Context(), "recent")); !got.Equal(dbtest.Noon.Add(6 * time.Hour)) {
 		t.Errorf("got %s, want the tick's", got)
 	}
-	if _, err := d.SeeSchedule(t.Context(), "gone", dbtest.Noon, time.Time{}); err != nil {
+	if _, err := d.ObserveSchedule(t.Context(), "gone", dbtest.Noon, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.ForgetSchedules(t.Context(), []string{"recent"}); err != nil {

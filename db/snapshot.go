@@ -58,7 +58,7 @@ func (s *Snapshot) finish(ctx context.Context) (err error) {
 	}
 	s.Sequences = map[string]uint64{}
 	for _, topic := range []string{"orders", "results", "alerts"} {
-		if s.Sequences[topic], _, err = d.Reached(ctx, topic); err != nil {
+		if s.Sequences[topic], _, err = d.AppliedUpTo(ctx, topic); err != nil {
 			return err
 		}
 	}

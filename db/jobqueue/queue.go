@@ -131,7 +131,7 @@ func (s *Store) NextAttempt(ctx context.Context, provider string) (due time.Time
 func (s *Store) Runnable(provider string) <-chan struct{} { return s.queues.of(provider) }
 
 // Notify notifies [Store.Runnable] after the commit of the transaction.
-func (t Tx) Notify(provider string) { t.AfterCommit(func() { t.store.queues.poke(provider) }) }
+func (t Tx) Notify(provider string) { t.AfterCommit(func() { t.store.queues.notify(provider) }) }
 
 // queues are the channels of [Store.Runnable], by provider. The zero value is ready.
 type queues struct {
@@ -151,20 +151,20 @@ func (q *queues) of(provider string) chan struct{} {
 	return q.wakes[provider]
 }
 
-func (q *queues) poke(provider string) {
+func (q *queues) notify(provider string) {
 	select {
 	case q.of(provider) <- struct{}{}:
 	default: // already notified
 	}
 }
 
-// pokeAll notifies every provider.
-func (q *queues) pokeAll() {
+// notifyAll notifies every provider.
+func (q *queues) notifyAll() {
 	q.mu.Lock()
 	providers := slices.Collect(maps.Keys(q.wakes))
 	q.mu.Unlock()
 	for _, p := range providers {
-		q.poke(p)
+		q.notify(p)
 	}
 }
 
@@ -207,7 +207,7 @@ SELECT next_attempt_at FROM jobs WHERE provider = ? AND state = 'waiting' AND cr
 // seconds", after the clock was set back.
 func (t Tx) ShiftRetries(by, now string) error {
 	_, err := t.Exec(shiftJobsSQL, by, now)
-	t.AfterCommit(t.store.queues.pokeAll)
+	t.AfterCommit(t.store.queues.notifyAll)
 	return err
 }
 

@@ -47,10 +47,10 @@ func (s *Store) Watermark(ctx context.Context, schedule string) (Watermark, erro
 	return w, err
 }
 
-// SeeSchedule records that a worker has a schedule: the time if it is the first, and the time until
+// ObserveSchedule records that a worker has a schedule: the time if it is the first, and the time until
 // which a worker with another database recorded due times (zero if none did). It returns the
 // watermark.
-func (s *Store) SeeSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {
+func (s *Store) ObserveSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {
 	w, err := s.Watermark(ctx, schedule)
 	if err != nil || !w.FirstSeenAt.IsZero() && !accounted.After(w.AccountedAt) {
 		return w, err
@@ -64,7 +64,7 @@ func (s *Store) SeeSchedule(ctx context.Context, schedule string, at, accounted 
 	return s.Watermark(ctx, schedule)
 }
 
-// ForgetSchedules deletes the records of [Store.SeeSchedule] for all schedules except these. A schedule
+// ForgetSchedules deletes the records of [Store.ObserveSchedule] for all schedules except these. A schedule
 // that is configured again later starts again.
 func (s *Store) ForgetSchedules(ctx context.Context, except []string) error {
 	names, err := sqlite.EncodeJSON(except)

@@ -29,7 +29,7 @@ func Backup(ctx context.Context, path, to string) (c Copied, err error) {
 	if to, err = filepath.Abs(to); err != nil {
 		return c, err
 	}
-	if err := vacant(to); err != nil {
+	if err := checkAbsent(to); err != nil {
 		return c, err
 	}
 	partial, err := os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+".*.partial") // mode 0600
@@ -93,7 +93,7 @@ func Partial(path string) (*os.File, error) {
 // moment; it can be written at the same time. The file is not synced. The caller must remove it, with
 // [RemoveExtract].
 func (d *DB) Extract(ctx context.Context, o Options, statements []string) (path string, err error) {
-	if err := d.room(); err != nil {
+	if err := d.checkFreeSpace(); err != nil {
 		return "", err
 	}
 	partial, err := Partial(d.file.real)
@@ -145,8 +145,8 @@ func fill(ctx context.Context, path, source string, statements []string) error {
 // RemoveExtract removes a file of [DB.Extract] with its write-ahead log.
 func RemoveExtract(path string) error { return errors.Join(remove(path), removeLog(path)) }
 
-// room returns an error if a copy of the database would leave little space on its disk.
-func (d *DB) room() error {
+// checkFreeSpace returns an error if a copy of the database would leave little space on its disk.
+func (d *DB) checkFreeSpace() error {
 	need := d.FileBytes() + d.FileBytes()/4
 	free, err := FreeBytes(d.file.real)
 	if err == nil && free < need {
@@ -185,12 +185,12 @@ func CheckCopy(ctx context.Context, path string) (version int64, err error) {
 func linkName(partial, name string) error {
 	err := os.Link(partial, name)
 	if err != nil && !errors.Is(err, fs.ErrExist) { // file system without hard links
-		if err = vacant(name); err == nil {
+		if err = checkAbsent(name); err == nil {
 			err = os.Rename(partial, name)
 		}
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return vacant(name)
+		return checkAbsent(name)
 	}
 	if err != nil {
 		return err
@@ -208,8 +208,8 @@ func syncFolder(path string) error {
 	return folder.Sync()
 }
 
-// vacant returns an error if the name exists.
-func vacant(name string) error {
+// checkAbsent returns an error if the name exists.
+func checkAbsent(name string) error {
 	_, err := os.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

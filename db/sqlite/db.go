@@ -77,7 +77,7 @@ func Open(ctx context.Context, o Options) (_ *DB, err error) {
 	if err = d.openReaders(ctx, o.Path); err != nil {
 		return nil, err
 	}
-	return d, d.file.remember()
+	return d, d.file.recordFiles()
 }
 
 // OpenShared opens a file for writing while other processes have it open with [Open] or OpenShared. As

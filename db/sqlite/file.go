@@ -67,8 +67,8 @@ func makePrivate(path string, log *slog.Logger) {
 	log.Warn("database file was accessible to other users, mode set to 0600", "file", path, "mode", mode)
 }
 
-// remember records the files that SQLite has opened.
-func (f *file) remember() (err error) {
+// recordFiles records the files that SQLite has opened.
+func (f *file) recordFiles() (err error) {
 	for i, part := range parts {
 		if f.known[i], err = os.Stat(f.real + part); err != nil {
 			return err

@@ -190,7 +190,7 @@ func (t *topic) run(ctx context.Context) {
 // follow applies the stream from the sequence that the database has reached, until something fails. It returns
 // nil if the stream is missing or empty.
 func (t *topic) follow(ctx context.Context) error {
-	reached, known, err := t.DB.Reached(ctx, t.name)
+	reached, known, err := t.DB.AppliedUpTo(ctx, t.name)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (l *loop) run(ctx context.Context, started, elsewhere time.Time, atStart bo
 func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart bool) bool {
 	var w schedules.Watermark
 	found := l.insist(ctx, "", func(ctx context.Context, _ string) (err error) {
-		w, err = l.DB.SeeSchedule(ctx, l.schedule.Name, started, elsewhere)
+		w, err = l.DB.ObserveSchedule(ctx, l.schedule.Name, started, elsewhere)
 		return err
 	})
 	if !found || ctx.Err() != nil {
