@@ -31,7 +31,7 @@ var ErrOutcome = errors.New("the outcome cannot be stored")
 // ended, the orders and what changed in them, the run's counters, recorded exchanges, and the
 // messages to publish. When it returns nil, all of that survives a power failure (unless
 // [Options.Synchronous] is "normal"). A waiting outcome enqueues the next attempt and changes no
-// counter. A job that failed with a missing consent that was granted in the meantime is retried
+// counter. A job that failed because of a missing consent, granted in the meantime, is retried
 // immediately.
 //
 // A dead job, or a failed job with an error that needs attention, raises an alert. A job that

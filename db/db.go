@@ -1,6 +1,6 @@
 // Package db owns the data: the schema and the transaction that commits an outcome. The packages below it
-// own the queries: each has a Store for a group of tables, and [DB] embeds the stores. They do not know
-// db, NATS or HTTP.
+// own the queries: each has a Store for a group of tables, and [DB] embeds the stores. They do not depend on
+// db or NATS, and send no HTTP.
 //
 // All writes go through one connection with group commits ([DB.Commit] is the most important). A
 // message is put into the outbox in the same transaction as the change it reports. Package sqlite
@@ -43,7 +43,7 @@ var files embed.FS
 //go:embed schema.sql
 var schema string
 
-// migrations are the steps of the schema.
+// migrations returns the migrations of the schema.
 func migrations() fs.FS {
 	folder, err := fs.Sub(files, "migrations")
 	if err != nil {
@@ -229,7 +229,7 @@ func Restore(ctx context.Context, from, path string) (sqlite.Restored, error) {
 // it with [seal.New].
 func (d *DB) Tokens() auth.Store { return d.tokens }
 
-// Notifications returns the notifications that targets are still to receive.
+// Notifications returns the store of notifications that are still to be sent.
 func (d *DB) Notifications() *notifications.Store { return d.notifications }
 
 // Credentials returns every credential without its tokens and fingerprint, sorted by provider, user and
@@ -239,11 +239,11 @@ func (d *DB) Credentials(ctx context.Context) ([]auth.Row, error) { return d.tok
 // TokenRows returns all rows of the token store, with their sealed tokens, to move them to another one.
 func (d *DB) TokenRows(ctx context.Context) ([]auth.Row, error) { return d.tokens.Rows(ctx) }
 
-// DeleteToken deletes a row of the token store that still has that generation.
+// DeleteToken deletes a row of the token store if it still has that generation.
 func (d *DB) DeleteToken(ctx context.Context, key string, generation int64) error {
 	return d.tokens.Delete(ctx, key, generation)
 }
 
 // EndLeases ends all leases on credentials. The caller must ensure that no other process renews tokens:
-// the holders of the leases crashed. The recorded intents are not changed.
+// the holders of the leases must have crashed. The recorded intents are not changed.
 func (d *DB) EndLeases(ctx context.Context) error { return d.tokens.EndLeases(ctx) }

@@ -19,7 +19,7 @@ import (
 // Published is a decoded message of one of the streams of orders, results and alerts, for [DB.Apply]. The
 // zero value is a message without effect.
 type Published struct {
-	// Subject, without the prefix, and Sequence are where the message is in the stream of orders.
+	// Subject (without the prefix) and Sequence locate the message in the stream of orders.
 	Subject  string
 	Sequence uint64
 
@@ -67,16 +67,16 @@ func (p *Published) decodeDocument() error {
 	return err
 }
 
-// IsIncomplete reports whether a message lacks its order, because it was too large or is published
+// IsIncomplete reports whether err means that a message has no order: it was too large, or published
 // without it.
 func IsIncomplete(err error) bool { return orders.IsIncomplete(err) }
 
-// Order names the order and the revision of a message about an order.
+// Order returns the order and the revision of a message about an order.
 func (p *Published) Order() (provider, account, orderID string, revision int) {
 	return p.order.Provider, p.order.Account, p.order.OrderID, p.order.Revision
 }
 
-// Complete adds what a message lacks, from the same revision in another database.
+// Complete adds the missing order to a message, from the same revision in another database.
 func (p *Published) Complete(e *outbox.Event) error {
 	order, err := p.order.Complete(e)
 	if err != nil {
@@ -92,9 +92,9 @@ type Applied struct {
 	Replaced int // revisions of this database that were never published, and were replaced
 }
 
-// Apply applies published messages of one topic in their order, and records that the stream is contained
-// up to a sequence. Applying a message again changes nothing. It does not wait for fsync: what a power
-// failure takes back, the recorded sequence included, is applied again.
+// Apply applies published messages of one topic in order, and records up to which sequence the database
+// contains the stream. Applying a message again changes nothing. It does not wait for fsync: what a power
+// failure undoes, including the recorded sequence, is applied again.
 func (d *DB) Apply(ctx context.Context, topic string, list []Published, upto uint64) (a Applied, err error) {
 	err = d.data.Write(ctx, 4*len(list)+1, sqlite.Relaxed, func(t *sqlite.Tx) error {
 		a = Applied{}
@@ -167,7 +167,7 @@ func (d *DB) AppliedUpTo(ctx context.Context, topic string) (upto uint64, known 
 	return uint64(n), err == nil, err //nolint:gosec // written by Apply
 }
 
-// Restart records that the stream of a topic was created again: this database contains nothing of it.
+// Restart records that the stream of a topic was recreated: this database contains none of its messages.
 func (d *DB) Restart(ctx context.Context, topic string) error {
 	return d.data.Write(ctx, 1, sqlite.Relaxed, func(t *sqlite.Tx) error {
 		if _, err := t.Exec(restartSQL, topic); err != nil || topic != "orders" {
@@ -178,7 +178,7 @@ func (d *DB) Restart(ctx context.Context, topic string) error {
 }
 
 // Adopt records, for a database that has never followed another, that it contains the streams up to the last
-// message that it published. Only this database has published until then.
+// message that it published. Until then, only this database has published.
 func (d *DB) Adopt(ctx context.Context) error {
 	return d.data.Write(ctx, 3, sqlite.Relaxed, func(t *sqlite.Tx) error {
 		_, err := t.Exec(adoptSQL)
@@ -202,9 +202,9 @@ INSERT INTO replication (topic, sequence) VALUES (?, ?) ON CONFLICT (topic) DO U
 // Withdrawn counts what [DB.Withdraw] removed.
 type Withdrawn struct{ Orders, Revisions, Alerts, Runs, Jobs, Messages int }
 
-// Withdraw removes the data that was never published, when another process leads or has led since. It undoes
+// Withdraw removes unpublished data after another process has become the leader. It undoes
 // the revisions, alerts and results whose messages are still in the outbox, empties the outbox, and removes the
-// runs that have not ended, with their jobs. The caller then applies with [DB.Apply] what others published.
+// runs that have not ended, with their jobs. The caller then applies the messages of others with [DB.Apply].
 func (d *DB) Withdraw(ctx context.Context) (w Withdrawn, err error) {
 	err = d.data.Write(ctx, 1000, sqlite.AsOpened, func(t *sqlite.Tx) error {
 		w = Withdrawn{}
@@ -231,7 +231,7 @@ func (d *DB) Withdraw(ctx context.Context) (w Withdrawn, err error) {
 		if w.Runs, w.Jobs, earlier, err = in.runs.Withdraw(); err != nil {
 			return err
 		}
-		if earlier { // the results of earlier ends are applied again
+		if earlier { // earlier results of reopened runs are applied again
 			if _, err := t.Exec(restartSQL, "results"); err != nil {
 				return err
 			}
@@ -240,7 +240,7 @@ func (d *DB) Withdraw(ctx context.Context) (w Withdrawn, err error) {
 		return err
 	})
 	if err != nil {
-		return w, fmt.Errorf("withdraw what was not published: %w", err)
+		return w, fmt.Errorf("withdraw unpublished data: %w", err)
 	}
 	return w, d.LoadAlerted(ctx)
 }

@@ -79,20 +79,20 @@ func SchemaVersion() int64 {
 	return version
 }
 
-// Adopt makes a file of [sqlite.Partial] with a snapshot the database at path, where none may be: see
+// Adopt turns a file of [sqlite.Partial] with a snapshot into the database at path, which must not exist: see
 // [sqlite.Adopt].
 func Adopt(ctx context.Context, partial *os.File, path string) error {
 	return sqlite.Adopt(ctx, partial, path, migrations())
 }
 
-// shared are the tables that a snapshot has as they are. The outbox says which data was not published, and is
+// shared are the tables that a snapshot contains in full. The outbox tells which data is unpublished, and is
 // emptied afterwards. Reports are computed from the events, by row id.
 var shared = []string{
 	"orders", "order_events", "order_documents", "order_sequences", "despatches", "despatch_advices", "despatch_advice_lines",
 	"invoices", "invoice_lines", "late_notices", "alerts", "line_promises", "supplier_months", "replication", "outbox",
 }
 
-// snapshotSQL are the statements that copy what is shared. Whole tables are copied without decoding rows.
+// snapshotSQL returns the statements that copy the shared data. Whole tables are copied without decoding rows.
 func snapshotSQL() (list []string) {
 	for _, table := range shared {
 		list = append(list, `INSERT INTO main.`+table+` SELECT * FROM source.`+table)
@@ -110,19 +110,19 @@ INSERT INTO main.runs (` + sharedRunColumns + `)
 SELECT ` + sharedRunColumns + ` FROM source.runs
  WHERE finished_at IS NOT NULL AND run_id NOT IN (SELECT ce_subject FROM source.outbox WHERE topic = 'results')`
 
-	// The results of earlier ends are applied again.
+	// Earlier results of reopened runs are applied again.
 	reopenedRunsSQL = `
 DELETE FROM main.replication WHERE topic = 'results' AND EXISTS (
        SELECT 1 FROM source.runs AS r WHERE r.reopened > 0 AND NOT EXISTS (SELECT 1 FROM main.runs AS s WHERE s.run_id = r.run_id))`
 
 	sharedProgressSQL = `INSERT INTO main.report_progress SELECT * FROM source.report_progress WHERE source = 'order_events'`
 
-	// Calls are counted from exchanges.
+	// Calls are counted from exchanges, which are not copied.
 	sharedActivitySQL = `
 INSERT INTO main.activity (started_at, provider, calls, errors, changes, durations)
 SELECT started_at, provider, 0, 0, changes, '[]' FROM source.activity WHERE changes > 0`
 
-	// Followers do not have a last revision that NATS rejects either.
+	// Followers lack a latest revision that NATS rejected: in the outbox, it is withdrawn from the copy.
 	setAsideEventsSQL = `
 INSERT INTO main.outbox (topic, subject, msg_id, type, ce_subject, source, time, event)
 SELECT u.topic, u.subject, u.msg_id, u.type, u.ce_subject, u.source, u.time, u.event

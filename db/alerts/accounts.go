@@ -20,14 +20,14 @@ var jobAlerts = []clients.Code{clients.CodeUnauthorized, clients.CodeForbidden, 
 
 // Account groups the alerts of an account of a provider. kind is "" for orders and credentials, else
 // the kind of job. Alerts of despatch and invoice jobs are separate, because an account may have
-// access to orders but not to documents: a shared alert would be raised and resolved in turns.
+// access to orders but not to documents: a shared alert would be raised and resolved alternately.
 // Alerts of checks are separate too, because a successful check proves nothing about orders.
 type Account struct{ Provider, name, kind string }
 
 // checkKind is the kind check.
 const checkKind = "check"
 
-// alertKind returns [account.kind] for a kind of job.
+// alertKind returns the kind of an [Account] for a kind of job.
 func alertKind(kind string) string {
 	switch kind {
 	case "despatch", "invoice", checkKind:

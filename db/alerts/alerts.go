@@ -43,7 +43,7 @@ type Alert struct {
 	Message string `json:"message"`
 	// Hint is what the operator can do, or "".
 	Hint string `json:"hint"`
-	// Link is the page to do so. Absent if there is none.
+	// Link is the page on which the operator can act. Absent if there is none.
 	Link string `json:"link,omitzero"`
 	// Since is when the alert was raised, also if it is resolved.
 	Since time.Time `json:"since"`

@@ -1,5 +1,5 @@
 // Package alerts stores the problems that need the attention of an operator: which are raised, and when they were
 // resolved. Each change puts a message into the outbox.
 //
-// It knows notifications, outbox and sqlite; the other packages of db are above it. Start reading at [Store.Raise].
+// It depends on notifications, outbox and sqlite; the other packages of db are above it. Start reading at [Store.Raise].
 package alerts

@@ -16,7 +16,7 @@ type Published struct {
 	at time.Time
 }
 
-// Decode decodes the body of a published alert. id is its CloudEvents id, at its time.
+// Decode decodes the body of a published alert. id and at are its CloudEvents id and time.
 func Decode(id string, at time.Time, body []byte) (p Published, err error) {
 	if err := json.Unmarshal(body, &p.Alert); err != nil {
 		return p, err
@@ -31,7 +31,7 @@ func Decode(id string, at time.Time, body []byte) (p Published, err error) {
 	return p, nil
 }
 
-// Replicate stores a published alert under its number, and in its state. What this database had under
+// Replicate stores a published alert with its number and state. An alert of this database with
 // that number, or raised for the same subject, was never published and is removed. It reports whether the
 // alert was new.
 func (t Tx) Replicate(p *Published) (bool, error) {

@@ -1,4 +1,4 @@
-// Package dbtest has what tests of db and of the packages below it share: databases, runs and outcomes.
+// Package dbtest has helpers for the tests of db and of the packages below it: databases, runs and outcomes.
 package dbtest
 
 import (

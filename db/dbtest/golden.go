@@ -40,5 +40,3 @@ func Indented(t *testing.T, body []byte) string {
 	}
 	return b.String() + "\n"
 }
-
-// A new database gets schema.sql, an old one the migrations: both lead to the same schema.

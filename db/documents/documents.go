@@ -51,7 +51,7 @@ type documentRows struct {
 	lines [][]any
 }
 
-// documentKind is what differs between despatch advices and invoices.
+// documentKind describes a kind of document: despatch advices or invoices.
 type documentKind struct {
 	name        string // in order_documents
 	event       string // event type
@@ -101,7 +101,7 @@ type storedDocument struct {
 }
 
 // storeDocuments stores the new and changed documents of an outcome and returns them with their
-// previous texts, and the others.
+// previous texts, and the unchanged ones.
 func (t Tx) storeDocuments(o *jobs.Outcome, list []Document) (changed []changedDocument, same []*Document, err error) {
 	stored := map[*documentKind]map[string]storedDocument{}
 	requestedAt, now := sqlite.Stamp(o.AskedAt), sqlite.Stamp(time.Now())

@@ -172,7 +172,7 @@ func (t Tx) describe(o *jobs.Outcome, l link, changed map[string]changedDocument
 	return kind, changes, err
 }
 
-// countOrders adds the known orders that an outcome's documents belong to to the tally, except
+// countOrders adds to the tally the known orders that an outcome's documents belong to, except
 // those that are already counted.
 func (t Tx) countOrders(o *jobs.Outcome, orders []orders.Reported, list []Document, recorded []string, tally *jobs.Tally) error {
 	counted, changed := map[string]bool{}, map[string]bool{}

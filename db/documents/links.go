@@ -14,7 +14,7 @@ type link struct{ orderID, kind, documentID string }
 
 // linkDocument updates order_documents for a new or changed document. It marks every order of the
 // document, known or not, as unrecorded, including orders that it no longer belongs to. It returns
-// all of these orders, and the links to the latter as removed.
+// all of these orders and, as removed, the links that no longer apply.
 func (t Tx) linkDocument(o *jobs.Outcome, d *Document) (orders []string, removed []link, err error) {
 	orders = slices.Clone(d.orders)
 	if d.bill != "" {
@@ -97,7 +97,7 @@ SELECT DISTINCT d.order_id, a.advice_id
  WHERE d.provider = ? AND d.account = ? AND d.order_id IN (SELECT value FROM json_each(?))
    AND l.order_id IS NULL`
 
-// linkAgain links unchanged documents to their orders again, and returns these: events that were rolled
+// linkAgain links unchanged documents to their orders again, and returns the orders: events that were rolled
 // back ([Tx.RollBack]) are recorded when the document is reported again.
 func (t Tx) linkAgain(o *jobs.Outcome, list []*Document) (orders []string, err error) {
 	for _, d := range list {

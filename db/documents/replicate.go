@@ -55,8 +55,8 @@ func (t Tx) Replicate(p *Published) error {
 	return t.recordLink(p)
 }
 
-// recordLink records the revision of an order that is the event of a document, or that the order no
-// longer belongs to it.
+// recordLink records which revision of an order is the event of a document, or deletes the link if the
+// order no longer belongs to it.
 func (t Tx) recordLink(p *Published) error {
 	belongs := slices.Contains(p.orders, p.orderID)
 	if !belongs && p.bill != "" {
@@ -66,7 +66,7 @@ func (t Tx) recordLink(p *Published) error {
 		}
 		belongs = slices.Contains(matching, p.orderID)
 	}
-	if !belongs { // the event says that it was taken out of the document
+	if !belongs { // the event records that the order was removed from the document
 		_, err := t.Exec(unlinkSQL, p.provider, p.account, p.orderID, p.name, p.id)
 		return err
 	}
@@ -77,8 +77,8 @@ func (t Tx) recordLink(p *Published) error {
 	return err
 }
 
-// RollBack takes back the documents whose events belong to revisions that are about to be rolled back:
-// each becomes what the remaining events say of it, or unknown if there is none.
+// RollBack undoes the documents whose events belong to revisions that are about to be rolled back:
+// each is restored from the remaining events, or deleted if there are none.
 func (t Tx) RollBack(r orders.Revisions) error {
 	type event struct{ kind, text string }
 	events, err := sqlite.FetchIn(t.Tx, func(rows *sql.Rows) (e event, err error) {
@@ -108,7 +108,7 @@ func (t Tx) RollBack(r orders.Revisions) error {
 	return nil
 }
 
-// restoreLink makes the link of an order to a document what the last event before a revision says.
+// restoreLink restores the link of an order to a document from the last event before a revision.
 func (t Tx) restoreLink(r orders.Revisions, d *Document) error {
 	if _, err := t.Exec(unlinkSQL, r.Provider, r.Account, r.OrderID, d.name, d.id); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (t Tx) restoreLink(r orders.Revisions, d *Document) error {
 	return t.recordLink(&last)
 }
 
-// restoreDocument makes a document what its latest recorded event says, and deletes it without one.
+// restoreDocument restores a document from its latest recorded event, or deletes it if there is none.
 func (t Tx) restoreDocument(o *jobs.Outcome, kind *documentKind, id string) error {
 	var text string
 	key := []any{o.Provider, o.Account, id}
@@ -156,7 +156,7 @@ func (t Tx) restoreDocument(o *jobs.Outcome, kind *documentKind, id string) erro
 	return t.linkNamed(o, &d)
 }
 
-// linkNamed makes the links of a document without an event those to the orders that it names.
+// linkNamed replaces the links of a document that have no event with links to the orders that it names.
 func (t Tx) linkNamed(o *jobs.Outcome, d *Document) error {
 	if _, err := t.Exec(unlinkUnrecordedSQL, o.Provider, o.Account, d.name, d.id); err != nil {
 		return err

@@ -1,4 +1,4 @@
 // Package exchanges stores recorded HTTP exchanges, and finds the jobs whose responses can be mapped again.
 //
-// It knows sqlite. Start reading at [Record] and [Store.Kept].
+// It depends on sqlite. Start reading at [Record] and [Store.Kept].
 package exchanges

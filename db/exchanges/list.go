@@ -65,7 +65,7 @@ func (s *Store) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow,
 	}, query, args...)
 }
 
-// longestAttempt is more than an attempt at a job takes.
+// longestAttempt is longer than any attempt at a job.
 const longestAttempt = time.Hour
 
 func (f ExchangeFilter) query() (string, []any) {

@@ -28,7 +28,7 @@ func (s *Store) BeginShutdown(ctx context.Context) error {
 	})
 }
 
-// Suspects counts the jobs that are dead after one more crash. [Store.Claim] excludes them; they are
+// Suspects counts the jobs that would be dead after one more crash. [Store.Claim] excludes them; they are
 // claimed with [Store.ClaimSuspect] and run alone, so that a job does not become dead because of
 // another job that caused the crashes. due is the number of suspects that can be claimed now.
 func (s *Store) Suspects(ctx context.Context, now time.Time) (n, due int, err error) {

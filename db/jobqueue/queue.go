@@ -39,17 +39,17 @@ func (s *Store) do(ctx context.Context, rows int, wait sqlite.Durability, run fu
 }
 
 // Claim marks up to limit jobs of a provider, and their runs, as running and returns the jobs sorted
-// by id: due retries first, then queued jobs. It does not wait for fsync: after a crash [Open] queues
+// by id: due retries first, then queued jobs. It does not wait for fsync: after a crash db.Open queues
 // the jobs again. A job cannot be claimed again until its outcome is committed (db.DB.Commit) or it is
 // released ([Store.Release]).
 func (s *Store) Claim(ctx context.Context, provider string, now time.Time, limit int) (claimed []jobs.Job, err error) {
 	return s.claimOf(ctx, provider, now, limit, suspectCrashes, false)
 }
 
-// ClaimRemote is [Store.Claim] for attempts that fetchers make: they go on when this process ends, and
+// ClaimRemote is [Store.Claim] for attempts that fetchers make: they continue when this process ends, and
 // are listed by [Store.Remote] after the next start. Jobs that map recorded responses again need the
 // database and are claimed as by Claim. With suspects, jobs during which this process crashed are
-// claimed too: it does not make the attempts.
+// claimed too, because this process does not make the attempts.
 func (s *Store) ClaimRemote(ctx context.Context, provider string, now time.Time, limit int, suspects bool) (claimed []jobs.Job, err error) {
 	crashes := suspectCrashes
 	if suspects {

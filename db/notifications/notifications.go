@@ -21,7 +21,7 @@ type Target struct {
 	Providers []string
 }
 
-// Notification is an alert that was raised or resolved, of which a target is to be notified.
+// Notification is a raised or resolved alert to send to a target.
 type Notification struct {
 	ID       int64
 	At       time.Time // when the alert was raised or resolved
@@ -49,7 +49,7 @@ func Enqueue(t *sqlite.Tx, alertID int64, now time.Time) error {
 	return err
 }
 
-// SetTargets replaces the targets. A new one is notified of the alerts that are raised now. The
+// SetTargets replaces the targets. A new one is notified of the alerts that are currently raised. The
 // notifications of a removed one are deleted.
 func (s *Store) SetTargets(ctx context.Context, targets []Target, now time.Time) error {
 	names := make([]string, len(targets))

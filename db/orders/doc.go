@@ -2,5 +2,5 @@
 // the outbox for each new or changed order. It also records which orders are late or no longer returned, and when an
 // account was last synced.
 //
-// It knows outbox and sqlite. Start reading at [Tx.Upsert].
+// It depends on outbox and sqlite. Start reading at [Tx.Upsert].
 package orders

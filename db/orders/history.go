@@ -66,7 +66,7 @@ func (t Tx) AddEvent(o *jobs.Outcome, order *Reported, e NewEvent) (err error) {
 	return t.outbox.EnqueueOrder(t.Tx, &m, body)
 }
 
-// message is a message about an order, to be completed. id distinguishes it from other messages about
+// message returns a message about an order, to be completed. id distinguishes it from other messages about
 // the order.
 func message(provider, account, orderID, id string) outbox.Entry {
 	account, orderID = outbox.Token(account), outbox.Token(orderID)

@@ -22,7 +22,7 @@ type OrderFilter struct {
 	Reference string
 	OrderID   string
 	// Prefix selects orders whose id begins with it, and ReferencePrefix those whose reference does.
-	// They are in no order and have no next page.
+	// The result is not sorted and has no next page.
 	Prefix, ReferencePrefix string
 	// ChangedSince selects orders whose last change was observed at or after this time.
 	ChangedSince time.Time
@@ -91,7 +91,7 @@ func (f OrderFilter) query() (string, []any, error) {
 	from, key, marks := selectOrder, "provider, account, order_id", "?, ?, ?"
 	switch {
 	case f.Reference != "":
-		// Otherwise SQLite reads all orders of a provider in the order of the page. Few are sorted instead.
+		// Otherwise SQLite reads all orders of a provider in the order of the page. With the index it sorts only a few.
 		from += " INDEXED BY orders_reference"
 	case f.byChange():
 		// Otherwise SQLite reads and sorts all orders of an account.
@@ -114,7 +114,7 @@ func (f OrderFilter) query() (string, []any, error) {
 	}
 	sorted := " ORDER BY " + key
 	if f.Prefix+f.ReferencePrefix != "" {
-		sorted = "" // it would read all orders that match
+		sorted = "" // sorting would read all matching orders
 	}
 	return from + w.SQL() + sorted + " LIMIT ?", append(w.Args, sqlite.Limit(f.Limit)+1), nil
 }

@@ -21,7 +21,7 @@ type Published struct {
 	since    time.Time // not_found_since
 }
 
-// errNoOrder is that a message has no order, and it was not found elsewhere.
+// errNoOrder means that a message has no order.
 var errNoOrder = errors.New("the message has no order")
 
 // Decode decodes the body of a published order message.
@@ -37,7 +37,7 @@ func Decode(kind, eventID string, body []byte) (Published, error) {
 	p.promised, p.since = rest.PromisedOn, rest.NotFoundSince
 	switch {
 	case p.Provider == "" || p.OrderID == "" || p.Revision < 1:
-		return p, errors.New("the message names no order or no revision")
+		return p, errors.New("the message has no order id or no revision")
 	case kind == outbox.TypeOrderLate && p.promised == "":
 		return p, errors.New("the message has no promised_on")
 	case kind == outbox.TypeOrderVanished && p.since.IsZero():
@@ -50,11 +50,11 @@ func Decode(kind, eventID string, body []byte) (Published, error) {
 	return p, p.decodeOrder()
 }
 
-// IsIncomplete reports whether an error of [Decode] is that the message has no order: it was too large,
+// IsIncomplete reports whether an error of [Decode] means that the message has no order: it was too large,
 // or published without it.
 func IsIncomplete(err error) bool { return errors.Is(err, errNoOrder) }
 
-// Complete is a message without an order, completed by the same revision as another process has it.
+// Complete completes a message without an order, from the same revision of another process.
 func (p Published) Complete(e *outbox.Event) (Published, error) {
 	p.EventBody = e.EventBody
 	return p, p.decodeOrder()
@@ -66,9 +66,9 @@ func (p *Published) decodeOrder() error {
 		return fmt.Errorf("order: %w", err)
 	}
 	if o := p.order.Order; o.Provider != p.Provider || o.Account != p.Account || o.OrderID != p.OrderID {
-		return fmt.Errorf("the message is about order %.80q of %s, and has order %.80q of %.80q", p.OrderID, p.Provider, o.OrderID, o.Provider)
+		return fmt.Errorf("the message is about order %.80q of %s, but contains order %.80q of %.80q", p.OrderID, p.Provider, o.OrderID, o.Provider)
 	}
-	p.order.encode(nil, nil) // with another fingerprint than at the provider, the order is compared by its fields
+	p.order.encode(nil, nil) // if its fingerprint differs from the reported one, the fields are compared
 	p.order.Document = string(p.Order)
 	return nil
 }
@@ -78,7 +78,7 @@ func (p *Published) isRevision() bool {
 	return p.kind != outbox.TypeOrderLate && p.kind != outbox.TypeOrderVanished
 }
 
-// Displaced returns the revisions of this database in whose place a published one belongs: they were never
+// Displaced returns the revisions of this database that a published one replaces: they were never
 // published. It returns nil if there are none. The caller rolls them back before [Tx.Replicate].
 func (t Tx) Displaced(p *Published) (*Revisions, error) {
 	if !p.isRevision() {
@@ -91,14 +91,14 @@ func (t Tx) Displaced(p *Published) (*Revisions, error) {
 	return &Revisions{p.Provider, p.Account, p.OrderID, p.Revision}, nil
 }
 
-// revisionCopy is what all copies of a revision have in common.
+// revisionCopy has the fields that are equal in all copies of a revision.
 type revisionCopy struct{ kind, run, job, at string }
 
 func (p *Published) copied() revisionCopy {
 	return revisionCopy{p.kind, p.RunID, p.JobID, sqlite.Stamp(p.ObservedAt)}
 }
 
-// revision returns the revision that this database has under the number of a published one.
+// revision returns the revision of this database that has the number of a published one.
 func (t Tx) revision(p *Published) (r revisionCopy, found bool, err error) {
 	err = t.Row(revisionSQL, []any{p.Provider, p.Account, p.OrderID, p.Revision}, &r.kind, &r.run, &r.job, &r.at)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -143,8 +143,8 @@ func (t Tx) Replicate(p *Published) (isNew bool, err error) {
 	return true, t.storeDespatches(&p.order)
 }
 
-// keepOrder gives a message without an order the stored order, with an empty fingerprint: what the revision
-// changed is found out, and published again, when the provider is asked next. An order that is not stored
+// keepOrder adds the stored order to a message without one, with an empty fingerprint: the changes of the
+// revision are detected, and published again, with the provider's next response. An order that is not stored
 // stays unknown.
 func (t Tx) keepOrder(p *Published) error {
 	var text string
@@ -166,8 +166,8 @@ func (t Tx) keepOrder(p *Published) error {
 	return nil
 }
 
-// RollBack removes the revisions of an order from one on, with their messages in the outbox, and returns
-// their number: the order is again what the revision before says, or unknown if there is none.
+// RollBack removes the latest revisions of an order, with their messages in the outbox, and returns
+// their number: the order becomes that of the previous revision, or unknown if there is none.
 func (t Tx) RollBack(r Revisions) (removed int, err error) {
 	key := []any{r.Provider, r.Account, r.OrderID}
 	rows, err := sqlite.FetchIn(t.Tx, sqlite.Column[int64], removeEventsSQL, r.Provider, r.Account, r.OrderID, r.From)
@@ -195,7 +195,7 @@ func (t Tx) RollBack(r Revisions) (removed int, err error) {
 	case errors.Is(err, sql.ErrNoRows) && r.From <= 1:
 		_, err = t.Exec(deleteOrderSQL, key...)
 		return len(rows), err
-	case errors.Is(err, sql.ErrNoRows): // no longer in the history: all of the order counts as changed when it is reported again
+	case errors.Is(err, sql.ErrNoRows): // pruned from the history: the whole order counts as changed when it is reported again
 		at = time.Now()
 	case err != nil:
 		return 0, err
@@ -215,14 +215,14 @@ func (t Tx) RollBack(r Revisions) (removed int, err error) {
 	return len(rows), t.storeDespatches(&before)
 }
 
-// Revisions are the revisions of an order from one on.
+// Revisions are the revisions of an order, starting with From.
 type Revisions struct {
 	Provider, Account, OrderID string
 	From                       int
 }
 
-// forgetNotices takes back that orders are late or not found if that was not published. It is limited to
-// the messages with the rows of events, a list as JSON; nil for all.
+// forgetNotices undoes unpublished notices that orders are late or not found. It is limited to
+// the messages of these event rows, a JSON list; nil for all.
 func (t Tx) forgetNotices(events any) error {
 	if _, err := t.Exec(forgetLateSQL, outbox.TypeOrderLate, events); err != nil {
 		return err
@@ -231,8 +231,8 @@ func (t Tx) forgetNotices(events any) error {
 	return err
 }
 
-// Withdraw takes back the notices whose messages are in the outbox, and returns the revisions whose events
-// are, which the caller rolls back.
+// Withdraw undoes the notices whose messages are in the outbox, and returns the revisions whose events
+// are in the outbox too, for the caller to roll back.
 func (t Tx) Withdraw() ([]Revisions, error) {
 	if err := t.forgetNotices(nil); err != nil {
 		return nil, err

@@ -207,7 +207,7 @@ func (t Tx) markSame(o *jobs.Outcome, list []Reported, requestedAt, now string) 
 	return n == int64(len(list)), err
 }
 
-// The last condition is the same as in [tx.upsertOrders]: a later request takes precedence.
+// The last condition is the same as in [Tx.Upsert]: a later request takes precedence.
 const sameSQL = `
 UPDATE orders SET last_seen_at = ?1, not_found_since = CASE WHEN not_found_since > ?1 THEN not_found_since END
  WHERE rowid IN (

@@ -44,7 +44,7 @@ type VanishedBody struct {
 }
 
 // NoteNotFound sets not_found_since of orders that were requested by number and are missing in a
-// complete response. For open ones it puts a vanished message into the outbox, once until they are
+// complete response. For open ones it puts a vanished message into the outbox, only once until they are
 // seen again.
 func (t Tx) NoteNotFound(o *jobs.Outcome, list []Reported, traceparent string) error {
 	if o.State != jobs.Succeeded || len(o.OrderIDs) == 0 || o.Remaps != "" {

@@ -38,11 +38,11 @@ type EventBody struct {
 	Changes json.RawMessage `json:"changes"` // a list of [clients.Change], as it is stored
 	// Order is the whole order as of this revision.
 	Order json.RawMessage `json:"order"` // a [clients.Order], as it is stored
-	// DespatchAdvice is the new or changed despatch advice: the after of the only change.
+	// DespatchAdvice is the new or changed despatch advice: the value "after" of the only change.
 	DespatchAdvice json.RawMessage `json:"despatch_advice,omitempty"` // a [clients.Advice]
-	// Invoice is the new or changed invoice: the after of the only change.
+	// Invoice is the new or changed invoice: the value "after" of the only change.
 	Invoice json.RawMessage `json:"invoice,omitempty"` // a [clients.Invoice]
-	// ObservedAt is when the provider was requested: the order is as of then.
+	// ObservedAt is when the request was sent to the provider: the order is as of this time.
 	ObservedAt time.Time `json:"observed_at"`
 	// RunID is the id of the run.
 	RunID string `json:"run_id"`
@@ -50,7 +50,7 @@ type EventBody struct {
 	JobID string `json:"job_id"`
 }
 
-// Text is the body as JSON: what encoding/json returns, but without checking and copying the
+// Text returns the body as JSON, like encoding/json, but without checking and copying the
 // members that are stored as JSON.
 func (e *EventBody) Text() (string, error) {
 	before, err := sqlite.EncodeJSON(struct {
@@ -111,7 +111,7 @@ const EventColumns = `e.event_id, e.type, e.provider, e.account, e.order_id, e.r
        CASE e.type WHEN '` + TypeOrderInvoiced + `' THEN e.changes -> '$[0].after' END,
        e.observed_at, e.run_id, e.job_id`
 
-// Dest returns the scan destinations for eventColumns.
+// Dest returns the scan destinations for [EventColumns].
 func (e *Event) Dest() []any {
 	return []any{
 		sqlite.Text(&e.EventID),

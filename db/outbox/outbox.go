@@ -25,7 +25,7 @@ const (
 	TypeAlertResolved   = "orderbeat.alert.resolved.v1"
 )
 
-// AnyTopic stands for all topics where it is unknown which have new messages.
+// AnyTopic stands for all topics if it is unknown which of them have new messages.
 const AnyTopic = ""
 
 // Store stores the outbox.
@@ -182,13 +182,13 @@ func (s *Store) Backlog(ctx context.Context, topic string, limit int) (n int, er
 
 const topicBacklogSQL = `SELECT count(*) FROM (SELECT 1 FROM outbox WHERE topic = ? LIMIT ?)`
 
-// Settled are messages of a topic that its stream has.
+// Settled describes messages of a topic that are in its stream.
 type Settled struct {
 	Topic string
 	IDs   []int64
 	// Sequences are those of the last messages on their subjects ([SetSequence]).
 	Sequences map[string]uint64
-	// Last is the sequence of the last message if the stream has nothing else between the first and it, else
+	// Last is the sequence of the last message if the messages are contiguous in the stream, else
 	// 0.
 	Last uint64
 }

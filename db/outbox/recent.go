@@ -38,7 +38,7 @@ func (r *recent) add(m Message) {
 
 // Recent removes and returns the messages of the topic orders that were committed since the last
 // call by this process. complete is false if some are missing: read all from the database then
-// ([Store.Publishable]), those returned among them.
+// ([Store.Publishable]), including the returned ones.
 func (s *Store) Recent() (messages []Message, complete bool) {
 	r := &s.recent
 	r.mu.Lock()
@@ -49,7 +49,7 @@ func (s *Store) Recent() (messages []Message, complete bool) {
 }
 
 // RecentIsAll reports whether the next call of [Store.Recent] returns all messages of the topic orders
-// that are in the outbox, unless more are dropped, and none of these has an id up to after.
+// that are in the outbox, unless more are dropped, and all of them have an id greater than after.
 func (s *Store) RecentIsAll(ctx context.Context, after int64) (bool, error) {
 	var first int64
 	err := s.file.Readers().QueryRowContext(ctx, firstOrderSQL).Scan(&first)

@@ -9,14 +9,14 @@ import (
 	"orderbeat/db/sqlite"
 )
 
-// SetSequence records the stream sequence of the last message on an order's subject, which is without
-// the prefix: that of [Message.Subject].
+// SetSequence records the stream sequence of the last message on an order's subject, given without
+// the prefix, like [Message.Subject].
 func SetSequence(t *sqlite.Tx, subject string, sequence uint64) error {
 	_, err := t.Exec(setSequenceSQL, subject, int64(sequence)) //nolint:gosec // sequences do not exceed int64
 	return err
 }
 
-// ForgetSequences forgets all recorded sequences: the stream was created again.
+// ForgetSequences deletes all recorded sequences, after the stream was recreated.
 func ForgetSequences(t *sqlite.Tx) error {
 	_, err := t.Exec(forgetSequencesSQL)
 	return err
@@ -39,8 +39,8 @@ func (s *Store) Sequences(ctx context.Context, subjects []string) (map[string]ui
 	return known, err
 }
 
-// EventOf returns the event of an order's revision. pruned is set if the order has had that revision,
-// and its event was deleted since. Both are zero if the order has no such revision.
+// EventOf returns the event of an order's revision. pruned is set if the order had that revision,
+// but its event was deleted since. Both are zero if the order has no such revision.
 func (s *Store) EventOf(ctx context.Context, provider, account, orderID string, revision int) (e *Event, pruned bool, err error) {
 	var found Event
 	err = s.file.Readers().QueryRowContext(ctx, eventOfSQL, provider, account, orderID, revision).Scan(found.Dest()...)

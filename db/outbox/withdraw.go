@@ -2,7 +2,7 @@ package outbox
 
 import "orderbeat/db/sqlite"
 
-// Drop removes messages of a topic from the outbox that its stream has.
+// Drop removes messages from the outbox that are already in the topic's stream.
 func (s *Store) Drop(t *sqlite.Tx, topic string, msgIDs []string) error {
 	if len(msgIDs) == 0 {
 		return nil

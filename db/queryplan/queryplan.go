@@ -22,7 +22,7 @@ type Query struct {
 // Of returns a query.
 func Of(name, query string, args ...any) Query { return Query{Name: name, SQL: query, Args: args} }
 
-// Exceptions are the names of queries that may do what others must not.
+// Exceptions are the names of queries that are exempt from a check.
 type Exceptions struct {
 	// Scan an index or a table by row id, up to a limit.
 	Scan []string

@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// every is how often new rows are counted, and rest the pause between two steps of many.
+	// every is the interval at which new rows are counted, rest the pause between steps if more rows remain.
 	every = 20 * time.Second
 	rest  = 20 * time.Millisecond
 	// eventsAtOnce and exchangesAtOnce bound a step.
 	eventsAtOnce    = 200
 	exchangesAtOnce = 2000
-	// activityKept is how long activity is kept.
+	// activityKept is how long activity is retained.
 	activityKept = 35 * 24 * time.Hour
 )
 
@@ -191,7 +191,7 @@ func ignoreNoRows(err error) error {
 	return err
 }
 
-// next is the line after another report of it. A promise that changes when the last part is shipped
+// next returns the line as of the next report. A promise that changes when the last part is shipped
 // did not move.
 func (p promised) next(l *countedLine) promised {
 	if p.first == "" {

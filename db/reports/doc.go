@@ -2,5 +2,5 @@
 // orders, the timeline of an order, counts of the last day, supplier performance.
 //
 // Each read is bounded: it follows an index, and searches a limited number of its entries. The
-// package knows the tables of db, and nothing else of it. Start reading at [Reports.Orders].
+// package uses the tables of db and package sqlite, and nothing else of db. Start reading at [Reports.Orders].
 package reports

@@ -2,7 +2,7 @@ package reports
 
 import "math"
 
-// durations counts calls by their duration: element i those of up to 2^(i/2) milliseconds. It is a
+// durations counts calls by their duration: element i counts those of up to 2^(i/2) milliseconds. It is a
 // JSON array without the zeros at its end.
 type durations []int64
 

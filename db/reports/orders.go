@@ -87,7 +87,7 @@ func scanOrder(rows *sql.Rows) (o OrderRow, err error) {
 	return o, err
 }
 
-// walk is a way through the orders along an index.
+// walk is a scan of the orders along an index.
 type walk struct {
 	index      string // FROM clause
 	key        []string

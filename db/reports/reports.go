@@ -22,7 +22,7 @@ func (r *Reports) Version() int64 { return r.file.Commits() }
 // stamp formats a time for storage.
 func stamp(t time.Time) string { return sqlite.Stamp(t) }
 
-// ulidPrefix is less than or equal to all ids (ULIDs) of runs and jobs that are made at t or later.
+// ulidPrefix is less than or equal to all ids (ULIDs) of runs and jobs that are created at t or later.
 func ulidPrefix(t time.Time) string {
 	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	ms := max(0, t.UnixMilli())

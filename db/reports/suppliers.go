@@ -30,13 +30,13 @@ type Performance struct {
 	Account   string `json:"account,omitempty"`
 	ArticleID string `json:"article_id,omitempty"`
 	Month     string `json:"month,omitempty"`
-	// Lines were promised. Slipped are those whose last promise is after the first one, by SlipDays in
-	// all; Moves counts all changes of promises.
+	// Lines counts promised lines. Slipped counts those whose last promise is after the first one, by SlipDays in
+	// total; Moves counts all changes of promised dates.
 	Lines    int64 `json:"lines"`
 	Slipped  int64 `json:"slipped"`
 	Moves    int64 `json:"moves"`
 	SlipDays int64 `json:"slip_days"`
-	// Despatched lines are complete; the following compare the last despatch with the first promise.
+	// Despatched counts complete lines; the following fields compare the last despatch with the first promise.
 	Despatched int64 `json:"despatched"`
 	Early      int64 `json:"early"`
 	OnTime     int64 `json:"on_time"`

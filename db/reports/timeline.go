@@ -49,7 +49,7 @@ func (r *Reports) Timeline(ctx context.Context, provider, account, orderID strin
 // Promise is what was promised for an order as of a revision.
 type Promise struct {
 	ObservedAt time.Time
-	// Earliest and Latest are the promises of the parts that wait, "" if none is promised.
+	// Earliest and Latest are the promised dates of the open parts, "" if none is promised.
 	Earliest, Latest clients.Date
 }
 
@@ -73,7 +73,7 @@ type JobExchange struct {
 	ErrorCode  string
 }
 
-// ExchangesOf returns the first exchanges of each job, at most limit of all.
+// ExchangesOf returns the first exchanges of each job, at most limit in total.
 func (r *Reports) ExchangesOf(ctx context.Context, jobIDs []string, limit int) (map[string][]JobExchange, error) {
 	ids, err := sqlite.EncodeJSON(append([]string{}, jobIDs...)) // never null
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// MaxCounted bounds what is counted for display; more is that number and a plus sign.
+// MaxCounted bounds what is counted for display; more is shown as that number and a plus sign.
 const MaxCounted = 10_000
 
 // Counts are the numbers of the overview. Each is at most [MaxCounted].
@@ -26,7 +26,7 @@ type Counts struct {
 	Jobs map[jobs.State]int
 }
 
-// Counts counts. since bounds the age of ended jobs.
+// Counts returns the numbers of the overview. since bounds the age of ended jobs.
 func (r *Reports) Counts(ctx context.Context, since time.Time) (c Counts, err error) {
 	c.Jobs = map[jobs.State]int{}
 	for query, n := range map[string]*int{
@@ -126,6 +126,6 @@ func (r *Reports) ResolvedAlerts(ctx context.Context, limit int) ([]ResolvedAler
 	}, resolvedSQL, limit)
 }
 
-// All other alerts are raised, which are few.
+// All other alerts are raised; there are few of them.
 const resolvedSQL = `
 SELECT code, provider, account, user, message, since, resolved_at FROM alerts WHERE state = 'resolved' ORDER BY alert_id DESC LIMIT ?`

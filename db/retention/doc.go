@@ -1,5 +1,5 @@
-// Package retention deletes what is older than its retention, in steps that let other writers in between, and
+// Package retention deletes what is older than its retention, in small steps between other writes, and
 // returns the space to the file system.
 //
-// It knows jobs and sqlite. Start reading at [Store.Prune].
+// It depends on exchanges, jobs and sqlite. Start reading at [Store.Prune].
 package retention

@@ -116,7 +116,7 @@ func (s *Store) Prune(ctx context.Context, r Periods, now time.Time) (p Pruned, 
 	return p, nil
 }
 
-// Prunable counts the rows that [DB.Prune] would delete.
+// Prunable counts the rows that [Store.Prune] would delete.
 func (s *Store) Prunable(ctx context.Context, r Periods, now time.Time) (p Pruned, err error) {
 	rules, err := s.pruneRules(ctx, r, now, &p, true)
 	if err != nil {

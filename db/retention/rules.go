@@ -14,7 +14,7 @@ import (
 
 const (
 	// pruneRange is the number of rows that one prune transaction examines, pruneLarge the number
-	// for rows that may have megabytes.
+	// for rows that may be megabytes in size.
 	pruneRange = 128
 	pruneLarge = 16
 	// deadRetention is the minimum retention of a dead job: as long as the alert stream retains the

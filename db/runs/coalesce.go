@@ -44,7 +44,7 @@ const joinFor = 15 * time.Minute
 
 // coalesce finds a queued run with the same request and adds the requester to its result. Runs of
 // schedules do not join others: schedules have their own overlap policy. A run that is paused or
-// queued for too long is not joined; a low-priority run can be queued for any time.
+// queued for too long is not joined; a low-priority run is joined however long it is queued.
 func (t Tx) coalesce(run *jobs.Run, hash []byte) (jobs.Run, bool, error) {
 	if _, scheduled := jobs.ScheduleOf(run.Trigger); scheduled || hash == nil {
 		return jobs.Run{}, false, nil
@@ -82,8 +82,8 @@ func (r requester) replyID(run *jobs.Run) string {
 	return resultID(run) + ".reply." + hex.EncodeToString(sum[:8])
 }
 
-// AnswerRepeat publishes the result of the run that a request with this key started or joined to
-// another subject too, immediately if the run has ended, once per subject. It returns false if no run
+// AnswerRepeat also publishes the result of the run that a request with this key started or joined to
+// another subject, immediately if the run has ended, once per subject. It returns false if no run
 // has the key.
 func (s *Store) AnswerRepeat(ctx context.Context, key, replyTo string, at time.Time) (known bool, err error) {
 	var registered bool

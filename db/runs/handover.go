@@ -59,7 +59,7 @@ func (s *Store) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joine
 }
 
 // Answer puts the result of an ended run into the outbox for its requesters, and stores the requesters, if this
-// database has the run from the stream of results only. The process that ended the run may have replied to some
+// database has the run only from the stream of results. The process that ended the run may have replied to some
 // of them: their replies have the same message ids.
 func (s *Store) Answer(ctx context.Context, run jobs.Run, joined []Joined, at time.Time) error {
 	if run.Key == "" && run.ReplyTo == "" && len(joined) == 0 {
@@ -96,7 +96,7 @@ func (s *Store) Answer(ctx context.Context, run jobs.Run, joined []Joined, at ti
 	return nil
 }
 
-// EachUnpublished calls do for the runs that have no published result, with all their jobs, except those that a
+// EachUnpublished calls do for the runs that have no published result, with all their jobs, except runs that a
 // retry reopened.
 func (s *Store) EachUnpublished(ctx context.Context, do func(jobs.Run, []jobs.Job)) error {
 	for last := ""; ; {

@@ -14,7 +14,7 @@ import (
 
 // StartInline stores a live run: its only job is performed immediately by the caller instead of the
 // queue. It does not wait for fsync, because the following db.DB.Commit does. If the process ends
-// before that, the next [Open] cancels the run.
+// before that, the next db.Open cancels the run.
 func (s *Store) StartInline(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	run.Jobs.Total, run.State, run.StartedAt = 1, jobs.Running, &run.RequestedAt
 	err := s.do(ctx, 2, sqlite.Relaxed, func(t Tx) error {

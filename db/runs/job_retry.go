@@ -98,7 +98,7 @@ func (f RetryFilter) query() (string, []any) {
 	return "SELECT job_id FROM jobs" + w.SQL() + " ORDER BY job_id LIMIT ?", append(w.Args, f.Limit+1)
 }
 
-// stampText returns [stamp], or "" for the zero time.
+// stampText returns [sqlite.Stamp], or "" for the zero time.
 func stampText(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -20,7 +20,7 @@ func Decode(body []byte) (run jobs.Run, err error) {
 }
 
 // Replicate stores the published result of a run, without jobs, and reports whether it was new. A run that is
-// stored with this end or a later one stays as it is. An open run is deleted with its jobs, and replaced. The
+// stored with this result or a later one is not changed. An open run is deleted with its jobs, and replaced. The
 // run of a due time has the key of that due time, so that no second run is started for it.
 func (t Tx) Replicate(run *jobs.Run) (bool, error) {
 	if _, err := t.Exec(displaceRunSQL, run.ID, run.Reopened); err != nil {

@@ -18,7 +18,7 @@ type Tick struct {
 	DueAt time.Time `json:"due_at"`
 	// Outcome is "started", "skipped", "missed" or "caught_up".
 	Outcome string `json:"outcome"`
-	// Reason is the reason for the outcome. Absent if there is none to name.
+	// Reason is the reason for the outcome. Absent if there is none.
 	Reason string `json:"reason,omitempty"`
 	// RunID is the run that the tick started. Absent if it started none.
 	RunID string `json:"run_id,omitempty"`

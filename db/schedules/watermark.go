@@ -47,7 +47,7 @@ func (s *Store) Watermark(ctx context.Context, schedule string) (Watermark, erro
 	return w, err
 }
 
-// ObserveSchedule records that a worker has a schedule: the time if it is the first, and the time until
+// ObserveSchedule records that a worker has a schedule: when it was first seen, and the time until
 // which a worker with another database recorded due times (zero if none did). It returns the
 // watermark.
 func (s *Store) ObserveSchedule(ctx context.Context, schedule string, at, accounted time.Time) (Watermark, error) {

@@ -72,7 +72,7 @@ func copyInto(ctx context.Context, path, to string) error {
 const extractMark = ".extract-"
 
 // Partial creates an empty file beside the database at path, with mode 0600, for a copy that is not complete
-// yet, after it has removed what earlier processes left there. No other process may use the database. The
+// yet, after removing such files of earlier processes. No other process may use the database. The
 // caller must close and remove the file.
 func Partial(path string) (*os.File, error) {
 	path, err := realPath(path)
@@ -89,8 +89,8 @@ func Partial(path string) (*os.File, error) {
 }
 
 // Extract creates a file beside the database, with an empty database that has the schema of o, and runs
-// statements in it that copy parts of this one, which is attached as "source". All of them read it as of one
-// moment; it can be written at the same time. The file is not synced. The caller must remove it, with
+// statements in it that copy parts of this one, which is attached as "source". All of them read the same
+// snapshot of it; it can be written at the same time. The file is not synced. The caller must remove it, with
 // [RemoveExtract].
 func (d *DB) Extract(ctx context.Context, o Options, statements []string) (path string, err error) {
 	if err := d.checkFreeSpace(); err != nil {
@@ -150,18 +150,18 @@ func (d *DB) checkFreeSpace() error {
 	need := d.FileBytes() + d.FileBytes()/4
 	free, err := FreeBytes(d.file.real)
 	if err == nil && free < need {
-		err = fmt.Errorf("a copy of the database needs %d MB free in %s, and %d MB are: %w", need>>20, filepath.Dir(d.file.real), free>>20, unix.ENOSPC)
+		err = fmt.Errorf("a copy of the database needs %d MB in %s, only %d MB are free: %w", need>>20, filepath.Dir(d.file.real), free>>20, unix.ENOSPC)
 	}
 	return err
 }
 
-// FreeBytes returns the free space of the disk with the folder of a file.
+// FreeBytes returns the free space of the disk that contains the folder of a file.
 func FreeBytes(path string) (int64, error) {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(filepath.Dir(path), &disk); err != nil {
 		return 0, &fs.PathError{Op: "statfs", Path: filepath.Dir(path), Err: err}
 	}
-	return int64(disk.Bavail) * int64(disk.Bsize), nil //nolint:gosec,unconvert // no disk is as large; the types differ by system
+	return int64(disk.Bavail) * int64(disk.Bsize), nil //nolint:gosec,unconvert // no disk is that large; the types differ by system
 }
 
 // CheckCopy verifies the integrity of a copy and returns its schema version.

@@ -19,7 +19,7 @@ type Options struct {
 	Synchronous string
 	// Migrations has the schema migrations: files such as 00001_name.sql.
 	Migrations fs.FS
-	// Schema has the statements that create what the migrations make of an empty database.
+	// Schema has the statements that create the same schema as all migrations.
 	Schema string
 	// Log receives messages about migrations and problems with the files; nil discards them.
 	Log *slog.Logger

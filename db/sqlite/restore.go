@@ -151,7 +151,7 @@ func verify(ctx context.Context, pool *sql.DB, check string, migrations fs.FS) (
 	return version, newest, nil
 }
 
-// Adopt makes a complete file of [Partial] the database at path, where none may be. It is checked first
+// Adopt turns a complete file of [Partial] into the database at path, which must not exist. The file is checked first
 // (quick_check, schema version). If the program ends at any time, path is the whole database or does not
 // exist.
 func Adopt(ctx context.Context, partial *os.File, path string, migrations fs.FS) error {

@@ -14,7 +14,7 @@ const timeLayout = "2006-01-02T15:04:05.000Z"
 // Stamp formats a time for storage: UTC, milliseconds, fixed width.
 func Stamp(t time.Time) string { return t.UTC().Format(timeLayout) }
 
-// Stored is a time as it is after reading what [Stamp] wrote.
+// Stored returns t with the precision of [Stamp], as it is read back.
 func Stored(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // StampUp is [Stamp] rounded up, so that a deadline is not too early.

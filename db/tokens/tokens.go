@@ -132,7 +132,7 @@ func (s *Store) Rows(ctx context.Context) ([]auth.Row, error) {
 	return sqlite.Fetch(ctx, s.file.Readers(), scanRow, allTokensSQL)
 }
 
-// Delete deletes a row that still has that generation.
+// Delete deletes a row if it still has that generation.
 func (s *Store) Delete(ctx context.Context, key string, generation int64) error {
 	_, err := s.write(ctx, deleteTokenSQL, key, generation)
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *Store) Delete(ctx context.Context, key string, generation int64) error 
 const deleteTokenSQL = `DELETE FROM credentials WHERE key = ? AND generation = ?`
 
 // EndLeases ends all leases on credentials. The caller must ensure that no other process renews tokens:
-// the holders of the leases crashed. The recorded intents are not changed.
+// the holders of the leases must have crashed. The recorded intents are not changed.
 func (s *Store) EndLeases(ctx context.Context) error {
 	return s.file.Write(ctx, 1, sqlite.Durable, func(t *sqlite.Tx) error {
 		_, err := t.Exec(endLeasesSQL)

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 
 # The binary is linked statically and runs on every Linux of its architecture. With these tags
-# Go does what glibc would load libraries for: look up names and users, extensions of SQLite.
+# Go looks up names and users without glibc's libraries, and SQLite loads no extensions.
 tags=netgo,osusergo,sqlite_omit_load_extension
 ldflags='-s -w -linkmode external -extldflags -static'
 

@@ -1,4 +1,4 @@
-// Package bulk makes databases with many orders for tests that measure.
+// Package bulk creates databases with many orders for performance tests.
 package bulk
 
 import (
@@ -8,7 +8,7 @@ import (
 	"orderbeat/db"
 )
 
-// Create creates a database with n orders of 400 days, two revisions of each, and the runs, jobs and
+// Create creates a database with n orders spread over 400 days, two revisions of each, and the runs, jobs and
 // exchanges of a busy month. A million take 4 GB.
 func Create(tb testing.TB, path string, n int) {
 	tb.Helper()
@@ -31,7 +31,7 @@ func Create(tb testing.TB, path string, n int) {
 	}
 }
 
-// Report computes the reports of a database that no process has open, as a worker has done by and by.
+// Report computes the reports of a database that no process has open, as a worker does over time.
 func Report(tb testing.TB, path string) {
 	tb.Helper()
 	d, err := db.Open(tb.Context(), db.Options{Path: path, Synchronous: "normal"})

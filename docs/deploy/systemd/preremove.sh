@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stops the service when the package is removed, not when it is upgraded: "remove" is dpkg's
-# word, 0 is rpm's.
+# argument, 0 is rpm's.
 set -e
 case "${1:-}" in
 remove | 0)
