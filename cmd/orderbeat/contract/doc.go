@@ -2,6 +2,7 @@
 // docs/schemas, docs/asyncapi.yaml and the reference tables of docs/nats-api.md.
 //
 // It owns the form of these files; names, types and descriptions come from the types themselves
-// and their comments. It runs in tests only, because it reads source files: the program embeds
-// the generated files (orderbeat/docs). Start reading at [Events], then [schemas.define].
+// and their comments. It has only test files, because it reads the source: the program embeds the
+// generated files (orderbeat/docs). Start reading at Events in generate_events_test.go, then
+// schemas.define in generate_test.go.
 package contract
