@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"orderbeat/auth"
+	"orderbeat/worker/wait"
 )
 
 // statusChange is a credential's status at a point in time.
@@ -18,10 +19,10 @@ type statusChange struct {
 type statusQueue struct {
 	mu   sync.Mutex // guards list
 	list []statusChange
-	more chan struct{} // has a value when a change was added
+	more wait.Signal // a change was added
 }
 
-func newStatusQueue() *statusQueue { return &statusQueue{more: make(chan struct{}, 1)} }
+func newStatusQueue() *statusQueue { return &statusQueue{more: wait.NewSignal()} }
 
 // add adds the status that status returns. It is called under the lock, so that changes of a
 // source stay in order.
@@ -29,10 +30,7 @@ func (n *statusQueue) add(c *credential, status func() auth.Status) {
 	n.mu.Lock()
 	n.list = append(n.list, statusChange{c, status()})
 	n.mu.Unlock()
-	select {
-	case n.more <- struct{}{}:
-	default: // a wake-up is pending
-	}
+	n.more.Set()
 }
 
 // next waits for the oldest change and removes it; false if ctx ended first.

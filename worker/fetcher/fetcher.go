@@ -29,7 +29,8 @@ import (
 const (
 	// idleCheck is how often the fetcher checks which providers it receives jobs of.
 	idleCheck = 500 * time.Millisecond
-	// roomCheck is how often a receiver without a free slot checks for one.
+	// roomCheck is how often a receiver without a free slot checks for one: an attempt of another provider
+	// may free a slot, or the limit may rise.
 	roomCheck = 20 * time.Millisecond
 	// publishRetry is the pause before an outcome is published again.
 	publishRetry = time.Second
@@ -69,7 +70,7 @@ type Fetcher struct {
 	streams  *bus.Streams
 	attempts *attempts
 	held     *bus.InFlight
-	changed  chan struct{} // has a value when the settings were replaced
+	changed  wait.Signal // the settings were replaced
 	working  sync.WaitGroup
 }
 
@@ -86,7 +87,7 @@ func New(c Config) *Fetcher {
 		JS: s.JS, Subjects: s.Subjects, Config: s.Config, Explain: s.Explain, CheckStreams: s.CheckStreams, CheckConsumers: s.CheckConsumers,
 		AckWait: s.AckWait, Lease: anyone{}, Problems: s.Problems, Log: s.Log,
 	}
-	return &Fetcher{Config: c, streams: streams, attempts: newAttempts(), held: bus.NewInFlight(), changed: make(chan struct{}, 1)}
+	return &Fetcher{Config: c, streams: streams, attempts: newAttempts(), held: bus.NewInFlight(), changed: wait.NewSignal()}
 }
 
 // Activity is the activity of receiving a provider's jobs.
@@ -98,12 +99,7 @@ func Activity(set *problems.Set, provider string) *problems.Activity {
 func (f *Fetcher) InFlight() int { return f.attempts.count() }
 
 // Changed applies settings that were replaced.
-func (f *Fetcher) Changed() {
-	select {
-	case f.changed <- struct{}{}:
-	default: // a wake-up is pending
-	}
-}
+func (f *Fetcher) Changed() { f.changed.Set() }
 
 // Run takes jobs until ctx ends, and then waits for the attempts in flight, whose context is work.
 func (f *Fetcher) Run(ctx, work context.Context) error {
@@ -168,7 +164,7 @@ func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
 // receive takes jobs of one provider until ctx ends. It requests no more jobs than this process can start
 // at once, so that it holds none that an idle process could start.
 func (f *Fetcher) receive(ctx, work context.Context, provider string) {
-	busy, ended := atomic.Int64{}, make(chan struct{}, 1)
+	busy, ended := atomic.Int64{}, wait.NewSignal()
 	r := bus.Receiver{
 		Streams: f.streams, Activity: Activity(f.streams.Problems, provider), Stream: f.streams.Stream("jobs"), Shared: true,
 		Config: jetstream.ConsumerConfig{Durable: wire.Consumer(provider)},
@@ -181,7 +177,7 @@ func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 				case room > 0:
 					return min(room, max(1, f.Slots.Free()/max(1, len(f.Settings.Providers()))), maxBatch)
 				}
-				f.awaitEnd(ctx, ended)
+				wait.Until(ctx, ended, roomCheck)
 			}
 		},
 		InFlight: func() int { return int(busy.Load()) },
@@ -194,10 +190,7 @@ func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 				defer func() {
 					f.held.Remove(msg)
 					busy.Add(-1)
-					select {
-					case ended <- struct{}{}:
-					default: // a wake-up is pending
-					}
+					ended.Set()
 				}()
 				// Receivers of other providers may have taken the free slots since the request.
 				if !f.Slots.Acquire(ctx) {
@@ -210,18 +203,6 @@ func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 		},
 	}
 	r.Run(ctx)
-}
-
-// awaitEnd waits until an attempt of the provider has ended, at most for roomCheck: an attempt of another
-// provider may free a slot, or the limit may rise.
-func (f *Fetcher) awaitEnd(ctx context.Context, ended <-chan struct{}) {
-	timer := time.NewTimer(roomCheck)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-ended:
-	case <-timer.C:
-	}
 }
 
 // cancelled handles the cancellation of a job.

@@ -17,6 +17,7 @@ import (
 	"orderbeat/jobs"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/problems"
+	"orderbeat/worker/wait"
 )
 
 const (
@@ -49,8 +50,8 @@ type Config struct {
 type Runs struct {
 	Config
 	bucket  jetstream.KeyValueConfig
-	process string        // the end of this process's keys
-	wake    chan struct{} // capacity 1
+	process string // the end of this process's keys
+	wake    wait.Signal
 
 	mu    sync.Mutex // guards the rest
 	kv    jetstream.KeyValue
@@ -68,7 +69,7 @@ type waiting struct {
 // NewRuns returns a Runs; [Runs.Run] writes and removes its entries in the background.
 func NewRuns(c Config) *Runs {
 	return &Runs{
-		Config: c, process: jobs.NewID(time.Now()), wake: make(chan struct{}, 1), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},
+		Config: c, process: jobs.NewID(time.Now()), wake: wait.NewSignal(), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},
 		bucket: jetstream.KeyValueConfig{
 			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("open_runs"), Description: "accepted runs without a result", Storage: jetstream.FileStorage,
 			Replicas: max(1, c.NATS.Replicas), MaxBytes: c.NATS.MaxBytes, Placement: c.NATS.Placement(), LimitMarkerTTL: markerLife,
@@ -105,7 +106,7 @@ func (r *Runs) Keep(run jobs.Run, js []jobs.Job) {
 	r.mu.Unlock()
 	if ok {
 		r.later(key, waiting{value, e.Key})
-		r.poke()
+		r.wake.Set()
 	}
 }
 
@@ -158,14 +159,7 @@ func (r *Runs) Ended(runIDs ...string) {
 		delete(r.mine, id)
 	}
 	r.mu.Unlock()
-	r.poke()
-}
-
-func (r *Runs) poke() {
-	select {
-	case r.wake <- struct{}{}:
-	default: // it is awake already
-	}
+	r.wake.Set()
 }
 
 // write writes an entry, in the background after an error or without a connection.
@@ -263,13 +257,7 @@ func (r *Runs) Run(ctx context.Context) {
 		return
 	}
 	for ctx.Err() == nil {
-		timer := time.NewTimer(retryEvery)
-		select {
-		case <-ctx.Done():
-		case <-r.wake:
-		case <-timer.C:
-		}
-		timer.Stop()
+		wait.Until(ctx, r.wake, retryEvery)
 		r.Flush(ctx)
 	}
 }

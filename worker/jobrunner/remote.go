@@ -63,7 +63,7 @@ type sentOf struct {
 	count       int
 	concurrency int
 	own         *slots.Slots // for attempts of this process
-	ended       chan struct{}
+	ended       wait.Signal
 }
 
 func newSent() *sent {
@@ -82,7 +82,7 @@ func (s *sent) resize(provider string, own *slots.Slots, concurrency int) {
 // of returns the attempts of a provider. It is called under mu.
 func (s *sent) of(provider string) *sentOf {
 	if s.providers[provider] == nil {
-		s.providers[provider] = &sentOf{ended: make(chan struct{}, 1)}
+		s.providers[provider] = &sentOf{ended: wait.NewSignal()}
 	}
 	return s.providers[provider]
 }
@@ -121,10 +121,7 @@ func (s *sent) remove(id attempt) (jobs.Job, bool) {
 	of := s.of(a.job.Provider)
 	of.count--
 	of.fit()
-	select {
-	case of.ended <- struct{}{}:
-	default: // a wake-up is pending
-	}
+	of.ended.Set()
 	return a.job, true
 }
 
@@ -290,13 +287,7 @@ func (r *Runner) awaitOutcome(ctx context.Context, provider string) {
 	r.sent.mu.Lock()
 	ended := r.sent.of(provider).ended
 	r.sent.mu.Unlock()
-	timer := time.NewTimer(roomCheck)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-ended:
-	case <-timer.C:
-	}
+	wait.Until(ctx, ended, roomCheck)
 }
 
 // Outcome commits the outcome of an attempt that a fetcher made. The error is [runs.ErrUnknown] if the

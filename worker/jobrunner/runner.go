@@ -78,7 +78,7 @@ type Runner struct {
 	log       *slog.Logger
 
 	working sync.WaitGroup // the jobs in flight
-	changed chan struct{}  // has a value when the settings were replaced
+	changed wait.Signal    // the settings were replaced
 }
 
 // New returns a runner.
@@ -88,7 +88,7 @@ func New(c Config) *Runner {
 		c.Slots = slots.New(c.Concurrency)
 	}
 	return &Runner{
-		db: c.DB, settings: c.Settings, runEnded: c.RunEnded, changed: make(chan struct{}, 1),
+		db: c.DB, settings: c.Settings, runEnded: c.RunEnded, changed: wait.NewSignal(),
 		slots: c.Slots, attempts: newAttempts(),
 		unread:    metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
 		durations: metrics.NewHistogram("job_duration_seconds", "Duration of attempts at jobs, by the state of the job after it.", "provider", "kind", "state"),
@@ -112,10 +112,7 @@ func (r *Runner) InFlight() []jobs.Job { return r.attempts.jobs() }
 // the settings that they started with.
 func (r *Runner) Changed(concurrency int) {
 	r.slots.Resize(concurrency)
-	select {
-	case r.changed <- struct{}{}:
-	default: // a wake-up is pending
-	}
+	r.changed.Set()
 }
 
 // Cancel cancels those of the jobs that are in flight. They have ended in the database before, so
@@ -140,13 +137,7 @@ func (r *Runner) sleep(ctx context.Context, provider string, queued <-chan struc
 	if due, ok, err := r.db.NextAttempt(ctx, provider); err == nil && ok {
 		rest = min(rest, max(time.Until(due), time.Millisecond))
 	}
-	timer := time.NewTimer(rest)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-queued:
-	case <-timer.C:
-	}
+	wait.Until(ctx, queued, rest)
 }
 
 // handle performs a claimed job. If its outcome could not be committed, it is released as soon as

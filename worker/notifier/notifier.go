@@ -69,7 +69,7 @@ type Config struct {
 type Notifier struct {
 	Config
 	results *prometheus.CounterVec
-	changed chan struct{} // has a value when the targets were replaced
+	changed wait.Signal // the targets were replaced
 
 	mu      sync.Mutex // guards targets
 	targets []Target
@@ -78,7 +78,7 @@ type Notifier struct {
 // New returns a notifier.
 func New(c Config) *Notifier {
 	c.Window = cmp.Or(c.Window, window)
-	n := &Notifier{Config: c, changed: make(chan struct{}, 1), results: prometheus.NewCounterVec(prometheus.CounterOpts{
+	n := &Notifier{Config: c, changed: wait.NewSignal(), results: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "orderbeat_notifications_total", Help: "Messages to targets of notify by result; of dropped ones each alert counts.",
 	}, []string{"target", "result"})}
 	n.Replace(c.Targets)
@@ -96,10 +96,7 @@ func (n *Notifier) Replace(targets []Target) {
 	n.mu.Lock()
 	n.targets = targets
 	n.mu.Unlock()
-	select {
-	case n.changed <- struct{}{}:
-	default: // a wake-up is pending
-	}
+	n.changed.Set()
 }
 
 func (n *Notifier) current() []Target {

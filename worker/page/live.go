@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"orderbeat/worker/wait"
 )
 
 const (
@@ -26,15 +28,15 @@ const (
 // no page is open.
 type live struct {
 	version func() int64
-	opened  chan struct{} // capacity 1: a stream was opened
+	opened  wait.Signal // a stream was opened
 
 	mu      sync.Mutex // guards the rest
-	streams map[chan struct{}]struct{}
+	streams map[wait.Signal]struct{}
 	stopped bool
 }
 
 func newLive(version func() int64) *live {
-	return &live{version: version, opened: make(chan struct{}, 1), streams: map[chan struct{}]struct{}{}}
+	return &live{version: version, opened: wait.NewSignal(), streams: map[wait.Signal]struct{}{}}
 }
 
 // run notifies streams until ctx ends, and then closes them.
@@ -78,10 +80,7 @@ func (l *live) notify() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for stream := range l.streams {
-		select {
-		case stream <- struct{}{}:
-		default: // its last update is not sent yet
-		}
+		stream.Set()
 	}
 }
 
@@ -96,22 +95,19 @@ func (l *live) stop() {
 }
 
 // open adds a stream, nil if there are too many. Closing it is stop's.
-func (l *live) open() chan struct{} {
+func (l *live) open() wait.Signal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped || len(l.streams) >= maxStreams {
 		return nil
 	}
-	stream := make(chan struct{}, 1)
+	stream := wait.NewSignal()
 	l.streams[stream] = struct{}{}
-	select {
-	case l.opened <- struct{}{}:
-	default: // already known
-	}
+	l.opened.Set()
 	return stream
 }
 
-func (l *live) remove(stream chan struct{}) {
+func (l *live) remove(stream wait.Signal) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.streams, stream)

@@ -99,7 +99,7 @@ func New(c Config) *Relay {
 	}
 	for _, topic := range Topics {
 		r.topics = append(r.topics, &topicRelay{
-			Relay: r, topic: topic, activity: c.Problems.Activity("publish " + topic), wake: make(chan struct{}, 1), source: source{db: c.DB, topic: topic},
+			Relay: r, topic: topic, activity: c.Problems.Activity("publish " + topic), wake: wait.NewSignal(), source: source{db: c.DB, topic: topic},
 		})
 	}
 	return r
@@ -110,7 +110,7 @@ type topicRelay struct {
 	*Relay
 	topic    string
 	activity *problems.Activity
-	wake     chan struct{}
+	wake     wait.Signal
 	source   source
 
 	put      atomic.Int64          // how often messages were put into the outbox
@@ -153,14 +153,14 @@ func (r *Relay) Run(ctx context.Context) {
 		case <-ctx.Done():
 		case <-timer.C:
 			for _, t := range r.topics {
-				t.poke()
+				t.wake.Set()
 			}
 		case <-r.db.Wake():
 			woken := r.db.Woken()
 			for _, t := range r.topics {
 				if woken[t.topic] || woken[outbox.AnyTopic] {
 					t.put.Add(1)
-					t.poke()
+					t.wake.Set()
 				}
 			}
 		}
@@ -206,15 +206,7 @@ func (r *Relay) Flush(ctx context.Context) error {
 	}
 }
 
-// poke wakes the topic to look at the outbox.
-func (t *topicRelay) poke() {
-	select {
-	case t.wake <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
-// run publishes until ctx ends. It sleeps until it is poked or, after a failure, for a while.
+// run publishes until ctx ends. It sleeps until it is woken or, after a failure, for a while.
 func (t *topicRelay) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		sent, err := t.pass(ctx)
@@ -238,25 +230,15 @@ func (t *topicRelay) run(ctx context.Context) {
 		case sent == 0:
 			t.failing = 0
 			t.activity.OK()
-			t.sleep(ctx)
+			wait.Until(ctx, t.wake, relayIdle)
 		default:
 			t.failing = 0
 			t.activity.OK()
 			t.published()
 			if !t.more {
-				t.sleep(ctx)
+				wait.Until(ctx, t.wake, relayIdle)
 			}
 		}
-	}
-}
-
-func (t *topicRelay) sleep(ctx context.Context) {
-	timer := time.NewTimer(relayIdle)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-t.wake:
 	}
 }
 
@@ -264,7 +246,7 @@ func (t *topicRelay) sleep(ctx context.Context) {
 func (t *topicRelay) published() {
 	for _, other := range t.topics {
 		if slices.Contains(waitFor[t.topic], other.topic) && other.taken.Load() < other.put.Load() {
-			other.poke()
+			other.wake.Set()
 		}
 	}
 }

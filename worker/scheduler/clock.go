@@ -3,6 +3,8 @@ package scheduler
 import (
 	"context"
 	"time"
+
+	"orderbeat/worker/wait"
 )
 
 const (
@@ -15,23 +17,11 @@ const (
 // watchClock calls set with the shift of the wall clock, for each change, until ctx ends. A
 // suspended machine looks the same.
 func watchClock(ctx context.Context, set func(by time.Duration)) {
-	for last := time.Now(); sleep(ctx, clockEvery); {
+	for last := time.Now(); wait.For(ctx, clockEvery); {
 		now := time.Now()
 		by := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
 		if last = now; by.Abs() >= clockShift {
 			set(by)
 		}
-	}
-}
-
-// sleep waits for d and reports whether ctx is still active.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/db/schedules"
 	"orderbeat/worker/settings"
+	"orderbeat/worker/wait"
 )
 
 const (
@@ -36,7 +37,7 @@ type loop struct {
 	*Config
 	schedule *settings.Schedule
 	alerts   *alerter
-	wake     chan struct{} // the clock was changed; capacity 1
+	wake     wait.Signal   // the clock was changed
 	stop     func()        // ends the loop; set when it starts
 	ended    chan struct{} // closed when it has ended
 
@@ -48,7 +49,7 @@ type loop struct {
 }
 
 func newLoop(c *Config, s *settings.Schedule, a *alerter) *loop {
-	return &loop{Config: c, schedule: s, alerts: a, wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &loop{Config: c, schedule: s, alerts: a, wake: wait.NewSignal(), ended: make(chan struct{})}
 }
 
 // run records due times until ctx ends, starting with those that passed before.
@@ -123,7 +124,7 @@ func (l *loop) insist(ctx context.Context, why string, do func(ctx context.Conte
 		if _, unclaimed := errors.AsType[*claimError](err); why == slept && !unclaimed {
 			why = noDatabase
 		}
-		sleep(ctx, rest)
+		wait.For(ctx, rest)
 	}
 }
 
@@ -142,14 +143,8 @@ func (l *loop) wait(ctx context.Context) bool {
 				return true
 			}
 		}
-		timer := time.NewTimer(min(left, long))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !wait.Until(ctx, l.wake, min(left, long)) {
 			return false
-		case <-l.wake:
-			timer.Stop()
-		case <-timer.C:
 		}
 	}
 }
@@ -161,10 +156,7 @@ func (l *loop) clockSet(by time.Duration) {
 		l.setBack = true
 		l.mu.Unlock()
 	}
-	select {
-	case l.wake <- struct{}{}:
-	default: // a wake-up is pending
-	}
+	l.wake.Set()
 }
 
 // rewound is the watermark. After a backward clock change it is not in the future: due times that

@@ -41,7 +41,7 @@ type Config struct {
 type Maker struct {
 	Config
 	bucket bucket
-	wanted chan struct{} // has a value while a snapshot is to be made at once
+	wanted wait.Signal // a snapshot is to be made at once
 
 	mu       sync.Mutex // guards the rest
 	running  bool       // [Maker.Run] was called
@@ -53,7 +53,7 @@ type Maker struct {
 
 // NewMaker returns a Maker, which makes nothing before [Maker.Run].
 func NewMaker(c Config) *Maker {
-	return &Maker{Config: c, bucket: bucket{c.Conn.JS, c.NATS}, wanted: make(chan struct{}, 1)}
+	return &Maker{Config: c, bucket: bucket{c.Conn.JS, c.NATS}, wanted: wait.NewSignal()}
 }
 
 // request is a message of a follower on [requestSubject].
@@ -111,11 +111,8 @@ func (m *Maker) Run(ctx context.Context) {
 			retry = firstRetry
 		}
 		m.ended(err)
-		select {
-		case <-ctx.Done():
+		if !wait.Until(ctx, m.wanted, pause) {
 			return
-		case <-time.After(pause):
-		case <-m.wanted:
 		}
 	}
 }
@@ -225,10 +222,7 @@ func (m *Maker) handle(ctx context.Context, r request) state {
 	due := m.newest == nil || time.Since(m.newest.MadeAt) > m.Every
 	if r.Make && due && !m.making {
 		m.making = true
-		select {
-		case m.wanted <- struct{}{}:
-		default: // it has one
-		}
+		m.wanted.Set()
 	}
 	s := state{Making: m.making}
 	if m.err != nil {
