@@ -70,7 +70,7 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 		standing: func() (string, *api.Lag) { return "", nil },
 	}
 	w.self.Role = string(w.role)
-	w.blobs = &wire.Blobs{Store: wire.OpenStore(conn.JS, c.NATS, conn.Explain), MaxBody: conn.MaxBody}
+	w.blobs = &wire.Blobs{Conn: conn, NATS: c.NATS}
 	w.fleet = fleet.New(fleet.Config{
 		JS: conn.JS, Explain: conn.Explain, NATS: c.NATS, Self: w.entry, Changed: w.share, Every: c.Intervals.Fleet,
 		Activity: troubles.Activity("fleet"), Log: c.Log,

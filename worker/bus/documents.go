@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,19 +22,17 @@ const (
 type Documents struct {
 	JS     jetstream.JetStream
 	Config Config
-
-	mu    sync.Mutex // guards store
-	store jetstream.ObjectStore
 }
 
-// Bucket is the name of the object store.
-func (d *Documents) Bucket() string { return Subjects{Prefix: d.Config.Prefix}.Stream("documents") }
+func (d *Documents) config() jetstream.ObjectStoreConfig {
+	return d.Config.ObjectStoreConfig("documents", "order events that are larger than a message", ordersLife)
+}
 
 // Keep stores a document under a name that only this content has.
 func (d *Documents) Keep(ctx context.Context, name string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, documentTimeout)
 	defer cancel()
-	store, err := d.open(ctx, true)
+	store, err := OpenObjectStore(ctx, d.JS, d.config(), true)
 	if err != nil {
 		return err
 	}
@@ -44,20 +41,16 @@ func (d *Documents) Keep(ctx context.Context, name string, body []byte) error {
 		return nil
 	}
 	if err == nil || errors.Is(err, jetstream.ErrObjectNotFound) {
-		chunk := &jetstream.ObjectMetaOptions{ChunkSize: ChunkSize(d.JS.Conn().MaxPayload())}
-		_, err = store.Put(ctx, jetstream.ObjectMeta{Name: name, Opts: chunk}, bytes.NewReader(body))
+		_, err = PutObject(ctx, d.JS, store, name, bytes.NewReader(body))
 	}
 	return d.explain(name, err)
 }
-
-// ChunkSize is the size of the messages of an object: the library's default is more than a server may take.
-func ChunkSize(maxPayload int64) uint32 { return uint32(max(1<<10, min(128<<10, maxPayload/2))) } //nolint:gosec // it is small
 
 // Read returns a document. The library compares its digest.
 func (d *Documents) Read(ctx context.Context, name string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, documentTimeout)
 	defer cancel()
-	store, err := d.open(ctx, false)
+	store, err := OpenObjectStore(ctx, d.JS, d.config(), false)
 	if err != nil {
 		return nil, err
 	}
@@ -65,38 +58,10 @@ func (d *Documents) Read(ctx context.Context, name string) ([]byte, error) {
 	return body, d.explain(name, err)
 }
 
-// open returns the object store, and creates it if it is missing and may be created.
-func (d *Documents) open(ctx context.Context, create bool) (jetstream.ObjectStore, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.store != nil {
-		return d.store, nil
-	}
-	store, err := d.JS.ObjectStore(ctx, d.Bucket())
-	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
-		config := jetstream.ObjectStoreConfig{
-			Bucket: d.Bucket(), Description: "order events that are larger than a message", TTL: ordersLife, Storage: jetstream.FileStorage,
-			Replicas: max(1, d.Config.Replicas), Placement: d.Config.Placement(),
-		}
-		if d.Config.MaxBytes > 0 {
-			config.MaxBytes = d.Config.MaxBytes
-		}
-		store, err = d.JS.CreateObjectStore(ctx, config)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("object store %s: %w", d.Bucket(), err)
-	}
-	d.store = store
-	return store, nil
-}
-
-// explain adds the object to an error. The next use opens the store again: it may have been deleted.
+// explain adds the object to an error.
 func (d *Documents) explain(name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	d.mu.Lock()
-	d.store = nil
-	d.mu.Unlock()
-	return fmt.Errorf("object store %s: %s: %w", d.Bucket(), name, err)
+	return fmt.Errorf("object store %s: %s: %w", d.config().Bucket, name, err)
 }

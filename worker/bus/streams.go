@@ -31,10 +31,7 @@ func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
 		config := jetstream.StreamConfig{
 			Name: s.Stream(topic), Description: about, Subjects: []string{s.Of(topic + ".>")},
 			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: max(1, c.Replicas),
-			Placement: c.Placement(), AllowAtomicPublish: true,
-		}
-		if c.MaxBytes > 0 {
-			config.MaxBytes = c.MaxBytes
+			MaxBytes: c.MaxBytes, Placement: c.Placement(), AllowAtomicPublish: true,
 		}
 		if keep == jetstream.WorkQueuePolicy {
 			config.Discard = jetstream.DiscardNew // pending work is never dropped

@@ -96,10 +96,8 @@ type member struct {
 
 // New returns a fleet that knows no other process yet; [Fleet.Run] joins it.
 func New(c Config) *Fleet {
-	config := jetstream.KeyValueConfig{
-		Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("fleet"), Description: "processes", TTL: life,
-		Storage: jetstream.MemoryStorage, Replicas: max(1, c.NATS.Replicas), MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
-	}
+	config := c.NATS.KeyValueConfig("fleet", "processes", bucketBytes)
+	config.TTL, config.Storage = life, jetstream.MemoryStorage
 	return &Fleet{c: c, bucket: config, joined: make(chan struct{}), others: map[string]member{}}
 }
 
@@ -211,10 +209,7 @@ func (f *Fleet) once() {
 func (f *Fleet) open(ctx context.Context) (jetstream.KeyValue, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	kv, err := f.c.JS.KeyValue(ctx, f.bucket.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = f.c.JS.CreateKeyValue(ctx, f.bucket)
-	}
+	kv, err := bus.OpenKeyValue(ctx, f.c.JS, f.bucket)
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", f.bucket.Bucket, err)
 	}

@@ -68,12 +68,10 @@ type waiting struct {
 
 // NewRuns returns a Runs; [Runs.Run] writes and removes its entries in the background.
 func NewRuns(c Config) *Runs {
+	bucket := c.NATS.KeyValueConfig("open_runs", "accepted runs without a result", c.NATS.MaxBytes)
+	bucket.LimitMarkerTTL = markerLife
 	return &Runs{
-		Config: c, process: jobs.NewID(time.Now()), wake: wait.NewSignal(), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},
-		bucket: jetstream.KeyValueConfig{
-			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("open_runs"), Description: "accepted runs without a result", Storage: jetstream.FileStorage,
-			Replicas: max(1, c.NATS.Replicas), MaxBytes: c.NATS.MaxBytes, Placement: c.NATS.Placement(), LimitMarkerTTL: markerLife,
-		},
+		Config: c, bucket: bucket, process: jobs.NewID(time.Now()), wake: wait.NewSignal(), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},
 	}
 }
 
@@ -231,10 +229,7 @@ func (r *Runs) open(ctx context.Context) (jetstream.KeyValue, error) {
 	if kv != nil {
 		return kv, nil
 	}
-	kv, err := r.Conn.JS.KeyValue(ctx, r.bucket.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = r.Conn.JS.CreateKeyValue(ctx, r.bucket)
-	}
+	kv, err := bus.OpenKeyValue(ctx, r.Conn.JS, r.bucket)
 	if err != nil {
 		return nil, err
 	}

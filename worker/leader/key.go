@@ -55,10 +55,7 @@ var errUnreadable = errors.New("not a lease")
 func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	kv, err := l.js.KeyValue(ctx, l.bucket.Bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = l.js.CreateKeyValue(ctx, l.bucket)
-	}
+	kv, err := bus.OpenKeyValue(ctx, l.js, l.bucket)
 	if errors.Is(err, nats.ErrNoResponders) {
 		err = jetstream.ErrJetStreamNotEnabled
 	}

@@ -86,10 +86,7 @@ type Config struct {
 func New(c Config) *Lease {
 	return &Lease{
 		js: c.Conn.JS, explain: c.Conn.Explain, connected: c.Conn.NATS.IsConnected, activity: c.Activity,
-		bucket: jetstream.KeyValueConfig{
-			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("worker"), Description: "leader lease", Storage: jetstream.FileStorage, Replicas: max(1, c.NATS.Replicas),
-			MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
-		},
+		bucket:   c.NATS.KeyValueConfig("worker", "leader lease", bucketBytes),
 		mine:     Term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
 		progress: c.Progress, follow: c.Follow, current: c.Current, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
 		log: c.Log, reason: "nats: the leader is not known yet",

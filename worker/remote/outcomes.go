@@ -82,7 +82,7 @@ func (o *Outcomes) Run(ctx context.Context) {
 				}
 			}
 		})
-		if err := o.Blobs.Open(own); err != nil && own.Err() == nil { // fetchers may not create it
+		if _, err := o.Blobs.Open(own); err != nil && own.Err() == nil { // fetchers may not create it
 			o.Streams.Problems.Activity("read outcomes").Noticed("failed to open the object store of large outcomes", err)
 		}
 		o.receive(own)

@@ -75,7 +75,11 @@ type bucket struct {
 	config bus.Config
 }
 
-func (b *bucket) name() string { return bus.Subjects{Prefix: b.config.Prefix}.Stream("snapshots") }
+func (b *bucket) wanted() jetstream.ObjectStoreConfig {
+	return b.config.ObjectStoreConfig("snapshots", "the newest copy of the orders, for new stores", 0)
+}
+
+func (b *bucket) name() string { return b.wanted().Bucket }
 
 // explain adds the object store to an error.
 func (b *bucket) explain(err error) error {
@@ -87,20 +91,7 @@ func (b *bucket) explain(err error) error {
 
 // open returns the object store. It creates it if it is missing and create is set.
 func (b *bucket) open(ctx context.Context, create bool) (jetstream.ObjectStore, error) {
-	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
-	defer cancel()
-	store, err := b.js.ObjectStore(ctx, b.name())
-	if create && errors.Is(err, jetstream.ErrBucketNotFound) {
-		config := jetstream.ObjectStoreConfig{
-			Bucket: b.name(), Description: "the newest copy of the orders, for new stores", Storage: jetstream.FileStorage,
-			Replicas: max(1, b.config.Replicas), Placement: b.config.Placement(), MaxBytes: -1,
-		}
-		if b.config.MaxBytes > 0 {
-			config.MaxBytes = b.config.MaxBytes
-		}
-		store, err = b.js.CreateObjectStore(ctx, config)
-	}
-	return store, b.explain(err)
+	return bus.OpenObjectStore(ctx, b.js, b.wanted(), create)
 }
 
 // newest returns the manifest of the newest snapshot, nil if there is none.
@@ -193,8 +184,7 @@ func (b *bucket) putParts(ctx context.Context, store jetstream.ObjectStore, m *m
 }
 
 func (b *bucket) putObject(ctx context.Context, store jetstream.ObjectStore, name string, content io.Reader) (*jetstream.ObjectInfo, error) {
-	chunk := &jetstream.ObjectMetaOptions{ChunkSize: bus.ChunkSize(b.js.Conn().MaxPayload())}
-	info, err := store.Put(ctx, jetstream.ObjectMeta{Name: name, Opts: chunk}, content)
+	info, err := bus.PutObject(ctx, b.js, store, name, content)
 	return info, b.explain(err)
 }
 

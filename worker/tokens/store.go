@@ -83,10 +83,7 @@ type Store struct {
 func New(c Config) *Store {
 	return &Store{
 		config: c, memory: &memory{seen: map[string]stored{}}, opening: make(chan struct{}, 1),
-		wanted: jetstream.KeyValueConfig{
-			Bucket: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("tokens"), Description: "sealed tokens of credentials", Storage: jetstream.FileStorage,
-			History: 1, Replicas: max(1, c.NATS.Replicas), MaxBytes: min(c.NATS.MaxBytes, bucketBytes), Placement: c.NATS.Placement(),
-		},
+		wanted: c.NATS.KeyValueConfig("tokens", "sealed tokens of credentials", bucketBytes),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -28,63 +27,38 @@ func transfer(ctx context.Context, size int64) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, 2*bus.Timeout+time.Duration(size/slowest)*time.Second)
 }
 
+// blobLife is how long an object is kept that is not deleted.
+const blobLife = 7 * 24 * time.Hour
+
 // Blobs is the object store for outcomes that are larger than a message. It is safe for concurrent use.
 type Blobs struct {
-	// Store opens the object store, and creates it if it is missing.
-	Store func(ctx context.Context) (jetstream.ObjectStore, error)
-	// MaxBody is the largest body that the server accepts.
-	MaxBody func() int64
-
-	mu   sync.Mutex // guards open
-	open jetstream.ObjectStore
+	Conn *bus.Conn
+	NATS bus.Config
 }
 
-// Open creates the object store if it is missing, for processes that may not.
-func (b *Blobs) Open(ctx context.Context) error {
-	_, err := b.store(ctx)
-	return err
-}
-
-// store returns the object store.
-func (b *Blobs) store(ctx context.Context) (jetstream.ObjectStore, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.open == nil {
-		s, err := b.Store(ctx)
-		if err != nil {
-			return nil, err
-		}
-		b.open = s
-	}
-	return b.open, nil
-}
-
-// forget makes the next call open the object store again: it may have been deleted.
-func (b *Blobs) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.open = nil
+// Open returns the object store, and creates it if it is missing, for processes that may not.
+func (b *Blobs) Open(ctx context.Context) (jetstream.ObjectStore, error) {
+	store, err := bus.OpenObjectStore(ctx, b.Conn.JS, b.NATS.ObjectStoreConfig("blobs", "outcomes that are larger than a message", blobLife), true)
+	return store, b.Conn.Explain(err)
 }
 
 // Shrink puts the body of a message into the object store if it is too large for a message. The message
 // names the object then.
 func (b *Blobs) Shrink(ctx context.Context, m *nats.Msg) error {
-	if int64(len(m.Data)) <= min(maxInline, b.MaxBody()) {
+	if int64(len(m.Data)) <= min(maxInline, b.Conn.MaxBody()) {
 		return nil
 	}
 	ctx, cancel := transfer(ctx, int64(len(m.Data)))
 	defer cancel()
-	store, err := b.store(ctx)
+	store, err := b.Open(ctx)
 	if err != nil {
 		return err
 	}
 	// The name is new: another process may put the same attempt, and an object must not change that a
 	// message names.
 	name := "outcome." + m.Header.Get(nats.MsgIdHdr) + "." + ulid.Make().String()
-	meta := jetstream.ObjectMeta{Name: name, Opts: &jetstream.ObjectMetaOptions{ChunkSize: bus.ChunkSize(b.MaxBody())}}
-	info, err := store.Put(ctx, meta, bytes.NewReader(m.Data))
+	info, err := bus.PutObject(ctx, b.Conn.JS, store, name, bytes.NewReader(m.Data))
 	if err != nil {
-		b.forget()
 		return fmt.Errorf("object %s: %w", name, err)
 	}
 	m.Header.Set(HeaderObject, name)
@@ -102,7 +76,7 @@ func (b *Blobs) Body(ctx context.Context, h nats.Header, data []byte) ([]byte, e
 	if name == "" {
 		return data, nil
 	}
-	store, err := b.store(ctx)
+	store, err := b.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -110,11 +84,9 @@ func (b *Blobs) Body(ctx context.Context, h nats.Header, data []byte) ([]byte, e
 	defer cancel()
 	info, err := store.GetInfo(finding, name)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		b.forget()
 		return nil, fmt.Errorf("%w: %s", ErrGone, name)
 	}
 	if err != nil {
-		b.forget()
 		return nil, fmt.Errorf("object %s: %w", name, err)
 	}
 	if info.Digest != h.Get(HeaderDigest) || info.Size > maxOutcome {
@@ -143,24 +115,7 @@ func (b *Blobs) Delete(ctx context.Context, h nats.Header) {
 	if name == "" {
 		return
 	}
-	if store, err := b.store(ctx); err == nil {
+	if store, err := b.Open(ctx); err == nil {
 		_ = store.Delete(ctx, name)
-	}
-}
-
-// OpenStore returns the object store of a prefix, for [Blobs.Store].
-func OpenStore(js jetstream.JetStream, c bus.Config, explain func(error) error) func(ctx context.Context) (jetstream.ObjectStore, error) {
-	config := bus.BlobsConfig(c)
-	return func(ctx context.Context) (jetstream.ObjectStore, error) {
-		ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
-		defer cancel()
-		s, err := js.ObjectStore(ctx, config.Bucket)
-		if errors.Is(err, jetstream.ErrBucketNotFound) {
-			s, err = js.CreateObjectStore(ctx, config)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("object store %s: %w", config.Bucket, explain(err))
-		}
-		return s, nil
 	}
 }
