@@ -1,48 +1,51 @@
 package bus
 
 import (
-	"context"
-	"maps"
-	"slices"
-	"strings"
+	"cmp"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"orderbeat/worker/wait"
 )
 
-// InFlight is the set of messages of one stream that this process works on, by sequence. It is
-// safe for concurrent use.
+// InFlight is the set of messages of one stream that this process works on, by sequence. It extends their
+// ack deadlines. It is safe for concurrent use.
 type InFlight struct {
-	mu   sync.Mutex // guards msgs
-	msgs map[uint64]jetstream.Msg
+	every time.Duration
+
+	mu     sync.Mutex // guards timers
+	timers map[uint64]*time.Timer
 }
 
 // NewInFlight returns an empty set.
-func NewInFlight() *InFlight { return &InFlight{msgs: map[uint64]jetstream.Msg{}} }
+func (q *Streams) NewInFlight() *InFlight {
+	return &InFlight{every: min(heartbeat, cmp.Or(q.AckWait, ackWait)/3), timers: map[uint64]*time.Timer{}}
+}
 
 // Add adds a message. It is false if the message is in the set already.
 func (f *InFlight) Add(m jetstream.Msg) bool {
 	seq := Sequence(m)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, ok := f.msgs[seq]; ok {
+	if _, ok := f.timers[seq]; ok {
 		return false
 	}
-	f.msgs[seq] = m
+	f.timers[seq] = time.AfterFunc(f.every, func() {
+		_ = m.InProgress() // if this is lost, the message is redelivered and recognised
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if timer, ok := f.timers[seq]; ok {
+			timer.Reset(f.every)
+		}
+	})
 	return true
 }
 
-// Count is the number of messages whose subject has this prefix.
-func (f *InFlight) Count(prefix string) (n int) {
-	for _, m := range f.List() {
-		if strings.HasPrefix(m.Subject(), prefix) {
-			n++
-		}
-	}
-	return n
+// Count is the number of messages.
+func (f *InFlight) Count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.timers)
 }
 
 // Remove removes a message that was acknowledged.
@@ -50,7 +53,8 @@ func (f *InFlight) Remove(m jetstream.Msg) {
 	seq := Sequence(m)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.msgs, seq)
+	f.timers[seq].Stop()
+	delete(f.timers, seq)
 }
 
 // Sequence is a message's sequence in its stream, 0 if it is not from a consumer.
@@ -60,20 +64,4 @@ func Sequence(m jetstream.Msg) uint64 {
 		return 0
 	}
 	return meta.Sequence.Stream
-}
-
-// List lists the messages.
-func (f *InFlight) List() []jetstream.Msg {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.Collect(maps.Values(f.msgs))
-}
-
-// Heartbeat extends the ack deadlines of all messages until ctx ends, so often.
-func (f *InFlight) Heartbeat(ctx context.Context, every time.Duration) {
-	for wait.For(ctx, every) {
-		for _, m := range f.List() {
-			_ = m.InProgress() // if this is lost, the message is redelivered and recognised
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -32,7 +31,8 @@ type Receiver struct {
 	Activity *problems.Activity
 	Stream   string
 	Config   jetstream.ConsumerConfig
-	// Shared is a consumer that another process creates and configures: it is used as it is.
+	// Shared is a consumer that another process creates and configures: it is used as it is, and by processes
+	// that do not lead.
 	Shared bool
 	// Room waits until there is capacity for messages, and returns for how many; 0 if ctx ended
 	// first.
@@ -101,7 +101,7 @@ func (r *Receiver) receive(ctx context.Context, connected <-chan nats.Status) er
 			unbind(err)
 		}
 	})
-	for room := r.Room(bound); room > 0 && r.Streams.Lease.WaitLeader(bound); room = r.Room(bound) {
+	for room := r.Room(bound); room > 0 && (r.Shared || r.Streams.Lease.WaitLeader(bound)); room = r.Room(bound) {
 		if err := r.fetch(ctx, bound, consumer, room, connected); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (r *Receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer
 				return context.Cause(bound)
 			case !more:
 				return batch.Error()
-			case !r.Streams.Lease.IsLeader(): // the process may have been suspended since the request
+			case !r.Shared && !r.Streams.Lease.IsLeader(): // the process may have been suspended since the request
 				_ = msg.Nak() // the leader receives it at once
 			default:
 				r.asking.Store(false)
@@ -150,9 +150,4 @@ func ConsumerConfig(durable, filter string, atOnce int) jetstream.ConsumerConfig
 		Durable: durable, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,
 		AckWait: ackWait, MaxDeliver: -1, MaxAckPending: atOnce,
 	}
-}
-
-// Heartbeat is how often messages in flight must be extended.
-func (q *Streams) Heartbeat() time.Duration {
-	return min(heartbeat, cmp.Or(q.AckWait, ackWait)/3)
 }

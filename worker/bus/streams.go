@@ -77,7 +77,7 @@ type Streams struct {
 	// extend it. The messages of a crashed process are delayed by it.
 	AckWait time.Duration
 
-	Lease    Leadership // only the leader receives
+	Lease    Leadership // only the leader receives from consumers that are not shared
 	Problems *problems.Set
 	Log      *slog.Logger
 

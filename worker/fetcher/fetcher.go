@@ -46,7 +46,7 @@ const (
 // Config has a fetcher's dependencies.
 type Config struct {
 	Conn     *bus.Conn
-	Streams  *bus.Streams // its lease is not used
+	Streams  *bus.Streams
 	Settings *settings.Live
 	Slots    *slots.Slots // of the process
 	Memory   *memory.Pool
@@ -67,27 +67,15 @@ type Config struct {
 // Fetcher takes jobs and makes attempts at them. It is safe for concurrent use.
 type Fetcher struct {
 	Config
-	streams  *bus.Streams
 	attempts *attempts
 	held     *bus.InFlight
 	changed  wait.Signal // the settings were replaced
 	working  sync.WaitGroup
 }
 
-// anyone is a [bus.Leadership] that always holds: a fetcher receives without leading.
-type anyone struct{}
-
-func (anyone) IsLeader() bool                      { return true }
-func (anyone) WaitLeader(ctx context.Context) bool { return ctx.Err() == nil }
-
 // New returns a fetcher.
 func New(c Config) *Fetcher {
-	s := c.Streams
-	streams := &bus.Streams{
-		JS: s.JS, Subjects: s.Subjects, Config: s.Config, Explain: s.Explain, CheckStreams: s.CheckStreams, CheckConsumers: s.CheckConsumers,
-		AckWait: s.AckWait, Lease: anyone{}, Problems: s.Problems, Log: s.Log,
-	}
-	return &Fetcher{Config: c, streams: streams, attempts: newAttempts(), held: bus.NewInFlight(), changed: wait.NewSignal()}
+	return &Fetcher{Config: c, attempts: newAttempts(), held: c.Streams.NewInFlight(), changed: wait.NewSignal()}
 }
 
 // Activity is the activity of receiving a provider's jobs.
@@ -103,12 +91,7 @@ func (f *Fetcher) Changed() { f.changed.Set() }
 
 // Run takes jobs until ctx ends, and then waits for the attempts in flight, whose context is work.
 func (f *Fetcher) Run(ctx, work context.Context) error {
-	var beat sync.WaitGroup
-	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
-	defer beat.Wait()
-	defer stopBeating()
-	beat.Go(func() { f.held.Heartbeat(beating, f.streams.Heartbeat()) })
-	cancels, err := f.Conn.NATS.Subscribe(wire.CancelSubject(f.streams.Subjects, "*"), f.cancelled)
+	cancels, err := f.Conn.NATS.Subscribe(wire.CancelSubject(f.Streams.Subjects, "*"), f.cancelled)
 	if err != nil {
 		return fmt.Errorf("cancellations: %w", err)
 	}
@@ -149,7 +132,7 @@ func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
 			if !active[name] {
 				r.stop()
 				delete(receivers, name)
-				Activity(f.streams.Problems, name).OK()
+				Activity(f.Streams.Problems, name).OK()
 			}
 		}
 		live.serve(active) //nolint:contextcheck // requests have the context of the work
@@ -166,7 +149,7 @@ func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
 func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 	busy, ended := atomic.Int64{}, wait.NewSignal()
 	r := bus.Receiver{
-		Streams: f.streams, Activity: Activity(f.streams.Problems, provider), Stream: f.streams.Stream("jobs"), Shared: true,
+		Streams: f.Streams, Activity: Activity(f.Streams.Problems, provider), Stream: f.Streams.Stream("jobs"), Shared: true,
 		Config: jetstream.ConsumerConfig{Durable: wire.Consumer(provider)},
 		Room: func(ctx context.Context) int {
 			for {
@@ -231,7 +214,7 @@ func (f *Fetcher) handle(ctx context.Context, msg jetstream.Msg) {
 	case errors.Is(err, errCancelled):
 		_ = msg.Ack() // the job has ended, or another of its messages is in flight
 	case errors.Is(err, errElsewhere):
-		f.streams.Problems.Activity("read jobs").Noticed("job left to other processes", err, "provider", job.Provider, "account", job.Account)
+		f.Streams.Problems.Activity("read jobs").Noticed("job left to other processes", err, "provider", job.Provider, "account", job.Account)
 		_ = msg.NakWithDelay(delay(deliveries))
 	case err != nil: // the process stops
 		_ = msg.Nak()
@@ -295,7 +278,7 @@ func (f *Fetcher) unreadable(ctx context.Context, msg jetstream.Msg, deliveries 
 		return
 	}
 	if errors.Is(err, wire.ErrVersion) || deliveries <= fewDeliveries {
-		f.streams.Problems.Activity("read jobs").Noticed("job cannot be read and is left to other processes", err, "job_id", id.JobID)
+		f.Streams.Problems.Activity("read jobs").Noticed("job cannot be read and is left to other processes", err, "job_id", id.JobID)
 		_ = msg.NakWithDelay(delay(deliveries))
 		return
 	}
@@ -314,7 +297,7 @@ func delay(deliveries int) time.Duration {
 // acknowledges its job. If the acknowledgement is lost, the job is delivered again, and the stream drops
 // the second outcome by its message id.
 func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outcome) {
-	activity := f.streams.Problems.Activity("publish outcomes")
+	activity := f.Streams.Problems.Activity("publish outcomes")
 	m, err := f.encode(out)
 	if err != nil {
 		f.Log.ErrorContext(ctx, "outcome cannot be encoded", "job_id", out.ID, "err", err)
@@ -323,7 +306,7 @@ func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outc
 			return // the job is delivered again
 		}
 	}
-	m.Subject = wire.OutcomeSubject(f.streams.Subjects, &out.Job)
+	m.Subject = wire.OutcomeSubject(f.Streams.Subjects, &out.Job)
 	if id := msg.Headers().Get(nats.MsgIdHdr); id != "" { // one outcome for each message of a job
 		m.Header.Set(nats.MsgIdHdr, id)
 	}
@@ -343,7 +326,7 @@ func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outc
 		if ctx.Err() != nil {
 			return
 		}
-		activity.Failed("failed to publish an outcome, will retry", f.Conn.Explain(err), "stream", f.streams.Stream("outcomes"))
+		activity.Failed("failed to publish an outcome, will retry", f.Conn.Explain(err), "stream", f.Streams.Stream("outcomes"))
 		if !wait.For(ctx, publishRetry) {
 			return
 		}
@@ -365,7 +348,7 @@ func (f *Fetcher) send(ctx context.Context, m *nats.Msg) (duplicate bool, err er
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
 	defer cancel()
-	ack, err := f.streams.JS.PublishMsg(ctx, m)
+	ack, err := f.Streams.JS.PublishMsg(ctx, m)
 	if err != nil {
 		return false, err
 	}

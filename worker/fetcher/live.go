@@ -39,7 +39,7 @@ func (l *live) serve(active map[string]bool) {
 	if slices.Equal(names, l.served) {
 		return
 	}
-	activity := l.f.streams.Problems.Activity("receive live requests")
+	activity := l.f.Streams.Problems.Activity("receive live requests")
 	l.close()
 	l.served = nil
 	if len(names) == 0 {
@@ -55,7 +55,7 @@ func (l *live) serve(active map[string]bool) {
 	}
 	l.service = service
 	for _, name := range names {
-		if err = service.AddEndpoint("fetch-"+endpointName(name), micro.HandlerFunc(func(r micro.Request) { l.handle(name, r) }), micro.WithEndpointSubject(wire.FetchSubject(l.f.streams.Subjects, name)), micro.WithEndpointMetadata(map[string]string{"provider": name})); err != nil {
+		if err = service.AddEndpoint("fetch-"+endpointName(name), micro.HandlerFunc(func(r micro.Request) { l.handle(name, r) }), micro.WithEndpointSubject(wire.FetchSubject(l.f.Streams.Subjects, name)), micro.WithEndpointMetadata(map[string]string{"provider": name})); err != nil {
 			activity.Failed("failed to receive live requests, will retry", err, "provider", name)
 			return
 		}

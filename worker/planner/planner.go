@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -294,14 +293,11 @@ const (
 // Consume plans the messages of the runs stream until ctx ends.
 func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 	lanes := newLanes(maxPlanned, maxPlanning)
-	held := bus.NewInFlight()
-	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
-	var beat sync.WaitGroup
-	beat.Go(func() { held.Heartbeat(beating, q.Heartbeat()) })
+	held := q.NewInFlight()
 	r := bus.Receiver{
 		Streams: q, Activity: Activity(q.Problems), Stream: q.Stream("runs"), Config: bus.ConsumerConfig("planner", q.Of("runs.>"), maxPlanned),
 		Room:     lanes.room,
-		InFlight: func() int { return held.Count("") },
+		InFlight: held.Count,
 		Handle: func(ctx context.Context, msg jetstream.Msg) {
 			if !held.Add(msg) {
 				return // redelivered while in flight: acknowledged once it is planned
@@ -318,8 +314,6 @@ func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 	}
 	r.Run(ctx)
 	lanes.wait()
-	stopBeating()
-	beat.Wait()
 }
 
 // lane is the lane of a request. Those that read much of the database to be planned wait for each

@@ -93,10 +93,8 @@ func (o *Outcomes) Run(ctx context.Context) {
 
 // receive receives outcomes until ctx ends.
 func (o *Outcomes) receive(ctx context.Context) {
-	held, free := bus.NewInFlight(), make(chan struct{}, maxAtOnce)
-	beating, stopBeating := context.WithCancel(context.WithoutCancel(ctx))
-	var beat, working sync.WaitGroup
-	beat.Go(func() { held.Heartbeat(beating, o.Streams.Heartbeat()) })
+	held, free := o.Streams.NewInFlight(), make(chan struct{}, maxAtOnce)
+	var working sync.WaitGroup
 	config := bus.ConsumerConfig("leader", o.Streams.Of("outcomes.>"), 2*maxAtOnce)
 	if o.Streams.AckWait > 0 {
 		config.AckWait = o.Streams.AckWait
@@ -114,7 +112,7 @@ func (o *Outcomes) receive(ctx context.Context) {
 			}
 			return maxAtOnce - len(free)
 		},
-		InFlight: func() int { return held.Count("") },
+		InFlight: held.Count,
 		Handle: func(ctx context.Context, msg jetstream.Msg) {
 			if !held.Add(msg) {
 				return // redelivered while it is committed
@@ -129,8 +127,6 @@ func (o *Outcomes) receive(ctx context.Context) {
 	}
 	r.Run(ctx)
 	working.Wait()
-	stopBeating()
-	beat.Wait()
 }
 
 // handle decodes an outcome, commits it and acknowledges its message.
