@@ -2,6 +2,7 @@ package bus
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -58,6 +59,17 @@ func OneLine(text string) string {
 	}
 	return string(line)
 }
+
+// Semver is a version of the program as the micro protocol accepts it, or a placeholder.
+func Semver(version string) string {
+	v := strings.TrimPrefix(version, "v")
+	if !semver.MatchString(v) {
+		return "0.0.0"
+	}
+	return v
+}
+
+var semver = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
 // isSubset reports whether all subjects that match one filter match another, too. A subject
 // without wildcards is a filter that only it matches.

@@ -15,6 +15,7 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
+	"orderbeat/worker/bus"
 	"orderbeat/worker/wire"
 )
 
@@ -46,7 +47,7 @@ func (l *live) serve(active map[string]bool) {
 		return
 	}
 	service, err := micro.AddService(l.f.Conn.NATS, micro.Config{
-		Name: "orderbeat-fetcher", Version: wire.Semver(l.f.Version), Description: "calls of providers; fetches on " + l.f.Host,
+		Name: "orderbeat-fetcher", Version: bus.Semver(l.f.Version), Description: "calls of providers; fetches on " + l.f.Host,
 		Metadata: map[string]string{"role": "fetcher", "process": l.f.Process, "host": l.f.Host, "providers": strings.Join(names, " ")},
 	})
 	if err != nil {

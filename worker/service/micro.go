@@ -9,6 +9,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/oklog/ulid/v2"
+
+	"orderbeat/worker/bus"
 )
 
 // microService is a service of the NATS micro protocol (ADR-32). The library's implementation
@@ -35,7 +37,7 @@ func newMicroService(conn *nats.Conn, version, process, host string, asOf func()
 	}
 	description := "order status of suppliers; " + does + " on " + host
 	identity := micro.ServiceIdentity{
-		Name: "orderbeat", ID: ulid.Make().String(), Version: semver(version),
+		Name: "orderbeat", ID: ulid.Make().String(), Version: bus.Semver(version),
 		Metadata: map[string]string{"role": role, "process": process, "host": host},
 	}
 	return &microService{

@@ -445,21 +445,6 @@ func timeoutOf(h nats.Header) (time.Duration, error) {
 	return min(d, maxTimeout), nil
 }
 
-// semver is version if the micro protocol accepts it, else a placeholder.
-func semver(version string) string {
-	v := strings.TrimPrefix(version, "v")
-	parts := strings.SplitN(v, ".", 3)
-	if len(parts) != 3 {
-		return "0.0.0"
-	}
-	for _, p := range parts[:2] {
-		if _, err := strconv.Atoi(p); err != nil {
-			return "0.0.0"
-		}
-	}
-	return v
-}
-
 // Call carries out a request of this process, such as one of the operator's page, as one that
 // comes over NATS: the same validation, deadline and masking. A follower has the leader carry out what
 // only the leader can. It decodes the reply into reply. Its errors are [*api.Error].

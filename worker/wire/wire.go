@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -133,15 +131,3 @@ func Timeout(h nats.Header) (time.Duration, error) {
 	}
 	return d, nil
 }
-
-// Semver is a version of the program as the micro protocol accepts it, or a placeholder.
-func Semver(version string) string {
-	v := strings.TrimPrefix(version, "v")
-	if !semver.MatchString(v) {
-		return "0.0.0"
-	}
-	return v
-}
-
-// semver is what the micro library accepts, without a pre-release.
-var semver = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`)
