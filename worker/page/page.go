@@ -16,7 +16,6 @@ import (
 	"orderbeat/db/orders"
 	"orderbeat/db/reports"
 	"orderbeat/db/runs"
-	"orderbeat/jobs"
 	"orderbeat/worker/api"
 	"orderbeat/worker/settings"
 )
@@ -148,15 +147,3 @@ func (p *Page) bounded(handle handler) http.Handler {
 		}
 	})
 }
-
-// Reply types of the operations that lists are read with.
-type (
-	runList struct {
-		Runs   []jobs.Run `json:"runs"`
-		Cursor string     `json:"cursor"`
-	}
-	jobList struct {
-		Jobs   []runs.JobRow `json:"jobs"`
-		Cursor string        `json:"cursor"`
-	}
-)

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 
@@ -18,41 +19,35 @@ func workFilter(r *http.Request) workQuery {
 	return workQuery{Provider: get("provider"), Account: get("account"), Kind: get("kind"), State: get("state")}
 }
 
-func (q workQuery) address(path, cursor string) string {
-	return query(path, "provider", q.Provider, "account", q.Account, "kind", q.Kind, "state", q.State, "cursor", cursor)
-}
-
-type runsBody struct {
+// workBody is a list of runs or jobs.
+type workBody struct {
 	Query   workQuery
 	Choices choices
 	Kinds   []string
 	States  []jobs.State
-	Runs    []jobs.Run
+	Runs    []api.ListedRun
+	Jobs    []api.ListedJob
 	Next    string
 }
 
-func kinds() []string {
-	var names []string
-	for name := range jobs.Kinds {
-		names = append(names, name)
+// showWork shows a list of runs or jobs, whose path and template name has, and the link to the page after cursor.
+func (p *Page) showWork(rw http.ResponseWriter, r *http.Request, name, title, cursor string, b workBody) error {
+	b.Choices, b.Kinds = choicesOf(p.Providers()), slices.Sorted(maps.Keys(jobs.Kinds))
+	if q := b.Query; cursor != "" {
+		b.Next = query("/ui/"+name, "provider", q.Provider, "account", q.Account, "kind", q.Kind, "state", q.State, "cursor", cursor)
 	}
-	slices.Sort(names)
-	return names
+	return p.show(rw, r, http.StatusOK, name+".html", "runs", title, b)
 }
 
 // runs lists runs, the latest first.
 func (p *Page) runs(rw http.ResponseWriter, r *http.Request) error {
 	q := workFilter(r)
-	var list runList
+	var list api.Runs
 	request := api.ListRuns{Provider: q.Provider, Kind: q.Kind, State: q.State, Limit: maxRows, Cursor: r.URL.Query().Get("cursor")}
 	if err := p.Call(r.Context(), "runs.list", request, &list); err != nil {
 		return err
 	}
-	b := runsBody{Query: q, Choices: choicesOf(p.Providers()), Kinds: kinds(), States: jobs.ListedRunStates, Runs: list.Runs}
-	if list.Cursor != "" {
-		b.Next = q.address("/ui/runs", list.Cursor)
-	}
-	return p.show(rw, r, http.StatusOK, "runs.html", "runs", "Runs", b)
+	return p.showWork(rw, r, "runs", "Runs", list.Cursor, workBody{Query: q, States: jobs.ListedRunStates, Runs: list.Runs})
 }
 
 type runBody struct {
@@ -84,28 +79,15 @@ func (p *Page) run(rw http.ResponseWriter, r *http.Request) error {
 	return p.show(rw, r, http.StatusOK, "run.html", "runs", "Run "+reply.Run.ID, b)
 }
 
-type jobsBody struct {
-	Query   workQuery
-	Choices choices
-	Kinds   []string
-	States  []jobs.State
-	Jobs    []runs.JobRow
-	Next    string
-}
-
 // jobs lists jobs, the latest first.
 func (p *Page) jobs(rw http.ResponseWriter, r *http.Request) error {
 	q := workFilter(r)
-	var list jobList
+	var list api.Jobs
 	request := api.ListJobs{Provider: q.Provider, Account: q.Account, Kind: q.Kind, State: q.State, Limit: maxRows, Cursor: r.URL.Query().Get("cursor")}
 	if err := p.Call(r.Context(), "jobs.list", request, &list); err != nil {
 		return err
 	}
-	b := jobsBody{Query: q, Choices: choicesOf(p.Providers()), Kinds: kinds(), States: jobs.JobStates, Jobs: list.Jobs}
-	if list.Cursor != "" {
-		b.Next = q.address("/ui/jobs", list.Cursor)
-	}
-	return p.show(rw, r, http.StatusOK, "jobs.html", "runs", "Jobs", b)
+	return p.showWork(rw, r, "jobs", "Jobs", list.Cursor, workBody{Query: q, States: jobs.JobStates, Jobs: list.Jobs})
 }
 
 type jobBody struct {

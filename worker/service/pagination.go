@@ -16,9 +16,7 @@ import (
 )
 
 // truncated marks a row that alone is larger than a reply, without its largest members.
-type truncated struct {
-	Truncated bool `json:"truncated"`
-}
+var truncated = api.Truncated{Truncated: true}
 
 func (s *Service) listOrders(ctx context.Context, r *request, q api.ListOrders) (any, error) {
 	if err := s.checkNames(q.Provider, q.Account); err != nil {
@@ -36,10 +34,7 @@ func (s *Service) listOrders(ctx context.Context, r *request, q api.ListOrders) 
 	}
 	short := func(o orders.StoredOrder) any {
 		o.Lines = nil
-		return struct {
-			orders.StoredOrder
-			truncated
-		}{o, truncated{true}}
+		return api.ListedOrder{StoredOrder: o, Truncated: truncated}
 	}
 	reply, err := list(ctx, s, r, "orders", q.Limit, func(limit int) iter.Seq2[orders.StoredOrder, error] {
 		filter.Limit = limit
@@ -57,10 +52,7 @@ func (s *Service) listRuns(ctx context.Context, r *request, q api.ListRuns) (any
 	}
 	short := func(run jobs.Run) any {
 		run.Params, run.Accounts = nil, nil
-		return struct {
-			jobs.Run
-			truncated
-		}{run, truncated{true}}
+		return api.ListedRun{Run: run, Truncated: truncated}
 	}
 	return list(ctx, s, r, "runs", q.Limit, func(limit int) iter.Seq2[jobs.Run, error] {
 		return s.DB.EachRun(ctx, runs.RunFilter{Provider: q.Provider, Kind: q.Kind, State: jobs.State(q.State), Limit: limit + 1, Before: q.Cursor})
@@ -73,10 +65,7 @@ func (s *Service) listJobs(ctx context.Context, r *request, q api.ListJobs) (any
 	}
 	short := func(j runs.JobRow) any {
 		j.Question = jobs.Question{}
-		return struct {
-			runs.JobRow
-			truncated
-		}{j, truncated{true}}
+		return api.ListedJob{JobRow: j, Truncated: truncated}
 	}
 	return list(ctx, s, r, "jobs", q.Limit, func(limit int) iter.Seq2[runs.JobRow, error] {
 		return s.DB.EachJob(ctx, runs.JobFilter{
@@ -95,10 +84,7 @@ func (s *Service) orderHistory(ctx context.Context, r *request, q api.OrderHisto
 		if size := len(e.Changes) + len(e.DespatchAdvice) + len(e.Invoice); int64(size) > s.maxReply()/2 {
 			e.Changes, e.DespatchAdvice, e.Invoice = nil, nil, nil
 		}
-		return struct {
-			outbox.Event
-			truncated
-		}{e, truncated{true}}
+		return api.ListedEvent{Event: e, Truncated: truncated}
 	}
 	page, _, err := readPage(ctx, s, r, q.Limit, func(limit int) iter.Seq2[outbox.Event, error] {
 		return s.DB.EachEvent(ctx, q.Provider, q.Account, q.OrderID, q.After, limit+1)
