@@ -51,7 +51,8 @@ func shortChanges(changes json.RawMessage) json.RawMessage {
 			continue // not an array before and after
 		}
 		gone, added := differing(before, after)
-		c.Before, c.After = arrayOf(gone), arrayOf(added)
+		c.Before, _ = json.Marshal(gone) // what was decoded can be encoded
+		c.After, _ = json.Marshal(added)
 	}
 	if short, err := json.Marshal(list); err == nil {
 		return short
@@ -62,6 +63,7 @@ func shortChanges(changes json.RawMessage) json.RawMessage {
 // differing returns the elements that only one of the arrays has, in their order. An element that
 // occurs twice in one and once in the other differs once.
 func differing(before, after []json.RawMessage) (gone, added []json.RawMessage) {
+	gone, added = []json.RawMessage{}, []json.RawMessage{} // never null
 	left := map[string]int{}
 	for _, e := range after {
 		left[string(bytes.TrimSpace(e))]++
@@ -81,19 +83,4 @@ func differing(before, after []json.RawMessage) (gone, added []json.RawMessage) 
 	}
 	slices.Reverse(added)
 	return gone, added
-}
-
-func arrayOf(list []json.RawMessage) json.RawMessage {
-	if len(list) == 0 {
-		return json.RawMessage("[]")
-	}
-	return append(append(json.RawMessage("["), bytes.Join(rawBytes(list), []byte(","))...), ']')
-}
-
-func rawBytes(list []json.RawMessage) [][]byte {
-	all := make([][]byte, len(list))
-	for i := range list {
-		all[i] = list[i]
-	}
-	return all
 }
