@@ -27,14 +27,14 @@ func fetch(ctx context.Context, current *configuration, h hooks, log *slog.Logge
 	bucket := tokens.New(tokens.Config{NATS: c.NATS, Check: checkKeys(keys, log), Log: log})
 	deps := config.ProviderDeps{Tokens: seal.New(bucket, keys), UserAgent: "orderbeat/" + version, Log: log, Mask: c.Mask}
 	if c.Sandbox != nil {
-		deps.Sandbox = config.SandboxAt(c.Sandbox.Listen)
+		deps.SandboxURL = "http://" + c.Sandbox.Listen
 	}
 	suppliers, err := current.start(deps)
 	if err != nil {
 		return err
 	}
 	defer func(c io.Closer) { err = errors.Join(err, c.Close()) }(current)
-	log.Info("starting", "config", c.Path, "role", c.Worker.Role, "sandbox", deps.Sandbox.URL, "version", version)
+	log.Info("starting", "config", c.Path, "role", c.Worker.Role, "sandbox", deps.SandboxURL, "version", version)
 	return worker.Fetch(ctx, worker.Config{
 		NATS: c.NATS, TokenBucket: bucket, Providers: suppliers, Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain,
 		Started: h.manager.fetching, Stopping: h.stopping, Web: c.Web, Telemetry: c.Telemetry, Version: version, Mask: c.Mask, Log: log,

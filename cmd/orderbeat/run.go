@@ -194,7 +194,7 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 			return err
 		}
 		defer closing(server)
-		deps.Sandbox = config.SandboxAt(server.Address)
+		deps.SandboxURL = "http://" + server.Address
 	}
 
 	suppliers, err := current.start(deps)
@@ -202,7 +202,7 @@ func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger
 		return err
 	}
 	defer closing(current)
-	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.Sandbox.URL, "version", version)
+	log.Info("starting", "config", c.Path, "database", c.DB.Path, "sandbox", deps.SandboxURL, "version", version)
 	return worker.Run(ctx, worker.Config{
 		NATS: c.NATS, Role: worker.Role(c.Worker.Role), DB: database, ID: id, Place: place, Providers: suppliers, Schedules: current.schedules(),
 		Concurrency: c.Worker.Concurrency, Drain: c.Worker.Drain, Started: h.manager.started, Leading: h.leading, Stopping: h.stopping, QueueAlert: c.Worker.QueueAlert, MaxLag: c.Worker.MaxLag, SnapshotEvery: c.Worker.SnapshotEvery, Web: c.Web, Tokens: sealed, TokenBucket: bucket,

@@ -36,11 +36,16 @@ type App struct {
 }
 
 // Load reads the whole configuration.
-func (a *App) Load() (*config.Config, error) { return a.loadWith(config.Load) }
+func (a *App) Load() (*config.Config, error) { return a.load(config.Options{}) }
+
+// LoadWithoutSecrets reads the whole configuration without resolving secrets.
+func (a *App) LoadWithoutSecrets() (*config.Config, error) {
+	return a.load(config.Options{WithoutSecrets: true})
+}
 
 // Reload reads the whole configuration again. Its secrets are added to known, and its samples are tried.
 func (a *App) Reload(ctx context.Context, known *mask.Set) (*config.Config, error) {
-	c, err := a.loadWith(config.Masking(known)) //nolint:contextcheck // as at the start, the file is read whatever happens to a caller
+	c, err := a.load(config.Options{Mask: known}) //nolint:contextcheck // as at the start, the file is read whatever happens to a caller
 	if err != nil {
 		return nil, err
 	}
@@ -50,17 +55,12 @@ func (a *App) Reload(ctx context.Context, known *mask.Set) (*config.Config, erro
 	return c, nil
 }
 
-// LoadWithoutSecrets reads the whole configuration without resolving secrets.
-func (a *App) LoadWithoutSecrets() (*config.Config, error) {
-	return a.loadWith(config.LoadWithoutSecrets)
-}
-
-func (a *App) loadWith(load func(string, map[string]section.Kind, func(string) string) (*config.Config, error)) (*config.Config, error) {
+func (a *App) load(o config.Options) (*config.Config, error) {
 	path, err := config.Find(a.ConfigPath, a.Getenv)
 	if err != nil {
 		return nil, Exit(Usage, err)
 	}
-	c, err := load(path, a.Providers, a.Getenv)
+	c, err := config.LoadWith(path, a.Providers, a.Getenv, o)
 	if err != nil {
 		return nil, Exit(Usage, err)
 	}

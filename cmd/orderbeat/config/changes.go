@@ -39,50 +39,44 @@ func (c *Config) Changes(before *Config) (apply, restart []string) {
 		restart = append(restart, "sandbox")
 	}
 	apply = append(apply, differences("providers.", before.Providers, c.Providers, func(p Provider) string { return p.Name }, Provider.changed)...)
-	same := func(a, b Schedule) []string { return unless(reflect.DeepEqual(a.Schedule, b.Schedule)) }
-	apply = append(apply, differences("schedules: ", before.Schedules, c.Schedules, func(s Schedule) string { return s.Name }, same)...)
-	equal := func(a, b notifier.Target) []string { return unless(reflect.DeepEqual(a, b)) }
-	return append(apply, differences("notify: ", before.Notify, c.Notify, func(t notifier.Target) string { return t.Name }, equal)...), restart
+	apply = append(apply, differences("schedules: ", before.Schedules, c.Schedules, func(s Schedule) string { return s.Name }, func(a, b Schedule) string {
+		return unlessEqual(a.Schedule, b.Schedule)
+	})...)
+	return append(apply, differences("notify: ", before.Notify, c.Notify, func(t notifier.Target) string { return t.Name }, unlessEqual)...), restart
 }
 
 // Same reports whether a section is unchanged, with all that it refers to.
 func (p Provider) Same(before Provider) bool { return maps.Equal(p.keys, before.keys) }
 
-// changed lists the keys of a section that differ.
-func (p Provider) changed(before Provider) (keys []string) {
+// changed says which keys of a section differ, "" if none does.
+func (p Provider) changed(before Provider) string {
 	all := maps.Clone(p.keys)
 	maps.Copy(all, before.keys)
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if p.keys[key] != before.keys[key] {
-			keys = append(keys, key)
-		}
+	maps.DeleteFunc(all, func(key, _ string) bool { return p.keys[key] == before.keys[key] })
+	if len(all) == 0 {
+		return ""
 	}
-	return keys
+	return "changed (" + strings.Join(slices.Sorted(maps.Keys(all)), ", ") + ")"
 }
 
-// unless is not empty if two values differ.
-func unless(equal bool) []string {
-	if equal {
-		return nil
+func unlessEqual[T any](a, b T) string {
+	if reflect.DeepEqual(a, b) {
+		return ""
 	}
-	return []string{""}
+	return "changed"
 }
 
-// differences describes the elements of a list that were added, changed or removed. changed lists the
-// keys that differ.
-func differences[T any](prefix string, before, after []T, name func(T) string, changed func(a, b T) []string) (list []string) {
+// differences describes the elements of a list that were added, changed or removed. changed says how two
+// elements differ, "" if they do not.
+func differences[T any](prefix string, before, after []T, name func(T) string, changed func(a, b T) string) (list []string) {
 	for _, a := range after {
 		i := slices.IndexFunc(before, func(b T) bool { return name(b) == name(a) })
-		if i < 0 {
-			list = append(list, prefix+name(a)+": added")
-			continue
+		what := "added"
+		if i >= 0 {
+			what = changed(a, before[i])
 		}
-		if keys := changed(a, before[i]); len(keys) > 0 {
-			text := prefix + name(a) + ": changed"
-			if keys[0] != "" {
-				text += " (" + strings.Join(keys, ", ") + ")"
-			}
-			list = append(list, text)
+		if what != "" {
+			list = append(list, prefix+name(a)+": "+what)
 		}
 	}
 	for _, b := range before {
@@ -96,25 +90,42 @@ func differences[T any](prefix string, before, after []T, name func(T) string, c
 // keysOf are the values of the keys of the fixed sections.
 func keysOf(f *file) map[string]any {
 	found := map[string]any{}
-	collectKeys(reflect.ValueOf(f).Elem(), "", found)
+	eachKey(reflect.ValueOf(f).Elem(), "", func(key string, v reflect.Value) { found[key] = v.Interface() })
 	for _, list := range []string{"providers", "schedules", "notify"} {
 		delete(found, list)
 	}
 	return found
 }
 
-func collectKeys(v reflect.Value, path string, found map[string]any) {
+// eachKey calls do with the keys of a struct and of the sections in it.
+func eachKey(v reflect.Value, path string, do func(key string, v reflect.Value)) {
 	for _, f := range tagged(v.Type()) {
 		value, key := v.FieldByIndex(f.index), tomlfile.Key(path, f.key)
 		switch value.Addr().Interface().(type) {
 		case *secret.Secret, reader, encoding.TextUnmarshaler:
 		default:
 			if value.Kind() == reflect.Struct {
-				collectKeys(value, key, found)
+				eachKey(value, key, do)
 				continue
 			}
 		}
-		found[key] = value.Interface()
+		do(key, value)
+	}
+}
+
+// eachText calls do with the texts in a TOML value, in the order of their keys.
+func eachText(value any, do func(text string)) {
+	switch v := value.(type) {
+	case string:
+		do(v)
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			eachText(v[key], do)
+		}
+	case []any:
+		for _, inner := range v {
+			eachText(inner, do)
+		}
 	}
 }
 
@@ -126,26 +137,13 @@ func (l *loader) fingerprint(value any) string {
 		text = fmt.Appendf(nil, "%v", value)
 	}
 	h.Write(text)
-	var walk func(value any)
-	walk = func(value any) {
-		switch v := value.(type) {
-		case string:
-			if isReference(v) && !l.secrets.blind {
-				if s, err := l.secrets.resolve(v); err == nil {
-					fmt.Fprintf(h, "%q", s.Reveal())
-				}
-			}
-		case map[string]any:
-			for _, key := range slices.Sorted(maps.Keys(v)) {
-				walk(v[key])
-			}
-		case []any:
-			for _, inner := range v {
-				walk(inner)
+	eachText(value, func(text string) {
+		if isReference(text) && !l.secrets.blind {
+			if s, err := l.secrets.resolve(text); err == nil {
+				fmt.Fprintf(h, "%q", s.Reveal())
 			}
 		}
-	}
-	walk(value)
+	})
 	return hex.EncodeToString(h.Sum(nil))
 }
 

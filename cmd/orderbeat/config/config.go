@@ -125,35 +125,34 @@ func Find(named string, getenv func(string) string) (string, error) {
 // Load reads and checks the file at path. kinds are the kinds of providers; each provider is
 // opened once as a test. The error joins one [*tomlfile.Error] per mistake.
 func Load(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
-	return load(path, kinds, getenv, false, mask.New())
+	return LoadWith(path, kinds, getenv, Options{})
 }
 
-// Masking returns [Load] with the secrets that the process masks already: new ones are added to them.
-func Masking(known *mask.Set) func(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
-	return func(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
-		return load(path, kinds, getenv, false, known)
+// Options are how [LoadWith] treats secrets.
+type Options struct {
+	// Mask has the secrets that the process masks already: new ones are added to it. nil makes one.
+	Mask *mask.Set
+	// WithoutSecrets resolves no secrets: the result has placeholders, and its providers must not be opened.
+	WithoutSecrets bool
+}
+
+// LoadWith is [Load] with options.
+func LoadWith(path string, kinds map[string]section.Kind, getenv func(string) string, o Options) (*Config, error) {
+	if o.Mask == nil {
+		o.Mask = mask.New()
 	}
-}
-
-// LoadWithoutSecrets is [Load] without resolving secrets: the result has placeholders, and its
-// providers must not be opened.
-func LoadWithoutSecrets(path string, kinds map[string]section.Kind, getenv func(string) string) (*Config, error) {
-	return load(path, kinds, getenv, true, mask.New())
-}
-
-func load(path string, kinds map[string]section.Kind, getenv func(string) string, blind bool, known *mask.Set) (*Config, error) {
-	l, err := read(path, getenv, known)
+	l, err := read(path, getenv, o.Mask)
 	if err != nil {
 		return nil, err
 	}
-	l.secrets.blind = blind
+	l.secrets.blind = o.WithoutSecrets
 	l.sections(l.doc.Values)
 	_, withSandbox := l.doc.Values["sandbox"]
 	if withSandbox {
 		l.config.Sandbox = &l.file.Sandbox
 	}
 	l.listeners(withSandbox)
-	if !blind {
+	if !o.WithoutSecrets {
 		l.files()
 	}
 	l.providers(kinds)
@@ -195,22 +194,18 @@ func LoadPart(path string, getenv func(string) string, sections ...string) (*Con
 // loader reads one file and the files that it refers to.
 type loader struct {
 	binder
-	dir      string // base of relative paths
-	doc      *tomlfile.Document
-	origins  map[string]origin
-	asSecret map[string]bool   // variables that the file uses as secrets
-	placed   []*tomlfile.Error // errors with a known position
-	file     file
-	config   Config
+	dir     string // base of relative paths
+	doc     *tomlfile.Document
+	origins map[string]origin
+	placed  []*tomlfile.Error // errors with a known position
+	file    file
+	config  Config
 }
 
 func read(path string, getenv func(string) string, known *mask.Set) (*loader, error) {
 	text, err := os.ReadFile(path)
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = e.Err
-	}
 	if err != nil {
-		return nil, &tomlfile.Error{File: path, Message: fmt.Sprintf("cannot read the configuration: %v", err)}
+		return nil, &tomlfile.Error{File: path, Message: fmt.Sprintf("cannot read the configuration: %v", cause(err))}
 	}
 	dir, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
@@ -220,17 +215,19 @@ func read(path string, getenv func(string) string, known *mask.Set) (*loader, er
 	if mistake != nil {
 		return nil, mistake
 	}
-	asSecret := map[string]bool{}
-	secretVariables(doc.Values, asSecret)
 	l := &loader{
-		asSecret: asSecret,
-		binder:   binder{mistakes: &mistakes{}, secrets: secrets{getenv: getenv, dir: dir, mask: known}},
-		dir:      dir,
-		doc:      doc,
-		origins:  map[string]origin{},
-		file:     defaults(),
-		config:   Config{Path: path, Mask: known, asSecret: asSecret},
+		binder:  binder{mistakes: &mistakes{}, secrets: secrets{getenv: getenv, dir: dir, mask: known}},
+		dir:     dir,
+		doc:     doc,
+		origins: map[string]origin{},
+		file:    defaults(),
+		config:  Config{Path: path, Mask: known, asSecret: map[string]bool{}},
 	}
+	eachText(doc.Values, func(text string) {
+		if name, ok := strings.CutPrefix(text, "env:"); ok {
+			l.config.asSecret[name] = true
+		}
+	})
 	l.environment(getenv)
 	return l, nil
 }

@@ -200,8 +200,7 @@ func TestProvidersAreOpenedWithTheirDeps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := config.SandboxAt("127.0.0.1:4711")
-	if _, err := c.Providers[0].Open(config.ProviderDeps{Sandbox: at}); err != nil {
+	if _, err := c.Providers[0].Open(config.ProviderDeps{SandboxURL: "http://127.0.0.1:4711"}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"http://127.0.0.1:0", "http://127.0.0.1:4711"}

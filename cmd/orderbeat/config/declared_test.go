@@ -129,7 +129,7 @@ func TestEveryKindGetsItsSandboxCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range c.Providers {
-		opened, err := p.Open(config.ProviderDeps{Tokens: auth.NewMemory(), Sandbox: config.SandboxAt(strings.TrimPrefix(server.URL, "http://"))})
+		opened, err := p.Open(config.ProviderDeps{Tokens: auth.NewMemory(), SandboxURL: server.URL})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding"
 	"fmt"
 	"maps"
 	"reflect"
@@ -32,25 +31,18 @@ type variable struct {
 // variables are all variables by name: the keys of the fixed sections with a single value.
 func variables() map[string]variable {
 	found := map[string]variable{}
-	var collect func(t reflect.Type, path string)
-	collect = func(t reflect.Type, path string) {
-		for _, f := range tagged(t) {
-			kind, key := t.FieldByIndex(f.index).Type, tomlfile.Key(path, f.key)
-			pointer := reflect.New(kind).Interface()
-			_, secret := pointer.(*secret.Secret)
-			_, reads := pointer.(reader)
-			_, isText := pointer.(encoding.TextUnmarshaler)
-			switch {
-			case kind.Kind() == reflect.Map || kind.Kind() == reflect.Slice:
-			case kind.Kind() == reflect.Struct && !secret && !reads && !isText:
-				collect(kind, key)
-			default:
-				found[variablePrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_"))] = variable{key, kind, secret}
-			}
+	eachKey(reflect.New(reflect.TypeFor[file]()).Elem(), "", func(key string, v reflect.Value) {
+		if kind := v.Kind(); kind != reflect.Map && kind != reflect.Slice {
+			_, secret := v.Interface().(secret.Secret)
+			found[variableOf(key)] = variable{key, v.Type(), secret}
 		}
-	}
-	collect(reflect.TypeFor[file](), "")
+	})
 	return found
+}
+
+// variableOf is the variable that sets a key.
+func variableOf(key string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
 // value converts a variable's text to the TOML value that its key expects.
@@ -75,7 +67,7 @@ func (l *loader) environment(getenv func(string) string) {
 	all := variables()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		v, text := all[name], getenv(name)
-		if text == "" || v.secret || l.asSecret[name] { // the file refers to it as a secret
+		if text == "" || v.secret || l.config.asSecret[name] { // the file refers to it as a secret
 			continue
 		}
 		l.origins[v.key] = origin{doc: &tomlfile.Document{Name: name}, path: v.key}
@@ -123,22 +115,4 @@ func (c *Config) UnknownVariables(environ []string) (notices []string) {
 	}
 	slices.Sort(notices)
 	return notices
-}
-
-// secretVariables finds the variables that a document refers to as secrets, "env:NAME".
-func secretVariables(value any, into map[string]bool) {
-	switch v := value.(type) {
-	case string:
-		if name, ok := strings.CutPrefix(v, "env:"); ok {
-			into[name] = true
-		}
-	case map[string]any:
-		for _, inner := range v {
-			secretVariables(inner, into)
-		}
-	case []any:
-		for _, inner := range v {
-			secretVariables(inner, into)
-		}
-	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"orderbeat/clients/section"
@@ -67,11 +68,15 @@ type origin struct {
 
 // addAt records an error at a position, independent of the sections that use the document.
 func (l *loader) addAt(at origin, format string, args ...any) {
-	l.placed = append(l.placed, at.err(0, fmt.Sprintf(format, args...)))
+	l.placed = append(l.placed, at.doc.Error(at.path, 0, fmt.Sprintf(format, args...)))
 }
 
-func (o origin) err(offset int, message string) *tomlfile.Error {
-	return o.doc.Error(o.path, offset, message)
+// cause is an error about a file without the operation and the path.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // located adds positions to mistakes, in the document that sets the key. A key that is not
@@ -86,7 +91,7 @@ func (l *loader) located(all []mistake) []*tomlfile.Error {
 				break
 			}
 		}
-		errs = append(errs, at.err(m.offset, m.message))
+		errs = append(errs, at.doc.Error(at.path, m.offset, m.message))
 	}
 	return errs
 }

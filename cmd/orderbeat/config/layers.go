@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -71,11 +69,8 @@ func (l *loader) declaration(s *overlay, key string, value any) {
 	}
 	s.file = absolute(filepath.Dir(l.doc.Name), file)
 	text, err := os.ReadFile(s.file)
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = e.Err
-	}
 	if err != nil {
-		l.add(key, "cannot read %s: %v", s.file, err)
+		l.add(key, "cannot read %s: %v", s.file, cause(err))
 		s.whole = false
 		return
 	}

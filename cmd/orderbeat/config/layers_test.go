@@ -305,8 +305,7 @@ func TestValidSamplesAreCounted(t *testing.T) {
 	}
 	var places []string
 	for _, p := range c.Providers {
-		path, table := p.SamplesAt()
-		places = append(places, path+" "+table)
+		places = append(places, p.SamplesPath+" "+p.SamplesTable)
 	}
 	if diff := cmp.Diff([]string{"config.toml providers.acme.samples", "acme.toml samples", " "}, places); diff != "" {
 		t.Errorf("where samples belong (-want +got):\n%s", diff)

@@ -34,12 +34,17 @@ func (l *loader) notify() {
 	seen := map[string]string{}
 	for i, s := range l.file.Notify {
 		path := tomlfile.Index("notify", i)
-		if first, taken := seen[s.Name]; taken && s.Name != "" {
-			l.add(path+".name", "%.80q is the name of %s already", s.Name, first)
-		}
-		seen[s.Name] = path
+		l.distinct(seen, path, s.Name)
 		l.config.Notify = append(l.config.Notify, l.target(path, s))
 	}
+}
+
+// distinct reports a name that an element before it has. seen has the paths of elements by their names.
+func (l *loader) distinct(seen map[string]string, path, name string) {
+	if first, taken := seen[name]; taken && name != "" {
+		l.add(path+".name", "%.80q is the name of %s already", name, first)
+	}
+	seen[name] = path
 }
 
 func (l *loader) target(path string, s notifySection) notifier.Target {

@@ -18,7 +18,7 @@ func (l *loader) plainPath(key, path string, folder bool) {
 	scheme, _, _ := strings.Cut(path, ":")
 	switch {
 	case scheme == "env" || scheme == "credential":
-		l.add(key, "%.60q is a reference to a secret: this key wants the path of a %s. The environment variable %s sets it", path, kind, variablePrefix+strings.ToUpper(strings.ReplaceAll(key, ".", "_")))
+		l.add(key, "%.60q is a reference to a secret: this key wants the path of a %s. The environment variable %s sets it", path, kind, variableOf(key))
 	case scheme == "file" || strings.Contains(path, "://"):
 		l.add(key, "%.60q is a URI: this key wants the plain path of a %s", path, kind)
 	case strings.HasPrefix(path, "~") || strings.HasPrefix(path, "$"):

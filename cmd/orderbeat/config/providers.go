@@ -35,29 +35,28 @@ type Provider struct {
 	Origin string
 	// redirectURI is the kind's own redirect URI, "" for that of the web listener.
 	redirectURI string
-	open        func(ProviderDeps) (clients.Provider, error)
-	samples     func(context.Context) (clients.SampleReport, []*tomlfile.Error)
+	// Open opens the provider.
+	Open    func(ProviderDeps) (clients.Provider, error)
+	samples func(context.Context) (clients.SampleReport, []*tomlfile.Error)
 	// lacks returns what an account lacks for order requests; nil if accounts of this kind are
 	// always complete.
 	lacks func(clients.Account) error
-	// samplesPath and samplesTable are where new samples are added.
-	samplesPath, samplesTable string
+	// SamplesPath and SamplesTable are where a new sample belongs: the file of the declaration, or else of
+	// the section, and the name of the [[table]] there. Both are "" if the kind is not declared.
+	SamplesPath, SamplesTable string
 	keys                      map[string]string // fingerprints of the values of its keys
 }
 
 // ProviderDeps is what a provider needs from the program.
 type ProviderDeps struct {
-	Tokens    auth.Store
-	Sandbox   StandIns
-	UserAgent string
-	Log       *slog.Logger
-	Mask      *mask.Set // [section.Section.Mask]
+	Tokens     auth.Store
+	SandboxURL string // base URL of the running sandbox, "" for none
+	UserAgent  string
+	Log        *slog.Logger
+	Mask       *mask.Set // [section.Section.Mask]
 	// Watch is [section.Section.Watch].
 	Watch func(exchange.Exchange)
 }
-
-// Open opens the provider.
-func (p Provider) Open(l ProviderDeps) (clients.Provider, error) { return p.open(l) }
 
 // providerDefaults are the defaults of a provider's section.
 func providerDefaults(name string) section.Config {
@@ -128,7 +127,7 @@ func (l *loader) provider(path, name string, table map[string]any, kinds map[str
 	l.accounts(path+".accounts", c.Accounts)
 	p.Config, p.Traits = c, anyTraits
 	p.keys["tls"] += contents(c.TLS.CA, c.TLS.Cert, c.TLS.Key)
-	p.samplesPath, p.samplesTable = stacked.samplesAt(l.doc.Name, path)
+	p.SamplesPath, p.SamplesTable = stacked.samplesAt(l.doc.Name, path)
 	switch {
 	case !known:
 		l.add(path+".kind", "%.40q is not a kind of provider; known kinds: %s", c.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
@@ -159,7 +158,7 @@ func checkFrame(c section.Config) error {
 func (l *loader) try(path string, p *Provider, own map[string]any, frame []field, open section.Open) {
 	c := p.Config
 	var decoded bool
-	p.open = func(deps ProviderDeps) (_ clients.Provider, err error) {
+	p.Open = func(deps ProviderDeps) (_ clients.Provider, err error) {
 		defer func() {
 			if r := recover(); r != nil {
 				err = fmt.Errorf("kind = %q panics when it is opened: %v", c.Kind, r)
@@ -171,10 +170,10 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 				decoded = true
 				return l.decode(path, own, into, frame)
 			},
-			Tokens: deps.Tokens, Sandbox: deps.Sandbox.of(c.Kind), UserAgent: deps.UserAgent, Log: deps.Log, Mask: deps.Mask, Watch: deps.Watch,
+			Tokens: deps.Tokens, Sandbox: sandboxOf(deps.SandboxURL, c.Kind), UserAgent: deps.UserAgent, Log: deps.Log, Mask: deps.Mask, Watch: deps.Watch,
 		})
 	}
-	trial, err := p.open(l.trial())
+	trial, err := p.Open(l.trial())
 	l.addProvider(path, err)
 	if !decoded { // the kind has no keys of its own
 		l.addProvider(path, l.decode(path, own, &struct{}{}, frame))
@@ -207,7 +206,7 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 		}
 	}
 	p.samples = func(ctx context.Context) (clients.SampleReport, []*tomlfile.Error) {
-		return l.checkSamples(ctx, path, p.open)
+		return l.checkSamples(ctx, path, p.Open)
 	}
 	l.addProvider(path, closing(trial))
 }
@@ -229,7 +228,7 @@ func (l *loader) trial() ProviderDeps {
 		if l.has("sandbox.listen") { // reported already
 			listen = defaults().Sandbox.Listen
 		}
-		deps.Sandbox = SandboxAt(listen)
+		deps.SandboxURL = "http://" + listen
 	}
 	return deps
 }
@@ -258,16 +257,13 @@ func (l *loader) accounts(path string, accounts []clients.Account) {
 	seen := map[string]string{}
 	for i := range accounts {
 		a, at := &accounts[i], tomlfile.Index(path, i)
-		first, taken := seen[a.Name]
 		switch {
 		case strings.TrimSpace(a.Name) == "":
 			l.add(at+".name", "is missing")
 		case utf8.RuneCountInString(a.Name) > maxName:
 			l.add(at+".name", "is longer than %d characters", maxName)
-		case taken:
-			l.add(at+".name", "%q is the name of %s already", a.Name, first)
 		}
-		seen[a.Name] = at
+		l.distinct(seen, at, a.Name)
 		a.Location = l.zone(at+".timezone", a.Timezone)
 		l.accountParams(at+".params", a.Params)
 	}

@@ -31,12 +31,8 @@ func (c *Config) CheckSamples(ctx context.Context) (map[string]clients.SampleRep
 // mistake.
 func (p Provider) CheckSamples(ctx context.Context) error {
 	_, wrong := p.samples(ctx)
-	return cmp.Or(ctx.Err(), tomlfile.Errors(p.samplesPath, wrong))
+	return cmp.Or(ctx.Err(), tomlfile.Errors(p.SamplesPath, wrong))
 }
-
-// SamplesAt returns where a new sample belongs: the file of the declaration, or else of the
-// section, and the name of the [[table]] there. Both are "" if the kind is not declared.
-func (p Provider) SamplesAt() (path, table string) { return p.samplesPath, p.samplesTable }
 
 // samplesAt returns where new samples of the section at path of the file main belong.
 func (s *overlay) samplesAt(main, path string) (file, table string) {
@@ -63,15 +59,6 @@ func (l *loader) checkSamples(ctx context.Context, path string, open func(Provid
 	return report, l.located(found.all)
 }
 
-// StandIns is the running sandbox as providers see it. The zero value is no sandbox.
-type StandIns struct {
-	// URL is the base URL of the sandbox, without a trailing slash.
-	URL string
-}
-
-// SandboxAt returns the sandbox that listens on address.
-func SandboxAt(address string) StandIns { return StandIns{URL: "http://" + address} }
-
 // credentials are a client id and its secret. They are public.
 type credentials struct{ id, secret string }
 
@@ -84,9 +71,7 @@ var sandboxCredentials = map[string]credentials{
 	"shell":     {sandbox.ShellClientID, sandbox.ShellClientSecret},
 }
 
-// of returns the sandbox for a provider of a kind.
-func (s StandIns) of(kind string) section.Sandbox {
-	return section.Sandbox{
-		URL: s.URL, ClientID: secret.New(sandboxCredentials[kind].id), ClientSecret: secret.New(sandboxCredentials[kind].secret),
-	}
+// sandboxOf is the sandbox at a URL for a provider of a kind.
+func sandboxOf(url, kind string) section.Sandbox {
+	return section.Sandbox{URL: url, ClientID: secret.New(sandboxCredentials[kind].id), ClientSecret: secret.New(sandboxCredentials[kind].secret)}
 }

@@ -62,10 +62,7 @@ func (l *loader) schedules() {
 	seen := map[string]string{}
 	for i, s := range l.file.Schedules {
 		path := tomlfile.Index("schedules", i)
-		if first, taken := seen[s.Name]; taken && s.Name != "" {
-			l.add(path+".name", "%.80q is the name of %s already", s.Name, first)
-		}
-		seen[s.Name] = path
+		l.distinct(seen, path, s.Name)
 		l.config.Schedules = append(l.config.Schedules, l.schedule(path, s))
 	}
 }

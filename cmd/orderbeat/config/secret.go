@@ -98,11 +98,8 @@ func (s secrets) private(path string, info fs.FileInfo) error {
 // fromFile reads a secret, [trimmed].
 func fromFile(path string) (secret.Secret, error) {
 	content, err := os.ReadFile(path)
-	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		return secret.Secret{}, fmt.Errorf("cannot read %s: %w", path, pathErr.Err)
-	}
 	if err != nil {
-		return secret.Secret{}, err
+		return secret.Secret{}, fmt.Errorf("cannot read %s: %w", path, cause(err))
 	}
 	value := trimmed(string(content))
 	if value == "" {

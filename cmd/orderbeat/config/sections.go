@@ -255,10 +255,7 @@ func (l *loader) found(key, path string) (string, fs.FileInfo) {
 	path = absolute(l.dir, path)
 	info, err := os.Stat(path)
 	if err != nil {
-		if e, ok := errors.AsType[*fs.PathError](err); ok {
-			err = e.Err
-		}
-		l.add(key, "cannot find %s: %v", path, err)
+		l.add(key, "cannot find %s: %v", path, cause(err))
 		return path, nil
 	}
 	return path, info

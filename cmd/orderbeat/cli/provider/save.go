@@ -16,7 +16,7 @@ import (
 
 // checkSampleable returns an error if responses of a provider cannot be saved as samples.
 func checkSampleable(p config.Provider, client *declared.Client) error {
-	if path, _ := p.SamplesAt(); path == "" || client == nil {
+	if p.SamplesPath == "" || client == nil {
 		return cli.Misuse("--save-sample: kind %q is not declared and has no samples", p.Kind)
 	}
 	if err := client.MaySample(); err != nil {
@@ -35,8 +35,8 @@ func saveSample(ctx context.Context, a *cli.App, p config.Provider, client *decl
 	if err != nil {
 		return nil, err
 	}
-	path, table := p.SamplesAt()
-	before, err := appendTable(path, "[["+table+"]]\n"+sample.Text)
+	path := p.SamplesPath
+	before, err := appendTable(path, "[["+p.SamplesTable+"]]\n"+sample.Text)
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func tryProvider(ctx context.Context, a *cli.App, o tryOptions) (err error) {
 			return err
 		}
 		defer closing(stand)
-		deps.Sandbox = config.SandboxAt(address)
+		deps.SandboxURL = "http://" + address
 	}
 	supplier, err := p.Open(deps)
 	if err != nil {
