@@ -116,18 +116,16 @@ func (c Config) login() ([]nats.Option, error) {
 }
 
 // trust adds how a connection to the embedded server verifies its certificate: by the certificate
-// itself and the configured authority. The verified name is one of the certificate's own if the
-// listen address is not in it.
+// itself and the configured authority.
 func (c Config) trust(options []nats.Option) ([]nats.Option, error) {
 	if c.Cert == "" {
 		return options, nil
 	}
-	leaf, err := leafOf(c.Cert)
+	host, _, _ := net.SplitHostPort(c.Listen)
+	config, err := Trusting(c.Cert, host)
 	if err != nil {
 		return nil, fmt.Errorf("nats.tls.cert: %w", err)
 	}
-	config := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
-	config.RootCAs.AddCert(leaf)
 	if c.CA != "" {
 		text, err := os.ReadFile(c.CA)
 		if err != nil {
@@ -137,15 +135,27 @@ func (c Config) trust(options []nats.Option) ([]nats.Option, error) {
 			return nil, fmt.Errorf("nats.tls.ca: %s has no certificate in it", c.CA)
 		}
 	}
-	host, _, _ := net.SplitHostPort(c.Listen)
-	if leaf.VerifyHostname(host) != nil {
-		config.ServerName = nameOf(leaf, host)
-	}
 	options = append(options, nats.Secure(config))
 	if c.TLSFirst {
 		options = append(options, nats.TLSHandshakeFirst())
 	}
 	return options, nil
+}
+
+// Trusting returns a TLS configuration that trusts the certificate in a file, for a connection to a server of
+// this machine. The verified name is one of the certificate's own if host, the address of the server, is not in
+// it.
+func Trusting(file, host string) (*tls.Config, error) {
+	leaf, err := leafOf(file)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
+	config.RootCAs.AddCert(leaf)
+	if leaf.VerifyHostname(host) != nil {
+		config.ServerName = nameOf(leaf, host)
+	}
+	return config, nil
 }
 
 // leafOf reads the first certificate of a PEM file.

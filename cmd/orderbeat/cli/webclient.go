@@ -2,19 +2,16 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
+	"orderbeat/worker/bus"
 	"orderbeat/worker/web"
 )
 
@@ -33,7 +30,11 @@ func NewWebClient(c web.Config) (*WebClient, error) {
 	}
 	transport := &http.Transport{} // without a proxy
 	if c.Cert != "" {
-		config, err := trusting(c.Cert)
+		address, err := url.Parse(c.URL(c.Listen))
+		if err != nil {
+			return nil, err
+		}
+		config, err := bus.Trusting(c.Cert, address.Hostname())
 		if err != nil {
 			return nil, fmt.Errorf("web.tls.cert: %w", err)
 		}
@@ -46,33 +47,6 @@ func NewWebClient(c web.Config) (*WebClient, error) {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
-}
-
-// trusting returns a TLS configuration that trusts the certificate in a file. It verifies one
-// of the certificate's own names, because the listener is reached by its address.
-func trusting(file string) (*tls.Config, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, fmt.Errorf("%s contains no certificate", file)
-	}
-	leaf, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(leaf)
-	config := &tls.Config{RootCAs: roots}
-	switch {
-	case len(leaf.DNSNames) > 0:
-		config.ServerName = strings.Replace(leaf.DNSNames[0], "*", "x", 1)
-	case len(leaf.IPAddresses) > 0:
-		config.ServerName = leaf.IPAddresses[0].String()
-	}
-	return config, nil
 }
 
 // Get requests a page as plain text.
