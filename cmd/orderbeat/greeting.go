@@ -19,10 +19,6 @@ func greeting(a *cli.App, c *config.Config) func(page string) {
 
 // welcome is what a person reads after the start. path is the flag --config.
 func welcome(path string, c *config.Config, page string) string {
-	names := make([]string, len(c.Providers))
-	for i, p := range c.Providers {
-		names[i] = p.Name
-	}
 	where := ""
 	if c.Sandbox != nil {
 		where = ", sample orders from the sandbox"
@@ -32,7 +28,7 @@ func welcome(path string, c *config.Config, page string) string {
 		flag = " --config " + path
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "\n  running   %s with %s%s; Ctrl-C stops\n", strings.Join(names, ", "), cli.Count(len(c.Schedules), "schedule"), where)
+	fmt.Fprintf(&text, "\n  running   %s with %s%s; Ctrl-C stops\n", cli.Words(c.ProviderNames()), cli.Count(len(c.Schedules), "schedule"), where)
 	fmt.Fprintf(&text, "  try next  in a second terminal: orderbeat status%[1]s · orderbeat orders --open%[1]s\n", flag)
 	if page != "" {
 		fmt.Fprintf(&text, "  page      %s\n", page)

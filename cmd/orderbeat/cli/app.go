@@ -159,3 +159,11 @@ func (a *App) ReadDatabase(ctx context.Context, do func(database *db.DB) error) 
 	defer database.Close()
 	return do(database)
 }
+
+// Group completes a command that has only subcommands: it prints its help.
+func Group(c *cobra.Command, sub ...*cobra.Command) *cobra.Command {
+	c.Args = cobra.NoArgs
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	c.AddCommand(sub...)
+	return c
+}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"orderbeat/cmd/orderbeat/config"
 	"orderbeat/db"
 	"orderbeat/db/runs"
 )
@@ -41,11 +42,7 @@ func (a *App) providerNames(context.Context) []string {
 	if err != nil {
 		return nil
 	}
-	var names []string
-	for _, p := range conf.Providers {
-		names = append(names, p.Name)
-	}
-	return names
+	return conf.ProviderNames()
 }
 
 // CompleteProvider sets the completion of a command whose first argument is a provider.
@@ -62,11 +59,9 @@ func (a *App) accountNames(c *cobra.Command, args []string, _ string) ([]string,
 	provider, _ := c.Flags().GetString("provider")
 	var all, named []string
 	for _, p := range conf.Providers {
-		for _, account := range p.Accounts {
-			all = append(all, account.Name)
-			if provider == p.Name || slices.Contains(args, p.Name) {
-				named = append(named, account.Name)
-			}
+		all = append(all, p.AccountNames()...)
+		if provider == p.Name || slices.Contains(args, p.Name) {
+			named = append(named, p.AccountNames()...)
 		}
 	}
 	if named != nil {
@@ -82,11 +77,7 @@ func (a *App) Schedules(context.Context) []string {
 	if err != nil {
 		return nil
 	}
-	var names []string
-	for _, s := range conf.Schedules {
-		names = append(names, s.Name)
-	}
-	return names
+	return Names(conf.Schedules, func(s config.Schedule) string { return s.Name })
 }
 
 // RecentRuns proposes the latest runs.

@@ -27,6 +27,18 @@ func Exit(status int, err error) error { return &ExitError{status, err} }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d: %v", e.status, e.Err) }
 
+// ExitOf returns the exit status of a command that succeeded for some of all: nil if for all.
+func ExitOf(succeeded, all int) error {
+	switch succeeded {
+	case all:
+		return nil
+	case 0:
+		return Exit(Failed, nil)
+	default:
+		return Exit(Partial, nil)
+	}
+}
+
 // Misuse returns a usage error that cobra cannot detect.
 func Misuse(format string, args ...any) error {
 	return Exit(Usage, fmt.Errorf("orderbeat: "+format, args...))

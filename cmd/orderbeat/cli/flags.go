@@ -71,10 +71,7 @@ func KindFlag(c *cobra.Command, into *string) {
 // ChoiceFlag adds a flag that has one of a few values.
 func ChoiceFlag[S ~string](c *cobra.Command, into *string, name, about string, allowed []S) {
 	c.Flags().StringVar(into, name, *into, about+": "+Words(allowed))
-	values := make([]string, len(allowed))
-	for i, s := range allowed {
-		values[i] = string(s)
-	}
+	values := Names(allowed, func(s S) string { return string(s) })
 	complete(c, name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 

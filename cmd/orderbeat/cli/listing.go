@@ -10,11 +10,16 @@ type Listing[T any] struct {
 	Noun string // "run"
 	Head []string
 	Row  func(T) []string
+	// Provider and Account are those of the filter: [App.CheckFound].
+	Provider, Account string
 }
 
 // Print prints at most limit rows of a list as a table, or as JSON. The list has one more than limit
 // if there are more.
 func (l Listing[T]) Print(a *App, list []T, limit int, asJSON bool) error {
+	if err := a.CheckFound(len(list), l.Provider, l.Account); err != nil {
+		return err
+	}
 	if len(list) > limit {
 		list = list[:limit]
 		fmt.Fprintf(a.Stderr, "first %s shown; there are more, see --limit\n", Count(limit, l.Noun))
@@ -43,16 +48,13 @@ func (a *App) CheckFound(found int, provider, account string) error {
 	if err != nil {
 		return err
 	}
-	var providers, accounts []string
+	var accounts []string
 	for _, p := range conf.Providers {
-		providers = append(providers, p.Name)
 		if provider == "" || provider == p.Name {
-			for _, account := range p.Accounts {
-				accounts = append(accounts, account.Name)
-			}
+			accounts = append(accounts, p.AccountNames()...)
 		}
 	}
-	switch {
+	switch providers := conf.ProviderNames(); {
 	case provider != "" && !slices.Contains(providers, provider):
 		return Misuse("--provider: %q is not configured; there are %s", provider, Words(providers))
 	case account != "" && !slices.Contains(accounts, account):

@@ -93,26 +93,23 @@ const requestTimeout = 35 * time.Second
 
 // Call sends a request to an endpoint of the running worker, such as "runs.start", and returns
 // the reply. If there may be several workers it prints which one replied.
-func Call[R any](ctx context.Context, a *App, endpoint string, request any) (reply R, err error) {
-	w, err := a.DialWorker()
-	if err != nil {
-		return reply, err
-	}
-	defer w.Close()
-	reply, err = CallOver[R](ctx, w, endpoint, request)
-	a.sayWho(w)
-	return reply, err
+func Call[R any](ctx context.Context, a *App, endpoint string, request any) (R, error) {
+	return callAnd[R](ctx, a, endpoint, request, a.sayWho)
 }
 
 // Act is [Call] for an endpoint that changes something: it prints which worker replied.
-func Act[R any](ctx context.Context, a *App, endpoint string, request any) (reply R, err error) {
+func Act[R any](ctx context.Context, a *App, endpoint string, request any) (R, error) {
+	return callAnd[R](ctx, a, endpoint, request, func(w *Client) { w.SayWho(a.Stderr) })
+}
+
+func callAnd[R any](ctx context.Context, a *App, endpoint string, request any, replied func(*Client)) (reply R, err error) {
 	w, err := a.DialWorker()
 	if err != nil {
 		return reply, err
 	}
 	defer w.Close()
 	reply, err = CallOver[R](ctx, w, endpoint, request)
-	w.SayWho(a.Stderr)
+	replied(w)
 	return reply, err
 }
 
@@ -157,9 +154,7 @@ func (a *Client) Request(ctx context.Context, timeout time.Duration, endpoint st
 	}
 	a.place = msg.Header.Get(api.HeaderWorker)
 	if msg.Header.Get("Nats-Service-Error-Code") != "" {
-		var e struct {
-			Error api.Error `json:"error"`
-		}
+		var e api.ErrorReply
 		if json.Unmarshal(msg.Data, &e) != nil || e.Error.Code == "" {
 			e.Error = api.Error{Code: clients.Code(msg.Header.Get("Nats-Service-Error-Code")), Message: msg.Header.Get("Nats-Service-Error")}
 		}

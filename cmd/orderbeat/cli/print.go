@@ -37,11 +37,16 @@ func OrDash(s string) string {
 
 // Words joins values as "a, b, c".
 func Words[T ~string](all []T) string {
-	list := make([]string, len(all))
-	for i, s := range all {
-		list[i] = string(s)
+	return strings.Join(Names(all, func(s T) string { return string(s) }), ", ")
+}
+
+// Names returns the name of each value.
+func Names[T any](all []T, name func(T) string) []string {
+	names := make([]string, len(all))
+	for i, v := range all {
+		names[i] = name(v)
 	}
-	return strings.Join(list, ", ")
+	return names
 }
 
 // Count returns "1 order", "2 orders".

@@ -62,6 +62,14 @@ type Config struct {
 	keys     map[string]any  // of the fixed sections, with their values
 }
 
+// ProviderNames are the names of the providers.
+func (c *Config) ProviderNames() (names []string) {
+	for _, p := range c.Providers {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
 // MaskFiles masks keys and credentials in files: the key that seals tokens, and those of NATS
 // and TLS. Files that cannot be read are skipped; opening them fails later.
 func (c *Config) MaskFiles() {

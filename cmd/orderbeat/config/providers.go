@@ -47,6 +47,14 @@ type Provider struct {
 	keys                      map[string]string // fingerprints of the values of its keys
 }
 
+// AccountNames are the names of the accounts.
+func (p Provider) AccountNames() (names []string) {
+	for _, a := range p.Accounts {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
 // ProviderDeps is what a provider needs from the program.
 type ProviderDeps struct {
 	Tokens     auth.Store

@@ -38,43 +38,35 @@ func lockOf(path string) string { return path + ".lock" }
 // path), for other workers. It survives restarts and differs for a copy of the file on
 // another machine or of the whole folder. The caller holds the lock.
 func Identify(path string) (id, place string, err error) {
-	if path, err = filepath.Abs(path); err != nil {
-		return "", "", err
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return "", "", err
-	}
-	own, err := os.ReadFile(lockOf(path))
+	place, own, err := read(path)
 	if err == nil && len(own) != length {
 		own = []byte(rand.Text()) // host names and paths are not unique
 		err = os.WriteFile(lockOf(path), own, 0o600)
 	}
-	if err != nil {
-		return "", "", err
-	}
-	place = host + ":" + path
-	return identity(place, own), place, nil
+	return identity(place, own), place, err
 }
 
 // Identity returns the identity of the worker that had this database last. It writes nothing.
 func Identity(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		return "", err
-	}
-	own, err := os.ReadFile(lockOf(path))
+	place, own, err := read(path)
 	if err == nil && len(own) != length {
 		err = errors.New("no worker has used this database")
 	}
+	return identity(place, own), err
+}
+
+// read returns the place of a database, and the word in its lock file.
+func read(path string) (place string, own []byte, err error) {
+	path, err = filepath.Abs(path)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return identity(host+":"+path, own), nil
+	host, err := os.Hostname()
+	if err != nil {
+		return "", nil, err
+	}
+	own, err = os.ReadFile(lockOf(path))
+	return host + ":" + path, own, err
 }
 
 // length is that of the word in the lock file, of [rand.Text].

@@ -8,7 +8,7 @@ import (
 
 // Command returns the command auth with its subcommands.
 func Command(a *cli.App) *cobra.Command {
-	c := &cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use:   "auth",
 		Short: "Show tokens, let users grant access, and repair credentials",
 		Long: `Show the state of the tokens that Orderbeat uses for providers, let users grant access
@@ -17,9 +17,5 @@ a secret.`,
 		Example: `  orderbeat auth status                            every credential: state, lifetime, failures
   orderbeat auth login mazda --user johndoe        let a user grant access
   orderbeat auth unlatch michelin                  the credentials are correct now: retry`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(statusCommand(a), loginCommand(a), logoutCommand(a), introspectCommand(a), unlatchCommand(a), rekeyCommand(a))
-	return c
+	}, statusCommand(a), loginCommand(a), logoutCommand(a), introspectCommand(a), unlatchCommand(a), rekeyCommand(a))
 }

@@ -41,14 +41,7 @@ func printIntrospections(a *cli.App, all []api.Introspection) error {
 		succeeded++
 		fmt.Fprintln(a.Stdout, describe(a, i))
 	}
-	switch succeeded {
-	case len(all):
-		return nil
-	case 0:
-		return cli.Exit(cli.Failed, nil)
-	default:
-		return cli.Exit(cli.Partial, nil)
-	}
+	return cli.ExitOf(succeeded, len(all))
 }
 
 // describe formats an introspection as one line.

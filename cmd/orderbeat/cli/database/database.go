@@ -8,7 +8,7 @@ import (
 
 // Command returns the command db with its subcommands.
 func Command(a *cli.App) *cobra.Command {
-	c := &cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use:   "db",
 		Short: "Back up, restore, check, prune and migrate the database",
 		Long: `Back up, restore, check, prune and migrate the configured database. Restore and migrate
@@ -18,9 +18,5 @@ require that no worker runs.`,
   orderbeat db check                                     check its consistency
   orderbeat db prune --dry-run                           show what retention would delete
   orderbeat db migrate                                   update its schema`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(backupCommand(a), restoreCommand(a), checkCommand(a), pruneCommand(a), migrateCommand(a))
-	return c
+	}, backupCommand(a), restoreCommand(a), checkCommand(a), pruneCommand(a), migrateCommand(a))
 }

@@ -185,14 +185,7 @@ func printFindings(a *cli.App, found []finding, asJSON bool) error {
 	} else if err := printFindingsTable(a.Stdout, found); err != nil {
 		return err
 	}
-	switch {
-	case well == len(found):
-		return nil
-	case well == 0:
-		return cli.Exit(cli.Failed, nil)
-	default:
-		return cli.Exit(cli.Partial, nil)
-	}
+	return cli.ExitOf(well, len(found))
 }
 
 func printFindingsTable(w io.Writer, found []finding) error {

@@ -93,31 +93,24 @@ func listExchanges(ctx context.Context, a *cli.App, o exchangesOptions) error {
 		limit := o.filter.Limit
 		o.filter.Limit++
 		list, err := database.Exchanges(ctx, o.filter)
-		if err == nil {
-			err = a.CheckFound(len(list), o.filter.Provider, o.filter.Account)
-		}
 		if err != nil {
 			return err
 		}
-		return exchangeListing(a).Print(a, list, limit, o.asJSON)
+		return cli.Listing[exchanges.ExchangeRow]{
+			Noun: "exchange", Provider: o.filter.Provider, Account: o.filter.Account,
+			Head: []string{"ID", a.Head("STARTED"), "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
+			Row: func(x exchanges.ExchangeRow) []string {
+				status := "-"
+				if x.Status != 0 {
+					status = fmt.Sprint(x.Status)
+				}
+				return []string{
+					fmt.Sprint(x.ExchangeID), a.Second(x.StartedAt), x.Provider, cli.OrDash(x.Account), x.Op, x.Method, shortened(x.URL), status,
+					fmt.Sprint(x.DurationMS), fmt.Sprint(x.ResponseBytes), cli.OrDash(x.JobID), cli.OrDash(string(x.ErrorCode)),
+				}
+			},
+		}.Print(a, list, limit, o.asJSON)
 	})
-}
-
-func exchangeListing(a *cli.App) cli.Listing[exchanges.ExchangeRow] {
-	return cli.Listing[exchanges.ExchangeRow]{
-		Noun: "exchange",
-		Head: []string{"ID", a.Head("STARTED"), "PROVIDER", "ACCOUNT", "OPERATION", "METHOD", "URL", "STATUS", "MS", "BYTES", "JOB", "ERROR"},
-		Row: func(x exchanges.ExchangeRow) []string {
-			status := "-"
-			if x.Status != 0 {
-				status = fmt.Sprint(x.Status)
-			}
-			return []string{
-				fmt.Sprint(x.ExchangeID), a.Second(x.StartedAt), x.Provider, cli.OrDash(x.Account), x.Op, x.Method, shortened(x.URL), status,
-				fmt.Sprint(x.DurationMS), fmt.Sprint(x.ResponseBytes), cli.OrDash(x.JobID), cli.OrDash(string(x.ErrorCode)),
-			}
-		},
-	}
 }
 
 // shortened truncates a URL for the table; --json has all of it.

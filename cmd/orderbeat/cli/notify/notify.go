@@ -3,7 +3,6 @@ package notify
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -66,29 +65,18 @@ func configured(targets []notifier.Target) string {
 	if len(targets) == 0 {
 		return "no [[notify]] is configured"
 	}
-	names := make([]string, len(targets))
-	for i, t := range targets {
-		names[i] = t.Name
-	}
-	return "configured: " + strings.Join(names, ", ")
+	return "configured: " + cli.Words(cli.Names(targets, func(t notifier.Target) string { return t.Name }))
 }
 
 func report(a *cli.App, targets []notifier.Target, errs []error) error {
-	failed := 0
+	sent := 0
 	for i, t := range targets {
 		if errs[i] != nil {
-			failed++
 			fmt.Fprintf(a.Stdout, "%s: failed: %v\n", t.Name, errs[i])
 			continue
 		}
+		sent++
 		fmt.Fprintf(a.Stdout, "%s: sent\n", t.Name)
 	}
-	switch failed {
-	case 0:
-		return nil
-	case len(targets):
-		return cli.Exit(cli.Failed, nil)
-	default:
-		return cli.Exit(cli.Partial, nil)
-	}
+	return cli.ExitOf(sent, len(targets))
 }

@@ -8,7 +8,7 @@ import (
 
 // Command returns the command provider with its subcommands.
 func Command(a *cli.App) *cobra.Command {
-	c := &cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use:   "provider",
 		Short: "Declare a provider and try it",
 		Long: `Add a provider without writing code: start with a working declaration, change it, check it,
@@ -17,9 +17,5 @@ and try it with real requests, of which nothing is stored or published.`,
   orderbeat check                                   check it
   orderbeat provider try acme                       send one request and show the orders
   orderbeat provider try acme --save-sample         save the response as a sample for check`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(newCommand(a), tryCommand(a))
-	return c
+	}, newCommand(a), tryCommand(a))
 }

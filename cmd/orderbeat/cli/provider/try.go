@@ -164,18 +164,13 @@ func tryProvider(ctx context.Context, a *cli.App, o tryOptions) (err error) {
 
 // choose finds the named provider and account.
 func (o tryOptions) choose(conf *config.Config) (p config.Provider, account clients.Account, err error) {
-	var names []string
-	for _, one := range conf.Providers {
-		names = append(names, one.Name)
-	}
+	names := conf.ProviderNames()
 	i := slices.Index(names, o.provider)
 	if i < 0 {
 		return p, account, cli.Misuse("unknown provider %q; configured: %s", o.provider, cli.Words(names))
 	}
-	p, names = conf.Providers[i], nil
-	for _, one := range p.Accounts {
-		names = append(names, one.Name)
-	}
+	p = conf.Providers[i]
+	names = p.AccountNames()
 	i = slices.Index(names, o.account)
 	switch {
 	case o.account == "" && len(names) == 1:

@@ -15,15 +15,11 @@ import (
 
 // Command returns the command report with its subcommands.
 func Command(a *cli.App) *cobra.Command {
-	c := &cobra.Command{
+	return cli.Group(&cobra.Command{
 		Use:   "report",
 		Short: "Report how suppliers perform",
 		Long:  `Report what the history of orders shows. Reads the database; no worker needs to run.`,
-		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	c.AddCommand(suppliersCommand(a))
-	return c
+	}, suppliersCommand(a))
 }
 
 type supplierOptions struct {
@@ -89,10 +85,9 @@ func reportSuppliers(ctx context.Context, a *cli.App, o supplierOptions) error {
 	if o.asCSV {
 		return suppliersCSV(a.Stdout, list)
 	}
-	if err := a.CheckFound(len(list), o.provider, o.account); err != nil {
-		return err
-	}
-	return suppliersTable(o.by).Print(a, list, o.limit, o.asJSON)
+	listing := suppliersTable(o.by)
+	listing.Provider, listing.Account = o.provider, o.account
+	return listing.Print(a, list, o.limit, o.asJSON)
 }
 
 // suppliersTable shows the group, and then the shares and averages.

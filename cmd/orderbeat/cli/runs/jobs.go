@@ -107,24 +107,17 @@ func listJobs(ctx context.Context, a *cli.App, o jobsOptions) error {
 		limit := o.filter.Limit
 		o.filter.Limit++
 		list, err := database.Jobs(ctx, o.filter)
-		if err == nil {
-			err = a.CheckFound(len(list), o.filter.Provider, o.filter.Account)
-		}
 		if err != nil {
 			return err
 		}
-		return jobListing(a).Print(a, list, limit, o.asJSON)
+		return cli.Listing[runs.JobRow]{
+			Noun: "job", Provider: o.filter.Provider, Account: o.filter.Account,
+			Head: append([]string{"JOB", "PROVIDER", "KIND"}, jobHead(a)[1:]...),
+			Row: func(j runs.JobRow) []string {
+				return append([]string{j.JobID, j.Provider, j.Kind}, jobCells(a, j)[1:]...)
+			},
+		}.Print(a, list, limit, o.asJSON)
 	})
-}
-
-func jobListing(a *cli.App) cli.Listing[runs.JobRow] {
-	return cli.Listing[runs.JobRow]{
-		Noun: "job",
-		Head: append([]string{"JOB", "PROVIDER", "KIND"}, jobHead(a)[1:]...),
-		Row: func(j runs.JobRow) []string {
-			return append([]string{j.JobID, j.Provider, j.Kind}, jobCells(a, j)[1:]...)
-		},
-	}
 }
 
 func showJob(ctx context.Context, a *cli.App, text string, asJSON bool) error {

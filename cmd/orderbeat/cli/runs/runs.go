@@ -66,27 +66,20 @@ func listRuns(ctx context.Context, a *cli.App, o runsOptions) error {
 		limit := o.filter.Limit
 		o.filter.Limit++
 		list, err := database.Runs(ctx, o.filter)
-		if err == nil {
-			err = a.CheckFound(len(list), o.filter.Provider, "")
-		}
 		if err != nil {
 			return err
 		}
-		return runListing(a).Print(a, list, limit, o.asJSON)
+		return cli.Listing[jobs.Run]{
+			Noun: "run", Provider: o.filter.Provider,
+			Head: []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", a.Head("REQUESTED"), "TOOK"},
+			Row: func(r jobs.Run) []string {
+				return []string{
+					r.ID, r.Provider, r.Kind, stateOfRun(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
+					fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, a.Minute(r.RequestedAt), elapsed(r),
+				}
+			},
+		}.Print(a, list, limit, o.asJSON)
 	})
-}
-
-func runListing(a *cli.App) cli.Listing[jobs.Run] {
-	return cli.Listing[jobs.Run]{
-		Noun: "run",
-		Head: []string{"RUN", "PROVIDER", "KIND", "STATE", "JOBS", "SEEN", "CREATED", "CHANGED", "TRIGGER", a.Head("REQUESTED"), "TOOK"},
-		Row: func(r jobs.Run) []string {
-			return []string{
-				r.ID, r.Provider, r.Kind, stateOfRun(r), fmt.Sprintf("%d/%d", r.Jobs.Ended(), r.Jobs.Total),
-				fmt.Sprint(r.Orders.Seen), fmt.Sprint(r.Orders.Created), fmt.Sprint(r.Orders.Changed), r.Trigger, a.Minute(r.RequestedAt), elapsed(r),
-			}
-		},
-	}
 }
 
 // stateOfRun returns the run's state, or "paused".
