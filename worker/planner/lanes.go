@@ -12,12 +12,12 @@ type lanes struct {
 	running chan struct{} // one for each task that may run
 	working sync.WaitGroup
 
-	mu     sync.Mutex // guards queued
-	queued map[string][]func()
+	mu   sync.Mutex               // guards last
+	last map[string]chan struct{} // by lane, closed when its last task has ended
 }
 
 func newLanes(accepted, atOnce int) *lanes {
-	l := &lanes{free: make(chan struct{}, accepted), running: make(chan struct{}, atOnce), queued: map[string][]func(){}}
+	l := &lanes{free: make(chan struct{}, accepted), running: make(chan struct{}, atOnce), last: map[string]chan struct{}{}}
 	for range accepted {
 		l.free <- struct{}{}
 	}
@@ -44,33 +44,26 @@ func (l *lanes) run(ctx context.Context, lane string, task func()) {
 		task()
 		return
 	}
+	ended := make(chan struct{})
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	waiting, busy := l.queued[lane]
-	l.queued[lane] = append(waiting, task)
-	if !busy {
-		l.working.Go(func() { l.drain(lane) })
-	}
-}
-
-// drain runs the tasks of a lane until its queue is empty.
-func (l *lanes) drain(lane string) {
-	for {
-		l.mu.Lock()
-		waiting := l.queued[lane]
-		if len(waiting) == 0 {
-			delete(l.queued, lane)
-			l.mu.Unlock()
-			return
+	before := l.last[lane]
+	l.last[lane] = ended
+	l.mu.Unlock()
+	l.working.Go(func() {
+		if before != nil {
+			<-before
 		}
-		task := waiting[0]
-		l.queued[lane] = waiting[1:]
-		l.mu.Unlock()
 		l.running <- struct{}{}
 		task()
 		<-l.running
+		l.mu.Lock()
+		if l.last[lane] == ended {
+			delete(l.last, lane)
+		}
+		l.mu.Unlock()
+		close(ended)
 		l.free <- struct{}{}
-	}
+	})
 }
 
 // wait waits until every accepted task has ended.
