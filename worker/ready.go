@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"orderbeat/db"
@@ -42,8 +41,7 @@ type readiness struct {
 	stopping  func() bool
 	run       func(ctx context.Context) verdict // check
 
-	checking chan struct{} // has a value while no check runs
-	mu       sync.Mutex    // guards the rest
+	checking chan struct{} // has a value while no check runs; who takes it may use the rest
 	last     verdict
 	at       time.Time
 }
@@ -92,19 +90,13 @@ func (r *readiness) verdict(ctx context.Context) verdict {
 	case <-ctx.Done():
 		return verdict{part: "readiness", err: errors.New("the check takes too long")}
 	}
-	r.mu.Lock()
-	last, at := r.last, r.at
-	r.mu.Unlock()
-	if !at.IsZero() && time.Since(at) < readyFor && !r.stopping() {
-		return last
+	if !r.at.IsZero() && time.Since(r.at) < readyFor && !r.stopping() {
+		return r.last
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout) // other callers use the result too
 	defer cancel()
-	v := r.run(ctx)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.last, r.at = v, time.Now()
-	return v
+	r.last, r.at = r.run(ctx), time.Now()
+	return r.last
 }
 
 func (r *readiness) check(ctx context.Context) verdict {
