@@ -175,11 +175,7 @@ func (t *Tracer) Job(ctx context.Context, job jobs.Job) (context.Context, *Span)
 		return ctx, nil
 	}
 	if !trace.SpanContextFromContext(ctx).IsValid() {
-		traceparent, err := t.worker.Traceparent(ctx, job.RunID)
-		if err != nil {
-			t.worker.Activity.Noticed("failed to read the trace context of a run, its job is in a trace of its own", err)
-		}
-		ctx = trace.ContextWithRemoteSpanContext(ctx, parse(ctx, traceparent))
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parse(ctx, t.stored(ctx, job.RunID)))
 	}
 	return t.start(ctx, "job "+job.Kind, trace.WithAttributes(
 		attribute.String("orderbeat.run_id", job.RunID), attribute.String("orderbeat.job_id", job.ID),
@@ -284,7 +280,12 @@ func (t *Tracer) Parent(ctx context.Context, job *jobs.Job) string {
 	if trace.SpanContextFromContext(ctx).IsValid() {
 		return format(ctx)
 	}
-	traceparent, err := t.worker.Traceparent(ctx, job.RunID)
+	return t.stored(ctx, job.RunID)
+}
+
+// stored is the trace context of a stored run.
+func (t *Tracer) stored(ctx context.Context, runID string) string {
+	traceparent, err := t.worker.Traceparent(ctx, runID)
 	if err != nil {
 		t.worker.Activity.Noticed("failed to read the trace context of a run, its job is in a trace of its own", err)
 	}
