@@ -35,9 +35,6 @@ const (
 	RoleFetch Role = "fetch" // makes attempts at jobs that others queued
 )
 
-// Roles lists all roles.
-var Roles = []Role{RoleAll, RoleStore, RoleFetch}
-
 // crew has the rooms that share jobs with other processes.
 type crew struct {
 	role    Role
@@ -96,9 +93,7 @@ func processID(database string) string {
 // entry is the entry of this process in the fleet.
 func (w *crew) entry() fleet.Process {
 	p := w.self
-	for _, provider := range w.live.Providers() {
-		p.Providers = append(p.Providers, provider.Name)
-	}
+	p.Providers = w.live.Now().ProviderNames()
 	p.Slots, p.InFlight = w.own(), w.inFlight()+w.fetcher.InFlight()
 	leading, lag := w.standing()
 	p.Lag = lag

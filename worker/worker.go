@@ -160,7 +160,7 @@ func Run(ctx context.Context, c Config) error {
 		CanPublish: func() bool { return follow.over.Load() && lease.IsLeader() }, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
-		DB: c.DB, Settings: live, Concurrency: c.Concurrency, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
+		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
 		Fetchers: crew.remote, StoreOnly: c.Role == RoleStore, Slots: crew.slots, LostEvery: c.Intervals.Lost,
 	})
 	crew.lead(runner, func() bool { return c.Role != RoleStore && (c.TokenBucket != nil || lease.State() == leader.Held) }, lease.Term)
@@ -276,7 +276,7 @@ func Run(ctx context.Context, c Config) error {
 			return err
 		}
 		if before.ID == c.ID { // what could not be written, because NATS was away
-			pauses.Read(taken, correct(taken, c.DB, pauses, namesOf(live.Now().Schedules)))
+			pauses.Read(taken, correct(taken, c.DB, pauses, live.Now().ScheduleNames()))
 		} else {
 			pauses.Read(taken, honour(taken, c.DB, c.Log))
 		}
@@ -301,7 +301,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { follow.keepUp(taken); return nil })
 		backing.Go(func() error { snapshots.Run(taken); return nil })
 		taking.Go(func() error {
-			clock.Run(taken, before.AccountedElsewhere(c.ID, namesOf(live.Now().Schedules)))
+			clock.Run(taken, before.AccountedElsewhere(c.ID, live.Now().ScheduleNames()))
 			return nil
 		})
 		taking.Go(func() error {
@@ -519,14 +519,6 @@ func correct(ctx context.Context, d *db.DB, pauses *handover.Pauses, names []str
 		}
 		return failed
 	}
-}
-
-func namesOf(schedules []Schedule) []string {
-	names := make([]string, len(schedules))
-	for i, s := range schedules {
-		names[i] = s.Name
-	}
-	return names
 }
 
 // beginShutdown records the shutdown in the database, with a short timeout.

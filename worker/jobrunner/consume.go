@@ -31,13 +31,13 @@ func (r *Runner) Run(ctx, work context.Context, troubles *problems.Set) {
 	consumers := map[string]*consumer{}
 	var ended sync.WaitGroup
 	defer ended.Wait()
-	if r.fetchers != nil {
+	if r.Fetchers != nil {
 		ended.Go(func() { r.findLost(ctx) })
 	}
 	orphans := troubles.Activity("fail jobs of removed providers")
 	var again <-chan time.Time // since a provider was removed
 	for ctx.Err() == nil {
-		now := r.settings.Now()
+		now := r.Settings.Now()
 		for _, p := range now.Providers {
 			c, ok := consumers[p.Name]
 			if !ok {
@@ -92,8 +92,8 @@ func (r *Runner) consumer(ctx, work context.Context, p settings.Provider, troubl
 // consume performs the jobs of one provider until own ends, which is within ctx: in this process, or by
 // fetchers if there are any.
 func (r *Runner) consume(ctx, own, work context.Context, c *consumer, activity *problems.Activity) {
-	queued := r.db.Runnable(c.provider)
-	for r.lease.WaitLeader(own) {
+	queued := r.DB.Runnable(c.provider)
+	for r.Lease.WaitLeader(own) {
 		started, err := r.begin(ctx, own, work, c)
 		if own.Err() != nil {
 			return
@@ -111,14 +111,14 @@ func (r *Runner) consume(ctx, own, work context.Context, c *consumer, activity *
 
 // begin claims jobs and starts attempts at them, here or at fetchers. started is 0 if there was none.
 func (r *Runner) begin(ctx, own, work context.Context, c *consumer) (started int, err error) {
-	if r.fetchers == nil {
+	if r.Fetchers == nil {
 		return r.start(ctx, own, work, c)
 	}
 	if err := r.restore(ctx, c); err != nil {
 		return 0, err
 	}
-	all, others := r.fetchers.Slots(c.provider)
-	if others || r.storeOnly {
+	all, others := r.Fetchers.Slots(c.provider)
+	if others || r.StoreOnly {
 		return r.send(ctx, own, work, c, all)
 	}
 	return r.start(ctx, own, work, c)
@@ -131,39 +131,29 @@ func (r *Runner) start(ctx, own, work context.Context, c *consumer) (started int
 	if !c.own.Acquire(own) {
 		return 0, nil
 	}
-	if !r.slots.Acquire(own) {
+	if !r.Slots.Acquire(own) {
 		c.own.Release()
 		return 0, nil
 	}
 	free := 1
 	for free < maxClaimed && c.own.TryAcquire() {
-		if !r.slots.TryAcquire() {
+		if !r.Slots.TryAcquire() {
 			c.own.Release()
 			break
 		}
 		free++
 	}
-	claimed, err := r.db.Claim(ctx, c.provider, time.Now(), free)
+	claimed, err := r.DB.Claim(ctx, c.provider, time.Now(), free)
 	for range free - len(claimed) {
-		r.slots.Release()
+		r.Slots.Release()
 		c.own.Release()
 	}
 	for _, job := range claimed {
 		r.working.Go(func() {
 			defer c.own.Release()
-			defer r.slots.Release()
+			defer r.Slots.Release()
 			r.handle(work, job)
 		})
 	}
 	return len(claimed), err
-}
-
-// namesOf are the names of the configured providers.
-func namesOf(l *settings.Live) []string {
-	providers := l.Providers()
-	names := make([]string, len(providers))
-	for i, p := range providers {
-		names[i] = p.Name
-	}
-	return names
 }

@@ -12,12 +12,12 @@ import (
 // commits the outcome like any other. The error is the job's, unless the job succeeded or is
 // partial.
 func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
-	if err := r.db.StartInline(ctx, run, job); err != nil {
+	if err := r.DB.StartInline(ctx, run, job); err != nil {
 		return err
 	}
-	ctx, span := r.trace.Job(ctx, job)
+	ctx, span := r.Trace.Job(ctx, job)
 	defer span.End(nil)
-	attemptCtx, release := r.memory.Budget(ctx, job.Provider)
+	attemptCtx, release := r.Memory.Budget(ctx, job.Provider)
 	defer release() // the orders are in memory until they are committed
 	out := r.once(attemptCtx, job)
 	committed, err := r.commit(context.WithoutCancel(ctx), out) // even if the caller has left
@@ -26,7 +26,7 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	}
 	r.count(out)
 	if committed.Run != nil {
-		r.runEnded(ctx, *committed.Run)
+		r.RunEnded(ctx, *committed.Run)
 	}
 	switch {
 	case out.State == jobs.Succeeded || out.State == jobs.Partial:
@@ -40,10 +40,10 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 
 // once makes the only attempt at a job, in this process or by a fetcher.
 func (r *Runner) once(ctx context.Context, job jobs.Job) jobs.Outcome {
-	if !r.storeOnly || r.fetchers == nil {
+	if !r.StoreOnly || r.Fetchers == nil {
 		return r.performOnce(ctx, job)
 	}
-	out, err := r.fetchers.Perform(ctx, job)
+	out, err := r.Fetchers.Perform(ctx, job)
 	if err != nil {
 		failure := clients.AsError(err)
 		failure.Provider, failure.Op = job.Provider, "request"
@@ -59,7 +59,7 @@ func (r *Runner) once(ctx context.Context, job jobs.Job) jobs.Outcome {
 
 // performOnce performs a job that is not retried.
 func (r *Runner) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
-	p, release, ok := r.settings.Hold(job.Provider)
+	p, release, ok := r.Settings.Hold(job.Provider)
 	defer release()
 	account, _ := p.Account(job.Account)
 	if !ok {

@@ -12,7 +12,7 @@ import (
 // remap re-runs the mapping over the recorded responses of a job. It fails permanently if they
 // have been pruned.
 func (r *Runner) remap(ctx context.Context, p settings.Provider, account clients.Account, job jobs.Job) (jobs.Outcome, error) {
-	kept, answers, ok, err := r.db.Kept(ctx, job.Remaps)
+	kept, answers, ok, err := r.DB.Kept(ctx, job.Remaps)
 	if err != nil {
 		return jobs.Outcome{}, err
 	}

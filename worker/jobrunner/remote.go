@@ -214,7 +214,7 @@ func (r *Runner) Sent(provider string) (n int) {
 // happened to an attempt that was sent before, it is made once.
 func (r *Runner) restore(ctx context.Context, c *consumer) error {
 	if !c.restored {
-		list, err := r.db.Remote(ctx, c.provider)
+		list, err := r.DB.Remote(ctx, c.provider)
 		if err != nil {
 			return err
 		}
@@ -238,7 +238,7 @@ func (r *Runner) send(ctx, own, work context.Context, c *consumer, all int) (cla
 		r.awaitOutcome(own, c.provider)
 		return 1, nil // the queue was not looked at
 	}
-	list, err := r.db.ClaimRemote(ctx, c.provider, time.Now(), min(room, maxClaimed), r.storeOnly)
+	list, err := r.DB.ClaimRemote(ctx, c.provider, time.Now(), min(room, maxClaimed), r.StoreOnly)
 	if err != nil || len(list) == 0 {
 		return 0, err
 	}
@@ -255,10 +255,10 @@ func (r *Runner) send(ctx, own, work context.Context, c *consumer, all int) (cla
 // remapHere performs a job that needs the database.
 func (r *Runner) remapHere(ctx context.Context, job jobs.Job) {
 	defer r.sent.remove(attempt{job.ID, job.Attempt})
-	if !r.slots.Acquire(ctx) {
+	if !r.Slots.Acquire(ctx) {
 		return // the next start queues it again
 	}
-	defer r.slots.Release()
+	defer r.Slots.Release()
 	r.handle(ctx, job)
 }
 
@@ -268,14 +268,14 @@ func (r *Runner) sendWaiting(ctx context.Context, c *consumer) error {
 	if len(list) == 0 {
 		return nil
 	}
-	p, ok := r.settings.Now().Provider(c.provider)
+	p, ok := r.Settings.Now().Provider(c.provider)
 	if ok && c.configured != p.Concurrency {
-		if err := r.fetchers.Configure(ctx, c.provider, p.Concurrency); err != nil {
+		if err := r.Fetchers.Configure(ctx, c.provider, p.Concurrency); err != nil {
 			return err
 		}
 		c.configured = p.Concurrency
 	}
-	if err := r.fetchers.Send(ctx, list, false); err != nil {
+	if err := r.Fetchers.Send(ctx, list, false); err != nil {
 		return err
 	}
 	r.sent.went(list)
@@ -313,7 +313,7 @@ func (r *Runner) Unreadable(ctx context.Context, jobID string, number int, cause
 	if !ok {
 		return nil
 	}
-	p, _ := r.settings.Now().Provider(job.Provider)
+	p, _ := r.Settings.Now().Provider(job.Provider)
 	cause.Provider = job.Provider
 	return r.Outcome(ctx, jobs.Failure(job, cause, p.Retry, time.Now()))
 }
@@ -322,20 +322,20 @@ func (r *Runner) Unreadable(ctx context.Context, jobID string, number int, cause
 // until ctx ends.
 func (r *Runner) findLost(ctx context.Context) {
 	suspected := map[string]bool{} // providers that were idle at the last check
-	for wait.For(ctx, r.lostEvery) {
-		old := r.sent.old(r.lostEvery)
+	for wait.For(ctx, r.LostEvery) {
+		old := r.sent.old(r.LostEvery)
 		maps.DeleteFunc(suspected, func(name string, _ bool) bool { return len(old[name]) == 0 })
 		for name, list := range old {
-			idle, err := r.fetchers.Idle(ctx, name)
+			idle, err := r.Fetchers.Idle(ctx, name)
 			switch {
-			case err != nil || !idle || !r.lease.WaitLeader(ctx):
+			case err != nil || !idle || !r.Lease.WaitLeader(ctx):
 				delete(suspected, name)
 			case !suspected[name]:
 				suspected[name] = true // an outcome may be on its way from NATS to the database
 			default:
 				delete(suspected, name)
-				r.log.Warn("jobs are sent to fetchers again: their messages are gone", "provider", name, "jobs", len(list))
-				if r.fetchers.Send(ctx, list, true) == nil {
+				r.Log.Warn("jobs are sent to fetchers again: their messages are gone", "provider", name, "jobs", len(list))
+				if r.Fetchers.Send(ctx, list, true) == nil {
 					r.sent.went(list)
 				}
 			}
@@ -356,10 +356,10 @@ func (r *Runner) store(ctx context.Context, out jobs.Outcome) error {
 	if !committed.Repeated {
 		r.count(out)
 	}
-	r.log.DebugContext(ctx, "job", "job_id", out.ID, "provider", out.Provider, "account", out.Account, "attempt", out.Attempt,
+	r.Log.DebugContext(ctx, "job", "job_id", out.ID, "provider", out.Provider, "account", out.Account, "attempt", out.Attempt,
 		"state", out.State, "orders", committed.Tally.Seen, "changed", committed.Tally.Changed, "err", out.Err)
 	if committed.Run != nil {
-		r.runEnded(ctx, *committed.Run)
+		r.RunEnded(ctx, *committed.Run)
 	}
 	return nil
 }

@@ -37,9 +37,8 @@ const (
 
 // Config has a runner's dependencies.
 type Config struct {
-	DB          *db.DB
-	Settings    *settings.Live
-	Concurrency int // concurrent jobs in this process
+	DB       *db.DB
+	Settings *settings.Live
 	// RunEnded is called with every run that ended with its last job.
 	RunEnded func(context.Context, jobs.Run)
 	Memory   *memory.Pool // shared by all attempts
@@ -47,7 +46,7 @@ type Config struct {
 	Fetchers Fetchers // nil for none: this process makes all attempts
 	// StoreOnly leaves all attempts to fetchers.
 	StoreOnly bool
-	Slots     *slots.Slots  // of the process; nil makes Concurrency ones
+	Slots     *slots.Slots  // of the process, one for each concurrent job
 	LostEvery time.Duration // how often lost messages are looked for, 0 is 20s
 	Trace     *telemetry.Tracer
 	Log       *slog.Logger
@@ -61,39 +60,22 @@ type Leadership interface {
 
 // Runner claims the jobs of all providers and performs them. It is safe for concurrent use.
 type Runner struct {
-	db        *db.DB
-	settings  *settings.Live
-	runEnded  func(context.Context, jobs.Run)
-	slots     *slots.Slots // one for each concurrent job
+	Config
 	attempts  *attempts
+	sent      *sent
 	unread    *prometheus.CounterVec
 	durations *prometheus.HistogramVec
-	memory    *memory.Pool
-	lease     Leadership
-	fetchers  Fetchers
-	storeOnly bool
-	sent      *sent
-	lostEvery time.Duration
-	trace     *telemetry.Tracer
-	log       *slog.Logger
-
-	working sync.WaitGroup // the jobs in flight
-	changed wait.Signal    // the settings were replaced
+	working   sync.WaitGroup // the jobs in flight
+	changed   wait.Signal    // the settings were replaced
 }
 
 // New returns a runner.
 func New(c Config) *Runner {
-	names := namesOf(c.Settings)
-	if c.Slots == nil {
-		c.Slots = slots.New(c.Concurrency)
-	}
+	c.LostEvery = cmp.Or(c.LostEvery, lostEvery)
 	return &Runner{
-		db: c.DB, settings: c.Settings, runEnded: c.RunEnded, changed: wait.NewSignal(),
-		slots: c.Slots, attempts: newAttempts(),
-		unread:    metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", names),
+		Config: c, attempts: newAttempts(), sent: newSent(), changed: wait.NewSignal(),
+		unread:    metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", c.Settings.Now().ProviderNames()),
 		durations: metrics.NewHistogram("job_duration_seconds", "Duration of attempts at jobs, by the state of the job after it.", "provider", "kind", "state"),
-		memory:    c.Memory, lease: c.Lease, fetchers: c.Fetchers, storeOnly: c.StoreOnly, sent: newSent(), lostEvery: cmp.Or(c.LostEvery, lostEvery),
-		trace: c.Trace, log: c.Log,
 	}
 }
 
@@ -111,7 +93,7 @@ func (r *Runner) InFlight() []jobs.Job { return r.attempts.jobs() }
 // Changed applies settings that were replaced, and a number of concurrent jobs. Jobs in flight end with
 // the settings that they started with.
 func (r *Runner) Changed(concurrency int) {
-	r.slots.Resize(concurrency)
+	r.Slots.Resize(concurrency)
 	r.changed.Set()
 }
 
@@ -120,8 +102,8 @@ func (r *Runner) Changed(concurrency int) {
 func (r *Runner) Cancel(jobIDs []string) {
 	r.attempts.cancel(jobIDs)
 	for _, id := range r.sent.ofJobs(jobIDs) {
-		if job, ok := r.sent.remove(id); ok && r.fetchers != nil {
-			r.fetchers.Cancel(job)
+		if job, ok := r.sent.remove(id); ok && r.Fetchers != nil {
+			r.Fetchers.Cancel(job)
 		}
 	}
 }
@@ -134,7 +116,7 @@ func Activity(set *problems.Set, provider string) *problems.Activity {
 // sleep waits until jobs of the provider are queued, or the next retry is due.
 func (r *Runner) sleep(ctx context.Context, provider string, queued <-chan struct{}) {
 	rest := maxSleep
-	if due, ok, err := r.db.NextAttempt(ctx, provider); err == nil && ok {
+	if due, ok, err := r.DB.NextAttempt(ctx, provider); err == nil && ok {
 		rest = min(rest, max(time.Until(due), time.Millisecond))
 	}
 	wait.Until(ctx, queued, rest)
@@ -143,15 +125,15 @@ func (r *Runner) sleep(ctx context.Context, provider string, queued <-chan struc
 // handle performs a claimed job. If its outcome could not be committed, it is released as soon as
 // the database is writable again.
 func (r *Runner) handle(ctx context.Context, job jobs.Job) {
-	ctx, span := r.trace.Job(ctx, job)
+	ctx, span := r.Trace.Job(ctx, job)
 	err := r.perform(ctx, job)
 	span.End(err)
 	if err == nil || errors.Is(err, context.Canceled) {
 		return // cancelled: the job has ended in the database, or the next start queues it again
 	}
-	r.log.ErrorContext(ctx, "failed to store a job's outcome, the job is retried", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
+	r.Log.ErrorContext(ctx, "failed to store a job's outcome, the job is retried", "job_id", job.ID, "provider", job.Provider, "account", job.Account, "err", err)
 	for wait.For(ctx, storeRetry) {
-		if r.db.Release(ctx, job, time.Now()) == nil {
+		if r.DB.Release(ctx, job, time.Now()) == nil {
 			return
 		}
 	}
@@ -161,7 +143,7 @@ func (r *Runner) handle(ctx context.Context, job jobs.Job) {
 func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 	attemptCtx, end := r.attempts.begin(ctx, job)
 	defer end()
-	attemptCtx, release := r.memory.Budget(attemptCtx, job.Provider)
+	attemptCtx, release := r.Memory.Budget(attemptCtx, job.Provider)
 	defer release() // the orders are in memory until they are committed
 	out, err := r.call(attemptCtx, job)
 	if err != nil {
@@ -172,8 +154,8 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 
 // commit commits an outcome.
 func (r *Runner) commit(ctx context.Context, out jobs.Outcome) (db.Committed, error) {
-	ctx, span := r.trace.Commit(ctx, &out)
-	committed, err := r.db.Commit(ctx, out)
+	ctx, span := r.Trace.Commit(ctx, &out)
+	committed, err := r.DB.Commit(ctx, out)
 	span.Committed(committed.Tally, err)
 	return committed, err
 }
@@ -187,14 +169,14 @@ func (r *Runner) count(o jobs.Outcome) {
 // RunSuspects performs the jobs that the process crashed with, one after another and each alone,
 // until all have ended or ctx ends. A process that makes no attempts leaves them to fetchers.
 func (r *Runner) RunSuspects(ctx, work context.Context) {
-	for warned := false; !r.storeOnly && r.lease.WaitLeader(ctx); {
-		n, due, err := r.db.Suspects(ctx, time.Now())
+	for warned := false; !r.StoreOnly && r.Lease.WaitLeader(ctx); {
+		n, due, err := r.DB.Suspects(ctx, time.Now())
 		if err == nil && n == 0 {
 			return
 		}
 		if n > 0 && !warned {
 			warned = true
-			r.log.Warn("jobs run alone: the process crashed while they were running", "jobs", n)
+			r.Log.Warn("jobs run alone: the process crashed while they were running", "jobs", n)
 		}
 		if due > 0 && r.runSuspect(ctx, work) {
 			continue
@@ -207,8 +189,8 @@ func (r *Runner) RunSuspects(ctx, work context.Context) {
 
 // runSuspect performs one suspect. It is false when none is due.
 func (r *Runner) runSuspect(ctx, work context.Context) bool {
-	defer r.slots.Alone(ctx)()
-	job, ok, err := r.db.ClaimSuspect(ctx, time.Now())
+	defer r.Slots.Alone(ctx)()
+	job, ok, err := r.DB.ClaimSuspect(ctx, time.Now())
 	if err != nil || !ok {
 		return false
 	}
@@ -220,20 +202,20 @@ func (r *Runner) runSuspect(ctx, work context.Context) bool {
 // claims them, and their runs would never end. Those in flight go on.
 func (r *Runner) FailOrphanedJobs(ctx context.Context) error {
 	for {
-		left, err := r.db.OpenJobsExcept(ctx, namesOf(r.settings))
+		left, err := r.DB.OpenJobsExcept(ctx, r.Settings.Now().ProviderNames())
 		left = slices.DeleteFunc(left, r.attempts.has)
 		if err != nil || len(left) == 0 {
 			return err
 		}
-		r.log.Warn("jobs failed: provider no longer configured", "jobs", len(left))
+		r.Log.Warn("jobs failed: provider no longer configured", "jobs", len(left))
 		for _, job := range left {
-			committed, err := r.db.Commit(ctx, unknown(job))
+			committed, err := r.DB.Commit(ctx, unknown(job))
 			if err != nil {
 				return err
 			}
 			r.Cancel([]string{job.ID}) // a fetcher may have it
 			if committed.Run != nil {
-				r.runEnded(ctx, *committed.Run)
+				r.RunEnded(ctx, *committed.Run)
 			}
 		}
 	}
@@ -258,7 +240,7 @@ func unstorable(o jobs.Outcome, err error) jobs.Outcome {
 
 // call performs the job, or fails it if its account is no longer configured.
 func (r *Runner) call(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
-	p, release, _ := r.settings.Hold(job.Provider) // of this moment: the job ends with these settings
+	p, release, _ := r.Settings.Hold(job.Provider) // of this moment: the job ends with these settings
 	defer release()
 	account, ok := p.Account(job.Account)
 	if !ok {

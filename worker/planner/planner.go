@@ -59,20 +59,12 @@ type Alerts interface {
 
 // Planner turns requests into runs. It is safe for concurrent use.
 type Planner struct {
-	db       *db.DB
-	settings *settings.Live
-	made     atomic.Pointer[tables] // of the last configuration
-	runEnded func(context.Context, jobs.Run)
-	alerts   Alerts
-	open     Open
-	trace    *telemetry.Tracer
-	log      *slog.Logger
+	Config
+	made atomic.Pointer[tables] // of the last configuration
 }
 
 // New returns a planner.
-func New(c Config) *Planner {
-	return &Planner{db: c.DB, settings: c.Settings, runEnded: c.RunEnded, alerts: c.Alerts, open: c.Open, trace: c.Trace, log: c.Log}
-}
+func New(c Config) *Planner { return &Planner{Config: c} }
 
 // tables are what planning needs of one configuration.
 type tables struct {
@@ -83,7 +75,7 @@ type tables struct {
 
 // tables returns the tables of the configuration of this moment.
 func (p *Planner) tables() *tables {
-	now := p.settings.Now()
+	now := p.Settings.Now()
 	if t := p.made.Load(); t != nil && t.of == now {
 		return t
 	}
@@ -91,7 +83,7 @@ func (p *Planner) tables() *tables {
 	for _, provider := range now.Providers {
 		traits, err := clients.TraitsOf(provider.Provider)
 		if err != nil {
-			p.log.Error("the provider panicked: no run of it is started", "provider", provider.Name, "err", err)
+			p.Log.Error("the provider panicked: no run of it is started", "provider", provider.Name, "err", err)
 		}
 		t.targets[provider.Name] = jobs.Target{Traits: traits, Err: err, Accounts: provider.Accounts, LowPrioritySlots: provider.Concurrency / 2}
 	}
@@ -140,12 +132,12 @@ func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Req
 	defer func() { plan.span.End(err) }()
 	plan.Run.Key, plan.Run.DueAt = tick.Key(), &tick.DueAt
 	run := plan.Run
-	_ = p.open.Put(ctx, run, plan.Jobs) // other workers do not count it as claimed while it is not kept
+	_ = p.Open.Put(ctx, run, plan.Jobs) // other workers do not count it as claimed while it is not kept
 	if err = claim(); err == nil {
-		started, err = p.db.StartTick(ctx, tick, plan.Run, plan.Jobs)
+		started, err = p.DB.StartTick(ctx, tick, plan.Run, plan.Jobs)
 	}
 	if err != nil || started.Run == nil {
-		p.open.Ended(run.ID)
+		p.Open.Ended(run.ID)
 	}
 	if err == nil && started.Run != nil {
 		p.started(ctx, plan, *started.Run)
@@ -179,7 +171,7 @@ func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
 		made.Run.Overlap = t.overlap[schedule]
 	}
 	made.request, made.target = r, targets[r.Provider]
-	made.span = p.trace.Planned(ctx, began, r.Traceparent, &made.Run, made.Invalid)
+	made.span = p.Trace.Planned(ctx, began, r.Traceparent, &made.Run, made.Invalid)
 	return made, nil
 }
 
@@ -188,11 +180,11 @@ func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error
 	ctx = made.span.In(ctx)
 	defer func() { made.span.End(cmp.Or(err, made.Invalid)) }()
 	started := false
-	if err = unkept(&made.Run, p.open.Put(ctx, made.Run, made.Jobs)); err == nil {
-		run, started, err = p.db.StartRun(ctx, made.Run, made.Jobs)
+	if err = unkept(&made.Run, p.Open.Put(ctx, made.Run, made.Jobs)); err == nil {
+		run, started, err = p.DB.StartRun(ctx, made.Run, made.Jobs)
 	}
 	if err != nil || !started {
-		p.open.Ended(made.Run.ID)
+		p.Open.Ended(made.Run.ID)
 	}
 	if err != nil {
 		return jobs.Run{}, err
@@ -203,7 +195,7 @@ func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error
 	}
 	made.span.Joined(ctx, &run)
 	if !run.State.Ended() {
-		err = unkept(&run, p.open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo))
+		err = unkept(&run, p.Open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo))
 	}
 	if err != nil {
 		return jobs.Run{}, err
@@ -226,11 +218,11 @@ func unkept(run *jobs.Run, err error) error {
 // may have ended before they were.
 func (p *Planner) KeepOpen(ctx context.Context) error {
 	overlap := p.tables().overlap
-	return p.db.EachUnpublished(ctx, func(run jobs.Run, js []jobs.Job) {
+	return p.DB.EachUnpublished(ctx, func(run jobs.Run, js []jobs.Job) {
 		if schedule, ok := jobs.ScheduleOf(run.Trigger); ok {
 			run.Overlap = overlap[schedule]
 		}
-		p.open.Keep(run, js)
+		p.Open.Keep(run, js)
 	})
 }
 
@@ -238,33 +230,33 @@ func (p *Planner) KeepOpen(ctx context.Context) error {
 // its key. answered reports whether another process published its result. done says that no request waits
 // for it any more.
 func (p *Planner) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joined []runs.Joined, answered func(context.Context) (bool, error)) (done bool, err error) {
-	known, found, err := p.db.Run(ctx, run.ID)
+	known, found, err := p.DB.Run(ctx, run.ID)
 	if err != nil {
 		return false, err
 	}
 	if found {
 		if known.State.Ended() {
-			if err := p.db.Answer(ctx, run, joined, time.Now()); err != nil {
+			if err := p.DB.Answer(ctx, run, joined, time.Now()); err != nil {
 				return false, err
 			}
 		}
-		waits, err := p.db.Unanswered(ctx, []string{run.ID})
+		waits, err := p.DB.Unanswered(ctx, []string{run.ID})
 		return known.State.Ended() && len(waits) == 0, err
 	}
 	if done, err := answered(ctx); done || err != nil {
 		return done, err
 	}
-	stored, started, err := p.db.TakeOver(ctx, run, js, joined, time.Now())
+	stored, started, err := p.DB.TakeOver(ctx, run, js, joined, time.Now())
 	if err != nil {
 		return false, err
 	}
 	if !started {
-		p.log.InfoContext(ctx, "run of another worker was started again already", "run_id", run.ID, "as", stored.ID, "key", run.Key)
+		p.Log.InfoContext(ctx, "run of another worker was started again already", "run_id", run.ID, "as", stored.ID, "key", run.Key)
 		return true, nil
 	}
-	p.log.InfoContext(ctx, "run of another worker continues", "run_id", run.ID, "provider", run.Provider, "kind", run.Kind, "trigger", run.Trigger, "jobs", len(js))
+	p.Log.InfoContext(ctx, "run of another worker continues", "run_id", run.ID, "provider", run.Provider, "kind", run.Kind, "trigger", run.Trigger, "jobs", len(js))
 	if stored.State.Ended() {
-		p.runEnded(ctx, stored)
+		p.RunEnded(ctx, stored)
 	}
 	return false, nil
 }
@@ -272,11 +264,11 @@ func (p *Planner) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joi
 // started reports a stored run that has ended, and updates the alerts of a track run.
 func (p *Planner) started(ctx context.Context, made Plan, run jobs.Run) {
 	if run.State.Ended() {
-		p.runEnded(ctx, run)
+		p.RunEnded(ctx, run)
 	}
 	if made.Invalid == nil && jobs.Kinds[run.Kind].Follows {
 		if err := p.stopTracking(ctx, made.request, made.target); err != nil {
-			p.log.WarnContext(ctx, "failed to update an alert, the next run retries", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
+			p.Log.WarnContext(ctx, "failed to update an alert, the next run retries", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
 		}
 	}
 }
@@ -335,12 +327,12 @@ func (p *Planner) handle(ctx context.Context, msg jetstream.Msg, s bus.Subjects)
 	if err != nil {
 		now := time.Now()
 		run = jobs.NewFailed(request, err, now)
-		run, err = p.store(ctx, Plan{span: p.trace.Planned(ctx, now, request.Traceparent, &run, err), Run: run, Invalid: err})
+		run, err = p.store(ctx, Plan{span: p.Trace.Planned(ctx, now, request.Traceparent, &run, err), Run: run, Invalid: err})
 	} else {
 		run, err = p.Start(ctx, request)
 	}
 	if run.ID == "" {
-		p.log.Error("failed to store a request, it stays in the stream", "err", err)
+		p.Log.Error("failed to store a request, it stays in the stream", "err", err)
 		_ = msg.NakWithDelay(2 * time.Second) // if the nak is lost, it is redelivered after the ack wait
 		return
 	}

@@ -29,7 +29,7 @@ func (p *Planner) lookUp(ctx context.Context, targets map[string]jobs.Target, r 
 		if kind.Remaps {
 			target.Kept[a.Name], err = p.kept(ctx, r, a.Name)
 		} else {
-			target.Open[a.Name], err = p.db.OpenOrders(ctx, r.Provider, a.Name)
+			target.Open[a.Name], err = p.DB.OpenOrders(ctx, r.Provider, a.Name)
 		}
 		if err != nil {
 			return nil, err
@@ -45,7 +45,7 @@ func (p *Planner) kept(ctx context.Context, r jobs.Request, account string) ([]j
 	if err != nil {
 		return nil, nil //nolint:nilerr // planning reports it
 	}
-	return p.db.KeptJobs(ctx, r.Provider, account, which)
+	return p.DB.KeptJobs(ctx, r.Provider, account, which)
 }
 
 // codeTrackingStopped is the code of the alert about open orders that track no longer follows.
@@ -54,7 +54,7 @@ const codeTrackingStopped clients.Code = "tracking_stopped"
 // stopTracking raises the alert [codeTrackingStopped] for each account with open orders older
 // than max_age of a track run, and resolves it for the other accounts of the run.
 func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.Target) error {
-	raised, err := p.alerts.Raised(ctx, codeTrackingStopped)
+	raised, err := p.Alerts.Raised(ctx, codeTrackingStopped)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.
 		_, covered := target.Open[a.Account]
 		return a.Provider != r.Provider || !covered
 	})
-	return p.alerts.Hold(ctx, raised, stopped)
+	return p.Alerts.Hold(ctx, raised, stopped)
 }
 
 // firstOf lists the ids of the first few orders.

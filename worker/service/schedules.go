@@ -91,11 +91,7 @@ func (s *Service) named(q api.ScheduleName) (settings.Schedule, error) {
 	now := s.Settings.Now()
 	schedule, ok := now.Schedule(q.Name)
 	if !ok {
-		names := make([]string, len(now.Schedules))
-		for i := range now.Schedules {
-			names[i] = now.Schedules[i].Name
-		}
-		return schedule, notFound(fmt.Sprintf("no schedule %.80q", q.Name), "configured: "+strings.Join(names, ", "))
+		return schedule, notFound(fmt.Sprintf("no schedule %.80q", q.Name), "configured: "+strings.Join(now.ScheduleNames(), ", "))
 	}
 	return schedule, checkNote(q.Note)
 }

@@ -50,6 +50,24 @@ func (s *Set) Schedule(name string) (Schedule, bool) {
 	return s.Schedules[i], true
 }
 
+// ProviderNames are the names of the providers.
+func (s *Set) ProviderNames() []string {
+	names := make([]string, len(s.Providers))
+	for i, p := range s.Providers {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// ScheduleNames are the names of the schedules.
+func (s *Set) ScheduleNames() []string {
+	names := make([]string, len(s.Schedules))
+	for i, schedule := range s.Schedules {
+		names[i] = schedule.Name
+	}
+	return names
+}
+
 // Hold finds a provider and keeps it open until release is called; ok is false if it is not
 // configured. Jobs hold their provider, so that it is closed after a reload when the last one ends.
 func (l *Live) Hold(name string) (p Provider, release func(), ok bool) {
