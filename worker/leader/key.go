@@ -55,12 +55,12 @@ var errUnreadable = errors.New("not a lease")
 func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	kv, err := bus.OpenKeyValue(ctx, l.js, l.bucket)
+	kv, err := bus.OpenKeyValue(ctx, l.Conn.JS, l.bucket)
 	if errors.Is(err, nats.ErrNoResponders) {
 		err = jetstream.ErrJetStreamNotEnabled
 	}
 	if err != nil {
-		return Term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err)) // l.kv stays usable
+		return Term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.Conn.Explain(err)) // l.kv stays usable
 	}
 	l.kv = kv
 	entry, err := l.kv.Get(ctx, leaseKey)
@@ -68,7 +68,7 @@ func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error
 		return Term{}, 0, nil
 	}
 	if err != nil {
-		return Term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.explain(err))
+		return Term{}, 0, fmt.Errorf("bucket %s: %w", l.bucket.Bucket, l.Conn.Explain(err))
 	}
 	if json.Unmarshal(entry.Value(), &last) != nil || last.ID == "" || last.Process == "" {
 		return Term{}, entry.Revision(), fmt.Errorf("bucket %s: key %s is %w: %.40q", l.bucket.Bucket, leaseKey, errUnreadable, entry.Value())

@@ -38,20 +38,10 @@ var ErrLost = errors.New("another worker is the leader now")
 // Lease is leadership on a NATS prefix, which one process has at a time. It is a key that the
 // leader renews by compare-and-set. It has no expiry: followers watch whether it is renewed.
 type Lease struct {
-	js      jetstream.JetStream
-	bucket  jetstream.KeyValueConfig
-	mine    Term
-	explain func(error) error // [bus.Conn.explain]
-	// connected reports whether NATS is reachable; if not, the connection logs the failure.
-	connected func() bool
-	activity  *problems.Activity
-	// progress is the value of Accounted, false while it is unknown.
-	progress func() (map[string]time.Time, bool)
-	follow   func(context.Context) error // [Config.Follow]
-	current  func() bool                 // [Config.Current]
-	usable   func() error                // nil while NATS responds, as far as known
-	renewing chan struct{}               // has a value during a renewal
-	log      *slog.Logger
+	Config
+	bucket   jetstream.KeyValueConfig
+	mine     Term
+	renewing chan struct{} // has a value during a renewal
 
 	kv jetstream.KeyValue // the bucket, once it was looked up
 
@@ -85,11 +75,9 @@ type Config struct {
 // New returns a lease, which [Lease.Acquire] takes.
 func New(c Config) *Lease {
 	return &Lease{
-		js: c.Conn.JS, explain: c.Conn.Explain, connected: c.Conn.NATS.IsConnected, activity: c.Activity,
-		bucket:   c.NATS.KeyValueConfig("worker", "leader lease", bucketBytes),
+		Config: c, bucket: c.NATS.KeyValueConfig("worker", "leader lease", bucketBytes),
 		mine:     Term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
-		progress: c.Progress, follow: c.Follow, current: c.Current, usable: c.Conn.Usable, renewing: make(chan struct{}, 1),
-		log: c.Log, reason: "nats: the leader is not known yet",
+		renewing: make(chan struct{}, 1), reason: "nats: the leader is not known yet",
 	}
 }
 
@@ -106,16 +94,16 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 			l.setUnknown(ctx, err)
 			continue
 		}
-		l.activity.OK()
+		l.Activity.OK()
 		// An unreadable value or a missing lease may belong to a leader that is about to renew
 		// it.
 		free := err == nil && (revision == 0 && l.State() != Elsewhere || last.Released || last.ID == l.mine.ID)
 		if err != nil {
-			l.activity.Noticed("lease is unreadable, replacing it", err)
+			l.Activity.Noticed("lease is unreadable, replacing it", err)
 			last = Term{Place: "an unknown place"}
 		}
 		if another := err == nil && last.ID != "" && last.ID != l.mine.ID; another && !follows {
-			if err := l.follow(ctx); err != nil {
+			if err := l.Follow(ctx); err != nil {
 				l.setUnknown(ctx, err)
 				continue
 			}
@@ -124,7 +112,7 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 		if !free && (revision != seen || since.IsZero()) {
 			seen, since = revision, time.Now()
 		}
-		if !free && time.Since(since) < leaseLife || follows && !l.current() {
+		if !free && time.Since(since) < leaseLife || follows && !l.Current() {
 			l.leaveTo(last)
 			continue
 		}
@@ -149,7 +137,7 @@ func (l *Lease) leaveTo(other Term) {
 	l.state, l.reason, l.other = Elsewhere, "follower: another worker leads, at "+other.Place, other
 	l.mu.Unlock()
 	if !known {
-		l.log.Info("another worker leads: following it", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
+		l.Log.Info("another worker leads: following it", "bucket", l.bucket.Bucket, "at", other.Place, "since", other.Since)
 	}
 }
 
@@ -163,7 +151,7 @@ func (l *Lease) take(ctx context.Context, last Term, revision uint64) bool {
 	}
 	revision, err := l.put(ctx, revision)
 	if outrun(err) {
-		l.log.Info("lease acquired by another process", "bucket", l.bucket.Bucket)
+		l.Log.Info("lease acquired by another process", "bucket", l.bucket.Bucket)
 		return false
 	}
 	if err != nil {
@@ -172,7 +160,7 @@ func (l *Lease) take(ctx context.Context, last Term, revision uint64) bool {
 	}
 	l.hold(revision, begun)
 	if another {
-		l.log.Warn("taking over from another worker", "bucket", l.bucket.Bucket, "at", last.Place, "released", last.Released)
+		l.Log.Warn("taking over from another worker", "bucket", l.bucket.Bucket, "at", last.Place, "released", last.Released)
 	}
 	return true
 }
@@ -201,7 +189,7 @@ func (l *Lease) Keep(ctx context.Context) error {
 // Confirm renews the lease now, with the schedules' progress. It returns [ErrLost] if another
 // process holds it, and another error while that is unknown.
 func (l *Lease) Confirm(ctx context.Context) error {
-	if err := l.usable(); err != nil {
+	if err := l.Conn.Usable(); err != nil {
 		return fmt.Errorf("nats: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
@@ -226,7 +214,7 @@ func (l *Lease) renew(ctx context.Context) error {
 		return nil
 	}
 	begun := time.Now()
-	if accounted, known := l.progress(); known {
+	if accounted, known := l.Progress(); known {
 		l.mine.Accounted = accounted
 	}
 	revision, err := l.put(ctx, l.revision)
@@ -237,7 +225,7 @@ func (l *Lease) renew(ctx context.Context) error {
 		unreadable := errors.Is(err, errUnreadable)
 		switch {
 		case unreadable: // no take-over: that would have written a lease
-			l.activity.Noticed("lease is unreadable, replacing it", err)
+			l.Activity.Noticed("lease is unreadable, replacing it", err)
 		case err != nil:
 			return err
 		}
@@ -259,7 +247,7 @@ func (l *Lease) Release(ctx context.Context) error {
 		return nil
 	}
 	l.set(Over, "shutting down")
-	if accounted, known := l.progress(); known {
+	if accounted, known := l.Progress(); known {
 		l.mine.Accounted = accounted
 	}
 	l.mine.Released = true

@@ -12,7 +12,7 @@ import (
 // A leader without a recent renewal neither publishes nor receives until it has renewed.
 func TestLeaseWithoutRenewalDoesNotLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &Lease{activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}
+		l := &Lease{Config: Config{Activity: problems.NewSet(slog.New(slog.DiscardHandler)).Activity("lease")}}
 		l.hold(1, time.Now())
 		if !l.IsLeader() || !l.WaitLeader(t.Context()) {
 			t.Error("not the leader right after a renewal")

@@ -26,7 +26,7 @@ func (l *Lease) hold(revision uint64, begun time.Time) {
 	l.mu.Lock()
 	l.state, l.revision, l.renewed = Held, revision, begun
 	l.mu.Unlock()
-	l.activity.OK()
+	l.Activity.OK()
 }
 
 func (l *Lease) set(state State, reason string) {
@@ -46,16 +46,16 @@ func (l *Lease) setUnknown(ctx context.Context, err error) {
 
 // failed logs a failure, unless there is no connection, which the connection logs.
 func (l *Lease) failed(msg string, err error) {
-	if l.connected() {
-		l.activity.Failed(msg, l.explain(err), "bucket", l.bucket.Bucket)
+	if l.Conn.NATS.IsConnected() {
+		l.Activity.Failed(msg, l.Conn.Explain(err), "bucket", l.bucket.Bucket)
 	} else {
-		l.activity.Pending(err)
+		l.Activity.Pending(err)
 	}
 }
 
 // Trouble is why the lease could not be read, acquired or renewed, nil if it could.
 func (l *Lease) Trouble() error {
-	err := l.activity.Err()
+	err := l.Activity.Err()
 	if err != nil && l.State() == Held && l.IsLeader() {
 		return nil // the next attempt is in time
 	}
