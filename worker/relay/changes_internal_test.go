@@ -1,4 +1,4 @@
-package relay // an inside test: the form of a body is decided below the publisher
+package relay // an inside test: the form of a body is decided below the relay
 
 import (
 	"encoding/json"

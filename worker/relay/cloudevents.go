@@ -17,8 +17,8 @@ import (
 
 // message encodes m: CloudEvents 1.0 in binary mode, with the attribute names in lower case, as
 // the NATS binding requires.
-func (p *publisher) message(h *bus.Home, m *outbox.Message) *nats.Msg {
-	msg := &nats.Msg{Subject: p.subjects.Of(m.Subject), Data: m.Body, Header: nats.Header{
+func (t *topicRelay) message(h *bus.Home, m *outbox.Message) *nats.Msg {
+	msg := &nats.Msg{Subject: t.Subjects.Of(m.Subject), Data: m.Body, Header: nats.Header{
 		jetstream.MsgIDHeader: {m.MsgID},
 		"ce-id":               {eventID(m)},
 		"ce-type":             {m.Type},
@@ -38,13 +38,13 @@ func (p *publisher) message(h *bus.Home, m *outbox.Message) *nats.Msg {
 	if m.Topic == "reply" {
 		msg.Subject = m.Subject
 	}
-	if p.onlyChanges {
+	if t.OnlyChanges {
 		msg.Data = onlyChanges(m.Type, msg.Data)
 	}
-	if limit := p.limit(h, msg); limit > 0 && len(msg.Data) > limit {
+	if limit := t.limit(h, msg); limit > 0 && len(msg.Data) > limit {
 		if m.Topic == "orders" {
 			msg.Header[outbox.HeaderDocument] = []string{documentName(m)}
-			limit = p.limit(h, msg)
+			limit = t.limit(h, msg)
 		}
 		msg.Data = truncate(msg.Data, limit)
 	}
@@ -69,8 +69,8 @@ func dataSchema(kind string) string {
 
 // limit is the largest body that the server and the stream accept with our headers; 0 while it is
 // unknown.
-func (p *publisher) limit(h *bus.Home, msg *nats.Msg) int {
-	limit := int(p.bus.MaxBody())
+func (t *topicRelay) limit(h *bus.Home, msg *nats.Msg) int {
+	limit := int(t.Conn.MaxBody())
 	if h != nil && h.Config.MaxMsgSize > 0 {
 		if own := max(1, int(h.Config.MaxMsgSize)-headerSize(msg.Header)); limit <= 0 || own < limit {
 			return own

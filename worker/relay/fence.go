@@ -60,8 +60,7 @@ type ends struct {
 // know reads what is known of the subjects of messages. Streams that do not acknowledge cannot refuse.
 func (t *topicRelay) know(ctx context.Context, messages []outbox.Message) error {
 	t.ends.last, t.ends.confirmed = nil, false
-	p := t.publisher
-	if p.fence == nil || t.home.Config.NoAck || t.topic != "orders" && t.topic != "results" {
+	if t.Fence == nil || t.home.Config.NoAck || t.topic != "orders" && t.topic != "results" {
 		return nil
 	}
 	if t.topic == "results" {
@@ -69,7 +68,7 @@ func (t *topicRelay) know(ctx context.Context, messages []outbox.Message) error 
 		return nil
 	}
 	if !t.ends.begun {
-		fresh, err := p.streams.Home(ctx, t.topic, nil, true)
+		fresh, err := t.Streams.Home(ctx, t.topic, nil, true)
 		if err != nil {
 			return err
 		}
@@ -81,7 +80,7 @@ func (t *topicRelay) know(ctx context.Context, messages []outbox.Message) error 
 	}
 	slices.Sort(subjects)
 	var err error
-	t.ends.last, err = t.db.Sequences(ctx, slices.Compact(subjects))
+	t.ends.last, err = t.DB.Sequences(ctx, slices.Compact(subjects))
 	return err
 }
 
@@ -113,7 +112,7 @@ func (t *topicRelay) confirm(ctx context.Context) error {
 	if t.ends.confirmed || t.topic != "orders" {
 		return nil
 	}
-	if err := t.publisher.fence.Confirm(ctx); err != nil {
+	if err := t.Fence.Confirm(ctx); err != nil {
 		return err
 	}
 	t.ends.confirmed = true
@@ -122,7 +121,7 @@ func (t *topicRelay) confirm(ctx context.Context) error {
 
 // mismatch publishes a message that the stream refused because its subject ends with another message
 // than expected, if that one is accounted for. Otherwise the error is [ErrStale].
-func (p *publisher) mismatch(ctx context.Context, t *topicRelay, m *outbox.Message, sent *nats.Msg, before bool, out *outcome) error {
+func (t *topicRelay) mismatch(ctx context.Context, m *outbox.Message, sent *nats.Msg, before bool, out *outcome) error {
 	last, err := lastOn(ctx, t.home, sent.Subject)
 	if err != nil {
 		return err
@@ -138,12 +137,12 @@ func (p *publisher) mismatch(ctx context.Context, t *topicRelay, m *outbox.Messa
 			return err
 		}
 		if t.topic == "results" && endOf(last.Header.Get("ce-id"), m.CESubject) >= endOf(m.MsgID, m.CESubject) {
-			t.log.Warn("run has ended already, as another worker published: its result is not published again",
+			t.Log.Warn("run has ended already, as another worker published: its result is not published again",
 				"run_id", m.CESubject, "subject", sent.Subject, "sequence", last.Sequence)
 			out.done, out.foreign = append(out.done, m.ID), true
 			return nil
 		}
-		if err := p.accounted(ctx, t, last); err != nil {
+		if err := t.accounted(ctx, last); err != nil {
 			return err
 		}
 		after = last.Sequence
@@ -152,11 +151,11 @@ func (p *publisher) mismatch(ctx context.Context, t *topicRelay, m *outbox.Messa
 	again.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(after, 10)}
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	ack, err := p.bus.JS.PublishMsg(ctx, again)
+	ack, err := t.Conn.JS.PublishMsg(ctx, again)
 	if err != nil {
 		return err
 	}
-	return p.acknowledged(ctx, t, ack, m, again, before, out)
+	return t.acknowledged(ctx, ack, m, again, before, out)
 }
 
 // lastOn is the last message on a subject, nil if there is none.
@@ -186,25 +185,25 @@ func endOf(id, run string) int {
 
 // accounted is nil if the last message on an order's subject is no reason to stop: it is from this
 // database, from before this process led, or no order event.
-func (p *publisher) accounted(ctx context.Context, t *topicRelay, last *jetstream.RawStreamMsg) error {
+func (t *topicRelay) accounted(ctx context.Context, last *jetstream.RawStreamMsg) error {
 	if t.topic != "orders" || last.Sequence <= t.ends.since {
 		return nil
 	}
-	own, event, err := p.own(ctx, last)
+	own, event, err := t.own(ctx, last)
 	switch {
 	case err != nil:
 		return err
 	case own:
 		return nil
 	case !event:
-		t.log.Warn("another publisher's message on an order's subject", "subject", last.Subject, "sequence", last.Sequence)
+		t.Log.Warn("another publisher's message on an order's subject", "subject", last.Subject, "sequence", last.Sequence)
 		return nil
 	}
 	return fmt.Errorf("%w: message %d on %s is %s, which this database does not have", ErrStale, last.Sequence, last.Subject, last.Header.Get("ce-id"))
 }
 
 // own reports whether a message is an order event, and whether it is one of this database.
-func (p *publisher) own(ctx context.Context, raw *jetstream.RawStreamMsg) (own, event bool, err error) {
+func (t *topicRelay) own(ctx context.Context, raw *jetstream.RawStreamMsg) (own, event bool, err error) {
 	var body struct {
 		Provider string          `json:"provider"`
 		Account  string          `json:"account"`
@@ -216,7 +215,7 @@ func (p *publisher) own(ctx context.Context, raw *jetstream.RawStreamMsg) (own, 
 	if !strings.HasPrefix(kind, "orderbeat.order.") || id == "" || json.Unmarshal(raw.Data, &body) != nil || body.OrderID == "" {
 		return false, false, nil //nolint:nilerr // what is not JSON is no order event
 	}
-	e, pruned, err := p.db.EventOf(ctx, body.Provider, body.Account, body.OrderID, body.Revision)
+	e, pruned, err := t.DB.EventOf(ctx, body.Provider, body.Account, body.OrderID, body.Revision)
 	if e == nil || err != nil {
 		return pruned, true, err
 	}
@@ -234,15 +233,15 @@ func sameJSON(a, b []byte) bool {
 
 // answered reports the runs whose last result is among the published messages of a page.
 func (t *topicRelay) answered(ctx context.Context, page []outbox.Message, done []int64) {
-	fence := t.publisher.fence
+	fence := t.Fence
 	if fence == nil || t.topic != "results" && t.topic != "reply" || len(done) == 0 {
 		return
 	}
 	published := slices.DeleteFunc(slices.Clone(page), func(m outbox.Message) bool { return !slices.Contains(done, m.ID) })
 	runIDs := runsOf(published)
-	waiting, err := t.db.Unanswered(ctx, runIDs)
+	waiting, err := t.DB.Unanswered(ctx, runIDs)
 	if err != nil {
-		t.log.Warn("open runs are looked at again when a worker begins to lead", "err", err)
+		t.Log.Warn("open runs are looked at again when a worker begins to lead", "err", err)
 		return
 	}
 	fence.Answered(slices.DeleteFunc(runIDs, func(id string) bool { return slices.Contains(waiting, id) })...)
@@ -251,7 +250,7 @@ func (t *topicRelay) answered(ctx context.Context, page []outbox.Message, done [
 // stop ends all publishing: another worker leads.
 func (r *Relay) stop(err error) {
 	if r.stopped.CompareAndSwap(false, true) {
-		r.log.Error("another worker published as the leader: this one stops leading, and publishes nothing more", "err", err)
-		r.publisher.fence.Stale(err)
+		r.Log.Error("another worker published as the leader: this one stops leading, and publishes nothing more", "err", err)
+		r.Fence.Stale(err)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
-	"orderbeat/db"
 	"orderbeat/db/outbox"
 	"orderbeat/db/unpublishable"
 	"orderbeat/worker/bus"
@@ -21,18 +20,6 @@ import (
 // maxSingles is the number of messages up to which they are published one by one although the stream
 // takes atomic batches: a batch takes longer than a few messages that are in flight together.
 const maxSingles = 3
-
-// publisher publishes messages of the outbox to NATS.
-type publisher struct {
-	bus       *bus.Conn
-	subjects  bus.Subjects
-	streams   *bus.Streams
-	db        *db.DB
-	documents *bus.Documents
-	fence     *Fence // nil with the embedded server, which only one process can use
-	// onlyChanges shortens order messages to what changed.
-	onlyChanges bool
-}
 
 // outcome is the result of one pass.
 type outcome struct {
@@ -71,20 +58,20 @@ func (o *outcome) refusals(aside bool) (list []unpublishable.Rejection) {
 }
 
 // publish publishes messages of one topic, in order.
-func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []outbox.Message) (out outcome, err error) {
+func (t *topicRelay) publish(ctx context.Context, messages []outbox.Message) (out outcome, err error) {
 	if t.topic == "reply" {
-		return p.replies(ctx, t, messages)
+		return t.replies(ctx, messages)
 	}
-	if t.home, err = p.streams.Home(ctx, t.topic, t.home, t.failing > 0); err != nil {
+	if t.home, err = t.Streams.Home(ctx, t.topic, t.home, t.failing > 0); err != nil {
 		return out, err
 	}
 	if err := t.know(ctx, messages); err != nil {
 		return out, err
 	}
-	messages = p.accepted(t, messages, &out)
-	messages, err = p.unpublished(ctx, t, messages, &out)
+	messages = t.accepted(messages, &out)
+	messages, err = t.unpublished(ctx, messages, &out)
 	if err == nil {
-		messages = p.keepDocuments(ctx, t, messages, &out)
+		messages = t.keepDocuments(ctx, messages, &out)
 	}
 	if err != nil || len(messages) == 0 {
 		return out, err
@@ -92,10 +79,10 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []outbo
 	before := t.attempt.UpTo
 	t.attempt.UpTo = max(before, messages[len(messages)-1].ID)
 	if t.home.Config.NoAck {
-		return out, p.unacknowledged(ctx, t, messages, &out)
+		return out, t.unacknowledged(ctx, messages, &out)
 	}
 	if len(messages) > maxSingles && t.home.Config.AllowAtomicPublish && !t.single {
-		last, err := p.batch(ctx, t, messages)
+		last, err := t.batch(ctx, messages)
 		if err == nil {
 			t.attempt.AfterSeq, out.last = last, last
 			out.done = append(out.done, idsOf(messages)...)
@@ -109,17 +96,17 @@ func (p *publisher) publish(ctx context.Context, t *topicRelay, messages []outbo
 				return out, err
 			}
 		}
-		if !p.fallBack(t, err) {
+		if !t.fallBack(err) {
 			return out, t.home.Explain(err)
 		}
 	}
-	return out, p.singles(ctx, t, messages, before, &out)
+	return out, t.singles(ctx, messages, before, &out)
 }
 
 // accepted drops the messages whose subject the stream does not cover.
-func (p *publisher) accepted(t *topicRelay, messages []outbox.Message, out *outcome) (fit []outbox.Message) {
+func (t *topicRelay) accepted(messages []outbox.Message, out *outcome) (fit []outbox.Message) {
 	for _, m := range messages {
-		subject := p.subjects.Of(m.Subject)
+		subject := t.Subjects.Of(m.Subject)
 		switch {
 		case len(subject) > bus.MaxSubject:
 			out.refuse(&m, fmt.Sprintf("the subject has %d bytes, more than %d", len(subject), bus.MaxSubject), true)
@@ -134,8 +121,8 @@ func (p *publisher) accepted(t *topicRelay, messages []outbox.Message, out *outc
 
 // keepDocuments stores the whole bodies of events that are too large for a message. An event whose body
 // cannot be stored is postponed, with all later ones of its order.
-func (p *publisher) keepDocuments(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) (fit []outbox.Message) {
-	limit := p.limit(t.home, &nats.Msg{})
+func (t *topicRelay) keepDocuments(ctx context.Context, messages []outbox.Message, out *outcome) (fit []outbox.Message) {
+	limit := t.limit(t.home, &nats.Msg{})
 	small := max(0, limit-maxHeaders)
 	if t.topic != "orders" || limit <= 0 || !slices.ContainsFunc(messages, func(m outbox.Message) bool { return len(m.Body) > small }) {
 		return messages
@@ -145,9 +132,9 @@ func (p *publisher) keepDocuments(ctx context.Context, t *topicRelay, messages [
 		if waits[m.Subject] {
 			continue
 		}
-		if name := p.message(t.home, &m).Header.Get(outbox.HeaderDocument); name != "" {
-			if err := p.documents.Keep(ctx, name, m.Body); err != nil {
-				out.refuse(&m, "its document cannot be stored: "+p.bus.Explain(err).Error(), false)
+		if name := t.message(t.home, &m).Header.Get(outbox.HeaderDocument); name != "" {
+			if err := t.Documents.Keep(ctx, name, m.Body); err != nil {
+				out.refuse(&m, "its document cannot be stored: "+t.Conn.Explain(err).Error(), false)
 				waits[m.Subject] = true
 				continue
 			}
@@ -163,17 +150,17 @@ const maxHeaders = 4 << 10
 // batch publishes all messages or none as one atomic batch (ADR-50), which a server with
 // sync_always writes with one fsync instead of one per message. It returns the sequence of the
 // last message.
-func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []outbox.Message) (uint64, error) {
+func (t *topicRelay) batch(ctx context.Context, messages []outbox.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	batch, err := jetstreamext.NewBatchPublisher(p.bus.JS)
+	batch, err := jetstreamext.NewBatchPublisher(t.Conn.JS)
 	if err != nil {
 		return 0, err
 	}
 	last := len(messages) - 1
 	begun := make(map[string]bool, len(messages)) // a batch is refused if two messages on a subject expect a sequence
 	for i := range messages {
-		msg := p.message(t.home, &messages[i])
+		msg := t.message(t.home, &messages[i])
 		if !begun[msg.Subject] {
 			t.expect(msg, &messages[i])
 			begun[msg.Subject] = true
@@ -195,12 +182,12 @@ func (p *publisher) batch(ctx context.Context, t *topicRelay, messages []outbox.
 // fallBack decides whether messages that were not published as a batch may be published one by
 // one: if the stream does not accept batches, has a part of this one, or rejects one of its
 // messages.
-func (p *publisher) fallBack(t *topicRelay, err error) bool {
+func (t *topicRelay) fallBack(err error) bool {
 	switch {
 	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID), errors.Is(err, nats.ErrMaxPayload):
 		return true
 	case errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled), errors.Is(err, jetstreamext.ErrInvalidBatchAck):
-		t.log.Info("stream does not accept atomic batches, publishing one by one", "stream", p.subjects.Stream(t.topic))
+		t.Log.Info("stream does not accept atomic batches, publishing one by one", "stream", t.Subjects.Stream(t.topic))
 		t.single = true
 		return true
 	}
@@ -211,7 +198,7 @@ func (p *publisher) fallBack(t *topicRelay, err error) bool {
 // singles publishes messages one by one, without waiting for each acknowledgement. Only one event
 // of each order is in flight at a time, so that a later one cannot overtake one that fails.
 // Messages up to the id before may have been sent earlier.
-func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []outbox.Message, before int64, out *outcome) (err error) {
+func (t *topicRelay) singles(ctx context.Context, messages []outbox.Message, before int64, out *outcome) (err error) {
 	type flight struct {
 		*outbox.Message
 		sent *nats.Msg
@@ -224,10 +211,10 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []outbo
 		if (m.Topic == "orders" || t.ends.last != nil) && flying[m.Subject] {
 			continue
 		}
-		msg := p.message(t.home, m)
+		msg := t.message(t.home, m)
 		t.expect(msg, m)
 		var ack jetstream.PubAckFuture
-		ack, err = p.bus.JS.PublishMsgAsync(msg, jetstream.WithStallWait(bus.Timeout))
+		ack, err = t.Conn.JS.PublishMsgAsync(msg, jetstream.WithStallWait(bus.Timeout))
 		if errors.Is(err, nats.ErrMaxPayload) {
 			out.refuse(m, fmt.Sprintf("%d bytes are more than the server takes", len(msg.Data)), true)
 			flying[m.Subject], err = true, nil
@@ -245,12 +232,12 @@ func (p *publisher) singles(ctx context.Context, t *topicRelay, messages []outbo
 		select {
 		case ack := <-f.ack.Ok():
 			last = max(last, ack.Sequence)
-			failure = p.acknowledged(ctx, t, ack, f.Message, f.sent, f.ID <= before, out)
+			failure = t.acknowledged(ctx, ack, f.Message, f.sent, f.ID <= before, out)
 		case failure = <-f.ack.Err():
 			if wrongSequence(failure) && t.ends.last != nil {
-				failure = p.mismatch(ctx, t, f.Message, f.sent, f.ID <= before, out)
+				failure = t.mismatch(ctx, f.Message, f.sent, f.ID <= before, out)
 			}
-			failure = p.refused(ctx, t, f.Message, f.sent, failure, out)
+			failure = t.refused(ctx, f.Message, f.sent, failure, out)
 		case <-ctx.Done():
 			failure = ctx.Err()
 		}
@@ -273,7 +260,7 @@ const (
 
 // refused adds a message to the refusals if the stream rejected the message itself. Any other
 // failure is the stream's, and returned.
-func (p *publisher) refused(ctx context.Context, t *topicRelay, m *outbox.Message, sent *nats.Msg, failure error, out *outcome) error {
+func (t *topicRelay) refused(ctx context.Context, m *outbox.Message, sent *nats.Msg, failure error, out *outcome) error {
 	e, ok := errors.AsType[*jetstream.APIError](failure)
 	if !ok {
 		return failure
@@ -283,7 +270,7 @@ func (p *publisher) refused(ctx context.Context, t *topicRelay, m *outbox.Messag
 		return nil
 	}
 	if e.ErrorCode == errCodeMessageSize {
-		return p.tooLarge(ctx, t, m, sent, e, out)
+		return t.tooLarge(ctx, m, sent, e, out)
 	}
 	if e.ErrorCode != errCodeStoreFailed {
 		return failure
@@ -298,13 +285,13 @@ func (p *publisher) refused(ctx context.Context, t *topicRelay, m *outbox.Messag
 
 // tooLarge adds a message that exceeds the stream's limit to the refusals, unless it can be
 // truncated to the current limit.
-func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *outbox.Message, sent *nats.Msg, e *jetstream.APIError, out *outcome) error {
-	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
+func (t *topicRelay) tooLarge(ctx context.Context, m *outbox.Message, sent *nats.Msg, e *jetstream.APIError, out *outcome) error {
+	fresh, err := t.Streams.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return err
 	}
 	t.home = fresh
-	msg := p.message(fresh, m)
+	msg := t.message(fresh, m)
 	if len(msg.Data) < len(sent.Data) {
 		out.again++
 		return nil
@@ -316,26 +303,26 @@ func (p *publisher) tooLarge(ctx context.Context, t *topicRelay, m *outbox.Messa
 
 // unacknowledged publishes to a stream that does not acknowledge, and then looks up which
 // messages it has.
-func (p *publisher) unacknowledged(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) error {
+func (t *topicRelay) unacknowledged(ctx context.Context, messages []outbox.Message, out *outcome) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
 	defer cancel()
-	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
+	fresh, err := t.Streams.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return err
 	}
 	t.home, t.attempt.AfterSeq = fresh, fresh.Last
 	for i := range messages {
-		if err := p.bus.NATS.PublishMsg(p.message(t.home, &messages[i])); err != nil {
+		if err := t.Conn.NATS.PublishMsg(t.message(t.home, &messages[i])); err != nil {
 			return err
 		}
 	}
-	if err := p.bus.NATS.FlushWithContext(ctx); err != nil {
+	if err := t.Conn.NATS.FlushWithContext(ctx); err != nil {
 		return err
 	}
 	missing, looked := messages, time.Now()
 	for {
 		var err error
-		if missing, err = p.look(ctx, t, missing, out); err != nil {
+		if missing, err = t.look(ctx, missing, out); err != nil {
 			return err
 		}
 		if len(missing) == 0 {

@@ -25,7 +25,7 @@ const maxLook = 1000
 // have been sent before, and all of these: an outage may be longer than the stream's duplicate
 // window. Work queues are not searched: their messages are removed, and their receivers recognise
 // duplicates.
-func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) ([]outbox.Message, error) {
+func (t *topicRelay) unpublished(ctx context.Context, messages []outbox.Message, out *outcome) ([]outbox.Message, error) {
 	if t.topic == "runs" {
 		return messages, nil
 	}
@@ -36,12 +36,12 @@ func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []o
 	if sent == 0 {
 		return messages, nil
 	}
-	fresh, err := p.streams.Home(ctx, t.topic, nil, true)
+	fresh, err := t.Streams.Home(ctx, t.topic, nil, true)
 	if err != nil {
 		return nil, err
 	}
 	t.home = fresh
-	missing, err := p.look(ctx, t, messages[:sent], out)
+	missing, err := t.look(ctx, messages[:sent], out)
 	if err != nil {
 		return nil, fresh.Explain(err)
 	}
@@ -49,14 +49,14 @@ func (p *publisher) unpublished(ctx context.Context, t *topicRelay, messages []o
 }
 
 // look separates the messages that the stream has from the missing ones.
-func (p *publisher) look(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) (missing []outbox.Message, err error) {
+func (t *topicRelay) look(ctx context.Context, messages []outbox.Message, out *outcome) (missing []outbox.Message, err error) {
 	from := t.attempt.AfterSeq + 1
 	if t.home.Last < t.attempt.AfterSeq {
 		from = 1 // the stream was recreated
 	}
 	for i := range messages {
 		m := &messages[i]
-		at, err := p.find(ctx, t.home, from, p.message(t.home, m), m)
+		at, err := t.find(ctx, t.home, from, t.message(t.home, m), m)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +74,7 @@ func (p *publisher) look(ctx context.Context, t *topicRelay, messages []outbox.M
 
 // find searches a stream for a message on its subject, from a sequence on. It returns the sequence of the
 // message, 0 if it is not there.
-func (p *publisher) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *outbox.Message) (uint64, error) {
+func (t *topicRelay) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *outbox.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	for range maxLook {
@@ -122,10 +122,10 @@ func sameBody(kind string, body, published []byte) bool {
 
 // acknowledged adds an acknowledged message to out. If the stream reports a duplicate of another
 // message with the same id, the message is published with a new id.
-func (p *publisher) acknowledged(ctx context.Context, t *topicRelay, ack *jetstream.PubAck, m *outbox.Message, msg *nats.Msg, before bool, out *outcome) error {
+func (t *topicRelay) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *outbox.Message, msg *nats.Msg, before bool, out *outcome) error {
 	at := ack.Sequence
 	if ack.Duplicate {
-		mine, err := p.isMine(ctx, ack, msg, m, before)
+		mine, err := t.isMine(ctx, ack, msg, m, before)
 		if err != nil {
 			return err
 		}
@@ -133,9 +133,9 @@ func (p *publisher) acknowledged(ctx context.Context, t *topicRelay, ack *jetstr
 			msg.Header.Set(jetstream.MsgIDHeader, m.MsgID+freshSuffix+rand.Text())
 			ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 			defer cancel()
-			fresh, err := p.bus.JS.PublishMsg(ctx, msg)
+			fresh, err := t.Conn.JS.PublishMsg(ctx, msg)
 			if wrongSequence(err) && t.ends.last != nil {
-				return p.mismatch(ctx, t, m, msg, before, out)
+				return t.mismatch(ctx, m, msg, before, out)
 			}
 			if err != nil {
 				return err
@@ -151,10 +151,10 @@ func (p *publisher) acknowledged(ctx context.Context, t *topicRelay, ack *jetstr
 
 // isMine reports whether the stored message of a duplicate is this one. If it is gone, it is
 // taken for this one if this one may have been sent before.
-func (p *publisher) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *outbox.Message, before bool) (bool, error) {
+func (t *topicRelay) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *outbox.Message, before bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	stream, err := p.bus.JS.Stream(ctx, ack.Stream)
+	stream, err := t.Conn.JS.Stream(ctx, ack.Stream)
 	if err != nil {
 		return false, err
 	}

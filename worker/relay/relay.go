@@ -61,16 +61,12 @@ var Topics = []string{"runs", "alerts", "orders", "results", "reply"}
 // each other, except that a run's result waits for the order events of that run, and if other processes may lead,
 // a reply waits for the result.
 type Relay struct {
-	db         *db.DB
-	publisher  *publisher
-	canPublish func() bool // not while another worker may lead
-	topics     []*topicRelay
-	refused    *prometheus.CounterVec
-	conflicts  *prometheus.CounterVec
-	published  *prometheus.CounterVec
-	trace      *telemetry.Tracer
-	log        *slog.Logger
-	stopped    atomic.Bool // by [Relay.stop]
+	Config
+	topics    []*topicRelay
+	refused   *prometheus.CounterVec
+	conflicts *prometheus.CounterVec
+	published *prometheus.CounterVec
+	stopped   atomic.Bool // by [Relay.stop]
 }
 
 // Config has a relay's dependencies.
@@ -81,7 +77,7 @@ type Config struct {
 	Streams    *bus.Streams
 	Documents  *bus.Documents
 	CanPublish func() bool // not while another worker may lead
-	Fence      *Fence      // nil if no other process can publish
+	Fence      *Fence      // nil with the embedded server, which only one process can use
 	// OnlyChanges publishes order messages without the order and without what stays the same.
 	OnlyChanges bool
 	Trace       *telemetry.Tracer
@@ -92,7 +88,7 @@ type Config struct {
 // New returns a relay, which publishes nothing before [Relay.Run].
 func New(c Config) *Relay {
 	r := &Relay{
-		db: c.DB, publisher: &publisher{bus: c.Conn, subjects: c.Subjects, streams: c.Streams, documents: c.Documents, db: c.DB, fence: c.Fence, onlyChanges: c.OnlyChanges}, canPublish: c.CanPublish, trace: c.Trace, log: c.Log,
+		Config:    c,
 		refused:   metrics.NewCounter("unpublishable_total", "Messages that NATS rejected and that were set aside or postponed.", "topic", Topics),
 		published: metrics.NewCounter("published_total", "Messages of the outbox that NATS has accepted.", "topic", Topics),
 		conflicts: metrics.NewCounter("id_conflicts_total", "Messages whose Nats-Msg-Id another publisher had used.", "topic", Topics),
@@ -141,7 +137,7 @@ func (r *Relay) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for _, t := range r.topics {
-		if n, err := r.db.Backlog(ctx, t.topic, 1); n > 0 || err != nil {
+		if n, err := r.DB.Backlog(ctx, t.topic, 1); n > 0 || err != nil {
 			t.put.Add(1)
 		}
 		running.Go(func() { t.run(ctx) })
@@ -155,8 +151,8 @@ func (r *Relay) Run(ctx context.Context) {
 			for _, t := range r.topics {
 				t.wake.Set()
 			}
-		case <-r.db.Wake():
-			woken := r.db.Woken()
+		case <-r.DB.Wake():
+			woken := r.DB.Woken()
 			for _, t := range r.topics {
 				if woken[t.topic] || woken[outbox.AnyTopic] {
 					t.put.Add(1)
@@ -171,7 +167,7 @@ func (r *Relay) Run(ctx context.Context) {
 // untilNext is how long it takes until a message is due.
 func (r *Relay) untilNext(ctx context.Context) time.Duration {
 	now := time.Now()
-	due, ok, err := r.db.NextDue(ctx, now)
+	due, ok, err := r.DB.NextDue(ctx, now)
 	if err != nil || !ok {
 		return dueIdle
 	}
@@ -221,9 +217,9 @@ func (t *topicRelay) run(ctx context.Context) {
 			t.activity.Pending(err)
 			wait.For(ctx, relayPause/4)
 		case err != nil:
-			t.activity.Failed("publish failed", t.publisher.bus.Explain(err), "topic", t.topic)
+			t.activity.Failed("publish failed", t.Conn.Explain(err), "topic", t.topic)
 			t.failing = min(max(relayPause, 2*t.failing), relayLongPause)
-			if !t.publisher.bus.NATS.IsConnected() {
+			if !t.Conn.NATS.IsConnected() {
 				t.failing = relayPause
 			}
 			wait.For(ctx, t.failing)
@@ -266,7 +262,7 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if t.stopped.Load() {
 		return 0, ErrStale
 	}
-	if !t.canPublish() {
+	if !t.CanPublish() {
 		return 0, errNotLeader
 	}
 	if page, err = t.withResults(ctx, page); err != nil || len(page) == 0 {
@@ -276,8 +272,8 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 		return 0, err
 	}
 	began := time.Now()
-	out, err := t.publisher.publish(ctx, t, page)
-	t.trace.Published(ctx, began, page, out.done)
+	out, err := t.publish(ctx, page)
+	t.Trace.Published(ctx, began, page, out.done)
 	// Published messages are removed from the outbox even during a shutdown.
 	stored := t.settle(context.WithoutCancel(ctx), &out)
 	clean := err == nil && stored == nil && len(out.refused)+out.again == 0
@@ -286,7 +282,7 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 		return 0, stored
 	}
 	if slices.Contains(waitFor["orders"], t.topic) { // what was published does not say whether others wait
-		if n, err := t.db.Backlog(context.WithoutCancel(ctx), t.topic, 1); n == 0 && err == nil {
+		if n, err := t.DB.Backlog(context.WithoutCancel(ctx), t.topic, 1); n == 0 && err == nil {
 			t.taken.Store(put)
 		}
 	}
@@ -297,10 +293,10 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 // withResults drops the replies whose result is not published yet: if another process leads, it is not
 // published, and the run may end with another one.
 func (t *topicRelay) withResults(ctx context.Context, page []outbox.Message) ([]outbox.Message, error) {
-	if t.topic != "reply" || t.publisher.fence == nil {
+	if t.topic != "reply" || t.Fence == nil {
 		return page, nil
 	}
-	waiting, err := t.db.WithoutPublishedResult(ctx, runsOf(page))
+	waiting, err := t.DB.WithoutPublishedResult(ctx, runsOf(page))
 	if err != nil {
 		return nil, err
 	}
@@ -322,7 +318,7 @@ func runsOf(page []outbox.Message) (runIDs []string) {
 // record stores which messages may have been sent, before they are sent.
 func (t *topicRelay) record(ctx context.Context, last int64) error {
 	if !t.loaded {
-		attempts, err := t.db.Attempts(ctx)
+		attempts, err := t.DB.Attempts(ctx)
 		if err != nil {
 			return err
 		}
@@ -333,7 +329,7 @@ func (t *topicRelay) record(ctx context.Context, last int64) error {
 		return nil
 	}
 	ahead := unpublishable.Attempt{UpTo: last + attemptStride, AfterSeq: t.attempt.AfterSeq}
-	if err := t.db.RecordAttempt(ctx, t.topic, ahead); err != nil {
+	if err := t.DB.RecordAttempt(ctx, t.topic, ahead); err != nil {
 		return err
 	}
 	t.recorded = ahead.UpTo
@@ -345,7 +341,7 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 	if out.foreign {
 		out.last = 0
 	}
-	if err := t.db.Published(ctx, outbox.Settled{Topic: t.topic, IDs: out.done, Sequences: out.sequences, Last: out.last}); err != nil {
+	if err := t.DB.Published(ctx, outbox.Settled{Topic: t.topic, IDs: out.done, Sequences: out.sequences, Last: out.last}); err != nil {
 		return err
 	}
 	t.Relay.published.WithLabelValues(t.topic).Add(float64(len(out.done)))
@@ -356,48 +352,48 @@ func (t *topicRelay) settle(ctx context.Context, out *outcome) error {
 	for _, m := range out.refused {
 		t.activity.Noticed("message rejected by NATS", errors.New(m.Reason), "topic", t.topic, "subject", m.subject, "outbox_id", m.ID, "set_aside", m.aside)
 	}
-	if err := t.db.SetAside(ctx, out.refusals(true)); err != nil {
+	if err := t.DB.SetAside(ctx, out.refusals(true)); err != nil {
 		return err
 	}
-	return t.db.Postpone(ctx, out.refusals(false))
+	return t.DB.Postpone(ctx, out.refusals(false))
 }
 
 // conflict reports a message whose Nats-Msg-Id another publisher had used.
 func (t *topicRelay) conflict(ctx context.Context, m *outbox.Message) {
 	t.Relay.conflicts.WithLabelValues(t.topic).Inc()
-	t.log.Error("message id used by another publisher", "topic", t.topic, "subject", m.Subject, "nats_msg_id", m.MsgID)
-	_, err := t.db.Raise(ctx, alerts.Alert{
+	t.Log.Error("message id used by another publisher", "topic", t.topic, "subject", m.Subject, "nats_msg_id", m.MsgID)
+	_, err := t.DB.Raise(ctx, alerts.Alert{
 		Provider: m.Provider(), Code: codeConflict,
 		Message: "another publisher used the Nats-Msg-Id " + m.MsgID + ": a forged message, or a message of another database",
-		Hint:    "Inspect the messages on subject " + t.publisher.subjects.Of(m.Subject) + ", and who may publish there. Orderbeat's message was published with another Nats-Msg-Id.",
+		Hint:    "Inspect the messages on subject " + t.Subjects.Of(m.Subject) + ", and who may publish there. Orderbeat's message was published with another Nats-Msg-Id.",
 	})
 	if err != nil {
-		t.log.Error("failed to raise an alert", "code", codeConflict, "err", err)
+		t.Log.Error("failed to raise an alert", "code", codeConflict, "err", err)
 	}
 }
 
 // tidy resolves alerts about publishing that no longer apply, and creates streams that were
 // deleted, until ctx ends.
 func (r *Relay) tidy(ctx context.Context) {
-	streams := r.publisher.streams
+	streams := r.Streams
 	for wait.For(ctx, streams.CheckEvery()) {
 		if streams.Lease.IsLeader() {
 			if err := streams.Ensure(ctx); err != nil && ctx.Err() == nil {
 				streams.Problems.Activity("streams").Noticed("streams are not ready", err)
 			}
 		}
-		raised, err := r.db.Alerts(ctx, true)
+		raised, err := r.DB.Alerts(ctx, true)
 		for _, a := range raised {
 			switch {
 			case a.Code == unpublishable.CodeUnpublishable:
-				err = errors.Join(err, r.db.ResolveUnpublishable(ctx, a.Provider))
+				err = errors.Join(err, r.DB.ResolveUnpublishable(ctx, a.Provider))
 			case a.Code == codeConflict && time.Since(a.Since) > conflictLife:
-				_, failed := r.db.Resolve(ctx, a.Provider, a.Account, a.User, codeConflict)
+				_, failed := r.DB.Resolve(ctx, a.Provider, a.Account, a.User, codeConflict)
 				err = errors.Join(err, failed)
 			}
 		}
 		if err != nil && ctx.Err() == nil {
-			r.log.Warn("failed to resolve alerts", "err", err)
+			r.Log.Warn("failed to resolve alerts", "err", err)
 		}
 	}
 }

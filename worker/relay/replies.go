@@ -36,8 +36,8 @@ type reply struct {
 
 // replies publishes results and republished events to subjects that callers named. If a stream
 // has the subject, it acknowledges each; plain subscribers receive theirs at least once.
-func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []outbox.Message) (out outcome, err error) {
-	list, err := p.prepare(ctx, t, messages, &out)
+func (t *topicRelay) replies(ctx context.Context, messages []outbox.Message) (out outcome, err error) {
+	list, err := t.prepare(ctx, messages, &out)
 	if err != nil || len(list) == 0 {
 		return out, err
 	}
@@ -48,9 +48,9 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []outbo
 	for i := range list {
 		r := &list[i]
 		if r.stream != nil {
-			sending.Go(func() error { p.toStream(ctx, t, r); return nil })
+			sending.Go(func() error { t.toStream(ctx, r); return nil })
 		} else if r.err == nil {
-			r.err = p.bus.NATS.PublishMsg(r.msg)
+			r.err = t.Conn.NATS.PublishMsg(r.msg)
 			plain = plain || r.err == nil
 		}
 	}
@@ -59,7 +59,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []outbo
 	if plain {
 		flushing, cancel := context.WithTimeout(ctx, bus.Timeout)
 		defer cancel()
-		flushed = p.bus.NATS.FlushWithContext(flushing)
+		flushed = t.Conn.NATS.FlushWithContext(flushing)
 	}
 	for i := range list {
 		r := &list[i]
@@ -71,7 +71,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []outbo
 			if r.forged {
 				out.conflicts = append(out.conflicts, *r.Message)
 			}
-		case !p.bus.NATS.IsConnected() || ctx.Err() != nil:
+		case !t.Conn.NATS.IsConnected() || ctx.Err() != nil:
 			err = r.err
 		default:
 			out.refuse(r.Message, r.err.Error(), r.own || time.Since(r.Time) > replyLife)
@@ -81,7 +81,7 @@ func (p *publisher) replies(ctx context.Context, t *topicRelay, messages []outbo
 }
 
 // prepare looks up which stream, if any, has the subject of each reply.
-func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []outbox.Message, out *outcome) ([]reply, error) {
+func (t *topicRelay) prepare(ctx context.Context, messages []outbox.Message, out *outcome) ([]reply, error) {
 	list := make([]reply, 0, len(messages))
 	for i := range messages {
 		m := &messages[i]
@@ -89,25 +89,25 @@ func (p *publisher) prepare(ctx context.Context, t *topicRelay, messages []outbo
 			out.refuse(m, fmt.Sprintf("the subject has %d bytes, more than %d", len(m.Subject), bus.MaxSubject), true)
 			continue
 		}
-		list = append(list, reply{Message: m, msg: p.message(nil, m), before: m.ID <= t.attempt.UpTo})
+		list = append(list, reply{Message: m, msg: t.message(nil, m), before: m.ID <= t.attempt.UpTo})
 	}
 	var looking errgroup.Group
 	looking.SetLimit(repliesAtOnce)
 	for i := range list {
 		r := &list[i]
-		looking.Go(func() error { p.findStream(ctx, r); return nil })
+		looking.Go(func() error { t.findStream(ctx, r); return nil })
 	}
 	return list, looking.Wait()
 }
 
 // findStream looks up the stream with a reply's subject. If NATS does not respond for long, the
 // reply goes to plain subscribers.
-func (p *publisher) findStream(ctx context.Context, r *reply) {
+func (t *topicRelay) findStream(ctx context.Context, r *reply) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	name, err := p.bus.JS.StreamNameBySubject(ctx, r.Subject)
+	name, err := t.Conn.JS.StreamNameBySubject(ctx, r.Subject)
 	if err == nil {
-		r.stream, err = p.bus.JS.Stream(ctx, name)
+		r.stream, err = t.Conn.JS.Stream(ctx, name)
 	}
 	if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) || time.Since(r.Time) > lookLife {
 		return
@@ -116,24 +116,24 @@ func (p *publisher) findStream(ctx context.Context, r *reply) {
 }
 
 // toStream publishes a reply to a stream that does not have it yet.
-func (p *publisher) toStream(ctx context.Context, t *topicRelay, r *reply) {
+func (t *topicRelay) toStream(ctx context.Context, r *reply) {
 	config := r.stream.CachedInfo().Config
 	if config.NoAck {
-		r.err = p.bus.NATS.PublishMsg(r.msg)
+		r.err = t.Conn.NATS.PublishMsg(r.msg)
 		return
 	}
 	if r.before {
 		var there bool
-		if there, r.err = p.replied(ctx, r); there || r.err != nil {
+		if there, r.err = t.replied(ctx, r); there || r.err != nil {
 			return
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	ack, err := p.bus.JS.PublishMsg(ctx, r.msg)
+	ack, err := t.Conn.JS.PublishMsg(ctx, r.msg)
 	if err == nil {
 		var out outcome
-		r.err = p.acknowledged(ctx, t, ack, r.Message, r.msg, r.before, &out)
+		r.err = t.acknowledged(ctx, ack, r.Message, r.msg, r.before, &out)
 		r.forged = len(out.conflicts) > 0
 		return
 	}
@@ -146,7 +146,7 @@ func (p *publisher) toStream(ctx context.Context, t *topicRelay, r *reply) {
 
 // replied reports whether the stream has a reply that may have been sent before. It searches the
 // latest messages from the time of the reply on.
-func (p *publisher) replied(ctx context.Context, r *reply) (bool, error) {
+func (t *topicRelay) replied(ctx context.Context, r *reply) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	last, err := r.stream.GetLastMsgForSubject(limited, r.Subject)
@@ -163,6 +163,6 @@ func (p *publisher) replied(ctx context.Context, r *reply) (bool, error) {
 		return false, nil
 	}
 	const near = 10_000
-	at, err := p.find(ctx, r.stream, last.Sequence-min(last.Sequence, near), r.msg, r.Message)
+	at, err := t.find(ctx, r.stream, last.Sequence-min(last.Sequence, near), r.msg, r.Message)
 	return at > 0, err
 }
