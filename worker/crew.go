@@ -67,17 +67,17 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 		standing: func() (string, *api.Lag) { return "", nil },
 	}
 	w.self.Role = string(w.role)
-	w.blobs = &wire.Blobs{Conn: conn, NATS: c.NATS}
+	w.blobs = &wire.Blobs{Conn: conn}
 	w.fleet = fleet.New(fleet.Config{
-		JS: conn.JS, Explain: conn.Explain, NATS: c.NATS, Self: w.entry, Changed: w.share, Every: c.Intervals.Fleet,
+		Conn: conn, Self: w.entry, Changed: w.share, Every: c.Intervals.Fleet,
 		Activity: troubles.Activity("fleet"), Log: c.Log,
 	})
 	w.fetcher = fetcher.New(fetcher.Config{
-		Conn: conn, Streams: queues, Settings: live, Slots: w.slots, Memory: c.Memory, Blobs: w.blobs, Active: w.active, Limit: w.limit,
+		Streams: queues, Settings: live, Slots: w.slots, Memory: c.Memory, Blobs: w.blobs, Active: w.active, Limit: w.limit,
 		Version: c.Version, Host: host, Process: w.self.ID, Mask: c.Mask, Trace: tracer, Log: c.Log,
 	})
 	w.remote = remote.New(remote.Config{
-		Conn: conn, Streams: queues, Fleet: w.fleet, Term: func() string { return w.term() }, Own: w.own, Blobs: w.blobs, Trace: tracer, Log: c.Log,
+		Streams: queues, Fleet: w.fleet, Term: func() string { return w.term() }, Own: w.own, Blobs: w.blobs, Trace: tracer, Log: c.Log,
 	})
 	return w
 }

@@ -53,7 +53,7 @@ func Fetch(ctx context.Context, c Config) error {
 	defer tracer.Close(ctx)
 	live := settings.NewLive(c.Providers, nil)
 	queues := &bus.Streams{
-		JS: conn.JS, Explain: conn.Explain, Subjects: bus.Subjects{Prefix: c.NATS.Prefix}, Config: c.NATS, Problems: troubles, Log: c.Log,
+		Conn: conn, Problems: troubles, Log: c.Log,
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers, AckWait: c.Intervals.AckWait,
 	}
 	crew := newCrew(c, conn, queues, live, tracer, troubles)

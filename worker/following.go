@@ -47,11 +47,11 @@ type following struct {
 	reading   sync.WaitGroup
 }
 
-func newFollowing(c Config, conn *bus.Conn, documents *bus.Documents, alone bool, names bus.Subjects, set *problems.Set) *following {
+func newFollowing(c Config, conn *bus.Conn, documents *bus.Documents, alone bool, set *problems.Set) *following {
 	return &following{
 		db: c.DB, alone: alone, maxLag: cmp.Or(c.MaxLag, defaultMaxLag), log: c.Log, cancel: func() {}, stopReads: func() {},
 		Follower: follower.New(follower.Config{
-			DB: c.DB, JS: conn.JS, Subjects: names, Explain: conn.Explain, Document: documents.Read, Revision: leadersRevision(conn, names),
+			DB: c.DB, Conn: conn, Document: documents.Read, Revision: leadersRevision(conn),
 			Problems: set, Log: c.Log,
 		}),
 	}
@@ -146,14 +146,14 @@ func (f *following) keepUp(ctx context.Context) {
 }
 
 // leadersRevision requests a revision of an order from a process that has it.
-func leadersRevision(conn *bus.Conn, names bus.Subjects) func(ctx context.Context, provider, account, orderID string, revision int) (*outbox.Event, error) {
+func leadersRevision(conn *bus.Conn) func(ctx context.Context, provider, account, orderID string, revision int) (*outbox.Event, error) {
 	return func(ctx context.Context, provider, account, orderID string, revision int) (*outbox.Event, error) {
 		request, err := json.Marshal(api.OrderHistory{Provider: provider, Account: account, OrderID: orderID, After: revision - 1, Limit: 1})
 		if err != nil {
 			return nil, err
 		}
 		for { // a follower that does not have it yet may reply
-			msg, err := conn.NATS.RequestWithContext(ctx, names.Of("api.orders.history"), request)
+			msg, err := conn.NATS.RequestWithContext(ctx, conn.Of("api.orders.history"), request)
 			if err != nil {
 				return nil, err
 			}

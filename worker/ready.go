@@ -61,7 +61,7 @@ type verdict struct {
 
 func newReadiness(b *bus.Conn, c Config, providers func() []Provider, l *leader.Lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
 	r := &readiness{
-		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), runs: bus.Subjects{Prefix: c.NATS.Prefix}.Stream("runs"),
+		bus: b, db: c.DB, lease: l, outbox: outbox, streams: set.Activity("streams"), runs: b.Stream("runs"),
 		providers: providers, set: set, stopping: stopping, checking: make(chan struct{}, 1),
 	}
 	r.run = r.check

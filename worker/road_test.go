@@ -266,7 +266,7 @@ func TestLargeEventIsTruncated(t *testing.T) {
 // document reads the whole body of a truncated event.
 func (b *bench) document(header nats.Header) []byte {
 	b.t.Helper()
-	documents := bus.Documents{JS: b.js, Config: b.config.NATS}
+	documents := bus.Documents{Conn: &bus.Conn{JS: b.js, Config: b.config.NATS}}
 	body, err := documents.Read(b.t.Context(), header.Get("Orderbeat-Document"))
 	if err != nil {
 		b.t.Fatal(err)

@@ -94,7 +94,6 @@ func Run(ctx context.Context, c Config) error {
 		Version: c.Version, ID: c.ID, Prefix: c.NATS.Prefix, Traceparent: c.DB.Traceparent, Activity: troubles.Activity("export traces"), Mask: c.Mask, Log: c.Log,
 	})
 	defer tracer.Close(ctx)
-	names := bus.Subjects{Prefix: c.NATS.Prefix}
 	var listener *web.Listener
 	webURL, public := "", ""
 	if c.Web.Listen != "" {
@@ -128,10 +127,10 @@ func Run(ctx context.Context, c Config) error {
 	})
 	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
-	documents := &bus.Documents{JS: conn.JS, Config: c.NATS}
-	follow := newFollowing(c, conn, documents, server != nil, names, troubles)
+	documents := &bus.Documents{Conn: conn}
+	follow := newFollowing(c, conn, documents, server != nil, troubles)
 	lease := leader.New(leader.Config{
-		Conn: conn, NATS: c.NATS, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
+		Conn: conn, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
 		Log: c.Log,
 		Progress: func() (until map[string]time.Time, known bool) {
 			until, known = clock.Watermarks()
@@ -144,19 +143,19 @@ func Run(ctx context.Context, c Config) error {
 		Follow: follow.begin, Current: follow.current,
 	})
 	snapshots := snapshot.NewMaker(snapshot.Config{
-		DB: c.DB, Conn: conn, NATS: c.NATS, Every: c.SnapshotEvery, Confirm: lease.Confirm, Activity: troubles.Activity("snapshot"), Log: c.Log,
+		DB: c.DB, Conn: conn, Every: c.SnapshotEvery, Confirm: lease.Confirm, Activity: troubles.Activity("snapshot"), Log: c.Log,
 	})
 	clock = scheduler.New(scheduler.Config{
 		DB: c.DB, Schedules: c.Schedules, Start: plans.StartTick, Confirm: confirm(lease), PausedItself: pauses.Set, Ticks: ticks, Log: c.Log,
 	})
 	queues := &bus.Streams{
-		JS: conn.JS, Explain: conn.Explain, Subjects: names, Config: c.NATS, Lease: lease, Problems: troubles, Log: c.Log,
+		Conn: conn, Lease: lease, Problems: troubles, Log: c.Log,
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers, AckWait: c.Intervals.AckWait,
 	}
 	crew := newCrew(c, conn, queues, live, tracer, troubles)
 	crew.stand(lease, follow)
 	outbox := relay.New(relay.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Streams: queues, Documents: documents,
+		DB: c.DB, Streams: queues, Documents: documents,
 		CanPublish: func() bool { return follow.over.Load() && lease.IsLeader() }, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
@@ -184,7 +183,7 @@ func Run(ctx context.Context, c Config) error {
 		notify.Replace(s.Notify)
 	})
 	endpoints := service.New(service.Config{
-		DB: c.DB, Conn: conn, Subjects: names, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
+		DB: c.DB, Conn: conn, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
 		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, Host: crew.self.Host, Follows: crew.follows, SchedulePaused: pauses.Set, RunPaused: open.Pause,
 		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
@@ -317,7 +316,7 @@ func Run(ctx context.Context, c Config) error {
 			}
 			taking.Go(func() error { outcomes.Run(collecting); return nil })
 			taking.Go(func() error { plans.Consume(taken, queues); return nil })
-			taking.Go(func() error { return (&planner.Repeats{DB: c.DB, Subjects: names, Log: c.Log}).Run(taken, conn.NATS) })
+			taking.Go(func() error { return (&planner.Repeats{DB: c.DB, Conn: conn, Log: c.Log}).Run(taken) })
 			return nil
 		})
 		taking.Go(func() error { return endpoints.Run(taken) })
@@ -479,8 +478,8 @@ func handovers(embedded bus.Server, conn *bus.Conn, c *Config, troubles *problem
 	if embedded != nil {
 		return nil, nil
 	}
-	open := handover.NewRuns(handover.Config{Conn: conn, NATS: c.NATS, Activity: troubles.Activity("open runs"), Log: c.Log})
-	return open, &handover.Pauses{Conn: conn, Subjects: bus.Subjects{Prefix: c.NATS.Prefix}, Log: c.Log}
+	open := handover.NewRuns(handover.Config{Conn: conn, Activity: troubles.Activity("open runs"), Log: c.Log})
+	return open, &handover.Pauses{Conn: conn, Log: c.Log}
 }
 
 // honour pauses and resumes schedules as the leader before did.

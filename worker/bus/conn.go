@@ -24,9 +24,10 @@ const Timeout = 5 * time.Second
 type Conn struct {
 	NATS     *nats.Conn
 	JS       jetstream.JetStream
-	server   Server // nil for an external NATS
-	URL      string // for other clients, "" if they cannot connect
-	config   Config
+	Subjects // of the prefix
+	Config   Config
+	URL      string             // for other clients, "" if they cannot connect
+	server   Server             // nil for an external NATS
 	nkey     *nkeyDialer        // nil without an nkey
 	activity *problems.Activity // connecting
 	errors   *problems.Activity // errors that the server reports about single messages
@@ -52,7 +53,7 @@ type Server interface {
 // with the connection, and also when it fails. lost is called when the connection is closed for
 // good, which a NATS outage does not cause.
 func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost func(error)) (_ *Conn, err error) {
-	b := &Conn{URL: c.URL, server: embedded, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
+	b := &Conn{Subjects: Subjects{c.Prefix}, Config: c, URL: c.URL, server: embedded, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
 	defer func() {
 		if err != nil {
 			b.Close()
@@ -61,7 +62,6 @@ func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost f
 	if embedded != nil {
 		b.URL = c.Reach(embedded.Address())
 	}
-	b.config = c
 	options, err := b.connectOptions()
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func (b *Conn) connectOptions() ([]nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				b.activity.Failed("NATS connection lost, messages wait in the outbox", b.config.Explain(err))
+				b.activity.Failed("NATS connection lost, messages wait in the outbox", b.Config.Explain(err))
 			}
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { b.activity.OK() }),
@@ -106,12 +106,12 @@ func (b *Conn) connectOptions() ([]nats.Option, error) {
 		nats.ErrorHandler(b.asyncError),
 	}
 	if b.server != nil {
-		login, err := b.config.login() // no TLS within the process
+		login, err := b.Config.login() // no TLS within the process
 		return append(options, append(login, nats.InProcessServer(b.server))...), err
 	}
-	access, err := b.config.Access()
-	if b.config.NKey != "" {
-		b.nkey = &nkeyDialer{Dialer: net.Dialer{Timeout: nats.DefaultTimeout}, path: b.config.NKey}
+	access, err := b.Config.Access()
+	if b.Config.NKey != "" {
+		b.nkey = &nkeyDialer{Dialer: net.Dialer{Timeout: nats.DefaultTimeout}, path: b.Config.NKey}
 		access = append(access, nats.SetCustomDialer(b.nkey))
 	}
 	return append(options, access...), err
@@ -136,7 +136,7 @@ func (b *Conn) Close() {
 
 // connectFailed records why there is no connection.
 func (b *Conn) connectFailed(err error) {
-	b.activity.Failed("cannot connect to NATS", b.config.Explain(err), "nats", b.config.URL)
+	b.activity.Failed("cannot connect to NATS", b.Config.Explain(err), "nats", b.Config.URL)
 }
 
 // asyncError handles errors that the client and the server report outside of responses.
@@ -163,7 +163,7 @@ func (b *Conn) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if cause := b.activity.Err(); cause != nil && !b.NATS.IsConnected() && b.config.cause(err) != "" {
+	if cause := b.activity.Err(); cause != nil && !b.NATS.IsConnected() && b.Config.cause(err) != "" {
 		return cause
 	}
 	unanswered := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrAsyncPublishTimeout) ||
@@ -171,7 +171,7 @@ func (b *Conn) Explain(err error) error {
 	if denied := b.Denied(); unanswered && denied != nil {
 		return &natsError{strings.TrimPrefix(denied.Error(), "nats: "), err}
 	}
-	return b.config.Explain(err)
+	return b.Config.Explain(err)
 }
 
 // Denied is the permission that the server denied a moment ago, nil if there is none: a request that has no

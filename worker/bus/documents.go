@@ -19,20 +19,17 @@ const (
 
 // Documents are the bodies of events that are larger than a message, in an object store that keeps them
 // as long as the stream of orders keeps events. It is safe for concurrent use.
-type Documents struct {
-	JS     jetstream.JetStream
-	Config Config
-}
+type Documents struct{ Conn *Conn }
 
 func (d *Documents) config() jetstream.ObjectStoreConfig {
-	return d.Config.ObjectStoreConfig("documents", "order events that are larger than a message", ordersLife)
+	return d.Conn.Config.ObjectStoreConfig("documents", "order events that are larger than a message", ordersLife)
 }
 
 // Keep stores a document under a name that only this content has.
 func (d *Documents) Keep(ctx context.Context, name string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, documentTimeout)
 	defer cancel()
-	store, err := OpenObjectStore(ctx, d.JS, d.config(), true)
+	store, err := OpenObjectStore(ctx, d.Conn.JS, d.config(), true)
 	if err != nil {
 		return err
 	}
@@ -41,7 +38,7 @@ func (d *Documents) Keep(ctx context.Context, name string, body []byte) error {
 		return nil
 	}
 	if err == nil || errors.Is(err, jetstream.ErrObjectNotFound) {
-		_, err = PutObject(ctx, d.JS, store, name, bytes.NewReader(body))
+		_, err = PutObject(ctx, d.Conn.JS, store, name, bytes.NewReader(body))
 	}
 	return d.explain(name, err)
 }
@@ -50,7 +47,7 @@ func (d *Documents) Keep(ctx context.Context, name string, body []byte) error {
 func (d *Documents) Read(ctx context.Context, name string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, documentTimeout)
 	defer cancel()
-	store, err := OpenObjectStore(ctx, d.JS, d.config(), false)
+	store, err := OpenObjectStore(ctx, d.Conn.JS, d.config(), false)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (q *Streams) Home(ctx context.Context, topic string, known *Home, refresh b
 
 // wanted is the configuration that the stream of a topic should have.
 func (q *Streams) wanted(topic string) jetstream.StreamConfig {
-	all := q.streamConfigs(q.Config)
+	all := q.streamConfigs()
 	return all[slices.IndexFunc(all, func(c jetstream.StreamConfig) bool { return c.Name == q.Stream(topic) })]
 }
 

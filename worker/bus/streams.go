@@ -26,12 +26,12 @@ const day = 24 * time.Hour
 const ordersLife = 400 * day
 
 // streamConfigs are the streams of the public contract.
-func (s Subjects) streamConfigs(c Config) []jetstream.StreamConfig {
+func (c *Conn) streamConfigs() []jetstream.StreamConfig {
 	define := func(topic, about string, keep jetstream.RetentionPolicy, age time.Duration) jetstream.StreamConfig {
 		config := jetstream.StreamConfig{
-			Name: s.Stream(topic), Description: about, Subjects: []string{s.Of(topic + ".>")},
-			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: max(1, c.Replicas),
-			MaxBytes: c.MaxBytes, Placement: c.Placement(), AllowAtomicPublish: true,
+			Name: c.Stream(topic), Description: about, Subjects: []string{c.Of(topic + ".>")},
+			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: max(1, c.Config.Replicas),
+			MaxBytes: c.Config.MaxBytes, Placement: c.Config.Placement(), AllowAtomicPublish: true,
 		}
 		if keep == jetstream.WorkQueuePolicy {
 			config.Discard = jetstream.DiscardNew // pending work is never dropped
@@ -66,10 +66,7 @@ type Leadership interface {
 
 // Streams are the streams, with what is needed to create them and to receive from them.
 type Streams struct {
-	JS jetstream.JetStream
-	Subjects
-	Config  Config
-	Explain func(error) error // [Conn.Explain]
+	*Conn
 	// CheckStreams and CheckConsumers are how often streams, and the state of consumers, are read
 	// while nothing fails; 0 is 10s and 5s.
 	CheckStreams, CheckConsumers time.Duration
@@ -113,7 +110,7 @@ func (q *Streams) Provision(ctx context.Context) error {
 func (q *Streams) Ensure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	for _, want := range q.streamConfigs(q.Config) {
+	for _, want := range q.streamConfigs() {
 		stream, err := q.open(ctx, want)
 		if err != nil {
 			return err

@@ -45,7 +45,6 @@ const (
 
 // Config has a fetcher's dependencies.
 type Config struct {
-	Conn     *bus.Conn
 	Streams  *bus.Streams
 	Settings *settings.Live
 	Slots    *slots.Slots // of the process
@@ -91,7 +90,7 @@ func (f *Fetcher) Changed() { f.changed.Set() }
 
 // Run takes jobs until ctx ends, and then waits for the attempts in flight, whose context is work.
 func (f *Fetcher) Run(ctx, work context.Context) error {
-	cancels, err := f.Conn.NATS.Subscribe(wire.CancelSubject(f.Streams.Subjects, "*"), f.cancelled)
+	cancels, err := f.Streams.NATS.Subscribe(wire.CancelSubject(f.Streams.Subjects, "*"), f.cancelled)
 	if err != nil {
 		return fmt.Errorf("cancellations: %w", err)
 	}
@@ -326,7 +325,7 @@ func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outc
 		if ctx.Err() != nil {
 			return
 		}
-		activity.Failed("failed to publish an outcome, will retry", f.Conn.Explain(err), "stream", f.Streams.Stream("outcomes"))
+		activity.Failed("failed to publish an outcome, will retry", f.Streams.Explain(err), "stream", f.Streams.Stream("outcomes"))
 		if !wait.For(ctx, publishRetry) {
 			return
 		}

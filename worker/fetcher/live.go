@@ -46,7 +46,7 @@ func (l *live) serve(active map[string]bool) {
 	if len(names) == 0 {
 		return
 	}
-	service, err := micro.AddService(l.f.Conn.NATS, micro.Config{
+	service, err := micro.AddService(l.f.Streams.NATS, micro.Config{
 		Name: "orderbeat-fetcher", Version: bus.Semver(l.f.Version), Description: "calls of providers; fetches on " + l.f.Host,
 		Metadata: map[string]string{"role": "fetcher", "process": l.f.Process, "host": l.f.Host, "providers": strings.Join(names, " ")},
 	})

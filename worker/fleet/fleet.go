@@ -64,9 +64,7 @@ func (p *Process) fetches(provider string) bool {
 
 // Config has a fleet's dependencies.
 type Config struct {
-	JS      jetstream.JetStream
-	Explain func(error) error
-	NATS    bus.Config
+	Conn *bus.Conn
 	// Self is the entry of this process at this moment. Its id never changes.
 	Self func() Process
 	// Changed is called when processes came or went, and again whenever the entry was written. It must
@@ -96,7 +94,7 @@ type member struct {
 
 // New returns a fleet that knows no other process yet; [Fleet.Run] joins it.
 func New(c Config) *Fleet {
-	config := c.NATS.KeyValueConfig("fleet", "processes", bucketBytes)
+	config := c.Conn.Config.KeyValueConfig("fleet", "processes", bucketBytes)
 	config.TTL, config.Storage = life, jetstream.MemoryStorage
 	return &Fleet{c: c, bucket: config, joined: make(chan struct{}), others: map[string]member{}}
 }
@@ -111,7 +109,7 @@ func (f *Fleet) Run(ctx context.Context) {
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		f.c.Activity.Failed("failed to announce this process or to see the others, will retry", f.c.Explain(err), "bucket", f.bucket.Bucket)
+		f.c.Activity.Failed("failed to announce this process or to see the others, will retry", f.c.Conn.Explain(err), "bucket", f.bucket.Bucket)
 		wait.For(ctx, retryPause)
 	}
 }
@@ -209,7 +207,7 @@ func (f *Fleet) once() {
 func (f *Fleet) open(ctx context.Context) (jetstream.KeyValue, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	kv, err := bus.OpenKeyValue(ctx, f.c.JS, f.bucket)
+	kv, err := bus.OpenKeyValue(ctx, f.c.Conn.JS, f.bucket)
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", f.bucket.Bucket, err)
 	}

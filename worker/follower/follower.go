@@ -38,10 +38,8 @@ const (
 
 // Config has a follower's dependencies.
 type Config struct {
-	DB       *db.DB
-	JS       jetstream.JetStream
-	Subjects bus.Subjects
-	Explain  func(error) error // [bus.Conn.Explain]
+	DB   *db.DB
+	Conn *bus.Conn
 	// Document returns the whole body of an event that was too large for a message.
 	Document func(ctx context.Context, name string) ([]byte, error)
 	// Revision returns a revision of an order as the leader has it, for a message without its order.
@@ -62,7 +60,7 @@ type Follower struct {
 func New(c Config) *Follower {
 	f := &Follower{db: c.DB, created: time.Now(), log: c.Log}
 	for _, name := range topics {
-		f.topics = append(f.topics, &topic{Config: c, name: name, stream: c.Subjects.Stream(name), activity: c.Problems.Activity("follow " + name), moved: make(chan struct{})})
+		f.topics = append(f.topics, &topic{Config: c, name: name, stream: c.Conn.Stream(name), activity: c.Problems.Activity("follow " + name), moved: make(chan struct{})})
 	}
 	return f
 }
@@ -90,7 +88,7 @@ func (f *Follower) CatchUp(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			t.activity.Failed("failed to read the end of a stream, will retry", t.Explain(err), "stream", t.stream)
+			t.activity.Failed("failed to read the end of a stream, will retry", t.Conn.Explain(err), "stream", t.stream)
 			wait.For(ctx, retryAfter)
 		}
 	}
@@ -125,7 +123,7 @@ type topic struct {
 func (t *topic) state(ctx context.Context) (s jetstream.StreamState, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	stream, err := t.JS.Stream(ctx, t.stream)
+	stream, err := t.Conn.JS.Stream(ctx, t.stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		t.saw(0)
 		return s, nil
@@ -181,7 +179,7 @@ func (t *topic) run(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			t.activity.Failed("failed to follow a stream, will retry", t.Explain(err), "stream", t.stream)
+			t.activity.Failed("failed to follow a stream, will retry", t.Conn.Explain(err), "stream", t.stream)
 		}
 		wait.For(ctx, retryAfter)
 	}
@@ -222,7 +220,7 @@ func (t *topic) follow(ctx context.Context) error {
 		t.activity.OK()
 		return nil
 	}
-	consumer, err := t.JS.OrderedConsumer(ctx, t.stream, jetstream.OrderedConsumerConfig{
+	consumer, err := t.Conn.JS.OrderedConsumer(ctx, t.stream, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: reached + 1,
 	})
 	if err != nil {
@@ -294,7 +292,7 @@ func (t *topic) next(ctx context.Context, messages jetstream.MessagesContext) (b
 		}
 		p := t.decode(ctx, msg)
 		if t.name == "orders" {
-			p.Subject, p.Sequence = strings.TrimPrefix(msg.Subject(), t.Subjects.Of("")), last.Sequence.Stream
+			p.Subject, p.Sequence = strings.TrimPrefix(msg.Subject(), t.Conn.Of("")), last.Sequence.Stream
 		}
 		batch = append(batch, p)
 		if bytes += len(msg.Data()); last.NumPending == 0 {
@@ -311,7 +309,7 @@ func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bo
 	asked := time.Now()
 	limited, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	stream, err := t.JS.Stream(limited, t.stream)
+	stream, err := t.Conn.JS.Stream(limited, t.stream)
 	if err != nil {
 		return reached, false, err
 	}
@@ -321,7 +319,7 @@ func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bo
 		return reached, false, fmt.Errorf("the stream ends at %d, before %d", state.LastSeq, reached)
 	}
 	if state.LastSeq > reached {
-		if _, err := stream.GetMsg(limited, reached+1, jetstream.WithGetMsgSubject(t.Subjects.Of(t.name+".>"))); !errors.Is(err, jetstream.ErrMsgNotFound) {
+		if _, err := stream.GetMsg(limited, reached+1, jetstream.WithGetMsgSubject(t.Conn.Of(t.name+".>"))); !errors.Is(err, jetstream.ErrMsgNotFound) {
 			return reached, err == nil, err
 		}
 		if _, err := t.DB.Apply(ctx, t.name, nil, state.LastSeq); err != nil {

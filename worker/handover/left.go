@@ -169,10 +169,9 @@ func (r *Runs) copy(ctx context.Context, e *entry) error {
 func (r *Runs) answered(ctx context.Context, run *jobs.Run) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	names := bus.Subjects{Prefix: r.NATS.Prefix}
-	stream, err := r.Conn.JS.Stream(ctx, names.Stream("results"))
+	stream, err := r.Conn.JS.Stream(ctx, r.Conn.Stream("results"))
 	if err == nil {
-		_, err = stream.GetLastMsgForSubject(ctx, names.Of(runs.ResultSubject(run)))
+		_, err = stream.GetLastMsgForSubject(ctx, r.Conn.Of(runs.ResultSubject(run)))
 	}
 	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrMsgNotFound) {
 		return false, nil

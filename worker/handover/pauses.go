@@ -17,9 +17,8 @@ import (
 
 // Pauses stores in the bucket of the lease which schedules are paused.
 type Pauses struct {
-	Conn     *bus.Conn
-	Subjects bus.Subjects
-	Log      *slog.Logger
+	Conn *bus.Conn
+	Log  *slog.Logger
 }
 
 // pausePrefix begins the keys of schedules.
@@ -61,7 +60,7 @@ func keyOf(schedule string) string {
 
 var validKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-func (p *Pauses) bucket() string { return p.Subjects.Stream("worker") }
+func (p *Pauses) bucket() string { return p.Conn.Stream("worker") }
 
 const (
 	// readAgain is the pause before the pauses are read again after a failure, at most for readFor.

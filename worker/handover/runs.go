@@ -37,7 +37,6 @@ const (
 // Config has what a [Runs] needs.
 type Config struct {
 	Conn     *bus.Conn
-	NATS     bus.Config
 	Activity *problems.Activity
 	Log      *slog.Logger
 }
@@ -68,7 +67,7 @@ type waiting struct {
 
 // NewRuns returns a Runs; [Runs.Run] writes and removes its entries in the background.
 func NewRuns(c Config) *Runs {
-	bucket := c.NATS.KeyValueConfig("open_runs", "accepted runs without a result", c.NATS.MaxBytes)
+	bucket := c.Conn.Config.KeyValueConfig("open_runs", "accepted runs without a result", c.Conn.Config.MaxBytes)
 	bucket.LimitMarkerTTL = markerLife
 	return &Runs{
 		Config: c, bucket: bucket, process: jobs.NewID(time.Now()), wake: wait.NewSignal(), mine: map[string][]string{}, late: map[string]waiting{}, ended: map[string]bool{},

@@ -23,7 +23,7 @@ func worker(t *testing.T, url string) *handover.Runs {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	return handover.NewRuns(handover.Config{Conn: conn, NATS: config, Activity: troubles.Activity("open runs"), Log: log})
+	return handover.NewRuns(handover.Config{Conn: conn, Activity: troubles.Activity("open runs"), Log: log})
 }
 
 // takenOver are the runs that a process finds when it begins to lead.

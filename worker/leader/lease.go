@@ -56,7 +56,6 @@ type Lease struct {
 // Config has a lease's dependencies.
 type Config struct {
 	Conn     *bus.Conn
-	NATS     bus.Config
 	ID       string // the database's
 	Place    string // where the database is, for display
 	Activity *problems.Activity
@@ -75,7 +74,7 @@ type Config struct {
 // New returns a lease, which [Lease.Acquire] takes.
 func New(c Config) *Lease {
 	return &Lease{
-		Config: c, bucket: c.NATS.KeyValueConfig("worker", "leader lease", bucketBytes),
+		Config: c, bucket: c.Conn.Config.KeyValueConfig("worker", "leader lease", bucketBytes),
 		mine:     Term{ID: c.ID, Process: ulid.Make().String(), Place: c.Place},
 		renewing: make(chan struct{}, 1), reason: "nats: the leader is not known yet",
 	}

@@ -27,7 +27,7 @@ func acquired(t *testing.T) *Lease {
 	}
 	t.Cleanup(conn.Close)
 	l := New(Config{
-		Conn: conn, NATS: config, ID: "id", Place: "here", Activity: set.Activity("lease"), Log: log,
+		Conn: conn, ID: "id", Place: "here", Activity: set.Activity("lease"), Log: log,
 		Progress: func() (map[string]time.Time, bool) { return nil, false },
 	})
 	if _, held := l.Acquire(t.Context()); !held {

@@ -25,9 +25,9 @@ const (
 // because their Nats-Msg-Id was used before. It receives them as a plain subscriber. A request
 // that the stream accepts gets its reply by the planner; handling it here too is harmless.
 type Repeats struct {
-	DB       *db.DB
-	Subjects bus.Subjects
-	Log      *slog.Logger
+	DB   *db.DB
+	Conn *bus.Conn
+	Log  *slog.Logger
 
 	seen    map[string]bool // Nats-Msg-Ids of recent requests
 	before  map[string]bool // those before seen was reset
@@ -40,9 +40,9 @@ type repeat struct {
 }
 
 // Run replies until ctx ends.
-func (r *Repeats) Run(ctx context.Context, conn *nats.Conn) error {
+func (r *Repeats) Run(ctx context.Context) error {
 	requests := make(chan *nats.Msg, maxRepeatsWaiting)
-	subscription, err := conn.ChanSubscribe(r.Subjects.Of("runs.>"), requests)
+	subscription, err := r.Conn.NATS.ChanSubscribe(r.Conn.Of("runs.>"), requests)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (r *Repeats) Run(ctx context.Context, conn *nats.Conn) error {
 			return nil
 		case msg := <-requests:
 			key, replyTo := msg.Header.Get(jetstream.MsgIDHeader), msg.Header.Get(runs.HeaderReplyTo)
-			if key != "" && r.Subjects.Foreign(replyTo) && replyTo != "" && !reserved(key, r.Subjects.Stream("runs")) {
+			if key != "" && r.Conn.Foreign(replyTo) && replyTo != "" && !reserved(key, r.Conn.Stream("runs")) {
 				r.reply(ctx, repeat{key, replyTo, time.Now()})
 			}
 		case <-ticker.C:

@@ -18,7 +18,7 @@ import (
 // message encodes m: CloudEvents 1.0 in binary mode, with the attribute names in lower case, as
 // the NATS binding requires.
 func (t *topicRelay) message(h *bus.Home, m *outbox.Message) *nats.Msg {
-	msg := &nats.Msg{Subject: t.Subjects.Of(m.Subject), Data: m.Body, Header: nats.Header{
+	msg := &nats.Msg{Subject: t.Streams.Of(m.Subject), Data: m.Body, Header: nats.Header{
 		jetstream.MsgIDHeader: {m.MsgID},
 		"ce-id":               {eventID(m)},
 		"ce-type":             {m.Type},
@@ -70,7 +70,7 @@ func dataSchema(kind string) string {
 // limit is the largest body that the server and the stream accept with our headers; 0 while it is
 // unknown.
 func (t *topicRelay) limit(h *bus.Home, msg *nats.Msg) int {
-	limit := int(t.Conn.MaxBody())
+	limit := int(t.Streams.MaxBody())
 	if h != nil && h.Config.MaxMsgSize > 0 {
 		if own := max(1, int(h.Config.MaxMsgSize)-headerSize(msg.Header)); limit <= 0 || own < limit {
 			return own

@@ -151,7 +151,7 @@ func (t *topicRelay) mismatch(ctx context.Context, m *outbox.Message, sent *nats
 	again.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(after, 10)}
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	ack, err := t.Conn.JS.PublishMsg(ctx, again)
+	ack, err := t.Streams.JS.PublishMsg(ctx, again)
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (t *topicRelay) publish(ctx context.Context, messages []outbox.Message) (ou
 // accepted drops the messages whose subject the stream does not cover.
 func (t *topicRelay) accepted(messages []outbox.Message, out *outcome) (fit []outbox.Message) {
 	for _, m := range messages {
-		subject := t.Subjects.Of(m.Subject)
+		subject := t.Streams.Of(m.Subject)
 		switch {
 		case len(subject) > bus.MaxSubject:
 			out.refuse(&m, fmt.Sprintf("the subject has %d bytes, more than %d", len(subject), bus.MaxSubject), true)
@@ -134,7 +134,7 @@ func (t *topicRelay) keepDocuments(ctx context.Context, messages []outbox.Messag
 		}
 		if name := t.message(t.home, &m).Header.Get(outbox.HeaderDocument); name != "" {
 			if err := t.Documents.Keep(ctx, name, m.Body); err != nil {
-				out.refuse(&m, "its document cannot be stored: "+t.Conn.Explain(err).Error(), false)
+				out.refuse(&m, "its document cannot be stored: "+t.Streams.Explain(err).Error(), false)
 				waits[m.Subject] = true
 				continue
 			}
@@ -153,7 +153,7 @@ const maxHeaders = 4 << 10
 func (t *topicRelay) batch(ctx context.Context, messages []outbox.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	batch, err := jetstreamext.NewBatchPublisher(t.Conn.JS)
+	batch, err := jetstreamext.NewBatchPublisher(t.Streams.JS)
 	if err != nil {
 		return 0, err
 	}
@@ -187,7 +187,7 @@ func (t *topicRelay) fallBack(err error) bool {
 	case errors.Is(err, jetstreamext.ErrBatchPublishDuplicateMsgID), errors.Is(err, nats.ErrMaxPayload):
 		return true
 	case errors.Is(err, jetstreamext.ErrBatchPublishNotEnabled), errors.Is(err, jetstreamext.ErrInvalidBatchAck):
-		t.Log.Info("stream does not accept atomic batches, publishing one by one", "stream", t.Subjects.Stream(t.topic))
+		t.Log.Info("stream does not accept atomic batches, publishing one by one", "stream", t.Streams.Stream(t.topic))
 		t.single = true
 		return true
 	}
@@ -214,7 +214,7 @@ func (t *topicRelay) singles(ctx context.Context, messages []outbox.Message, bef
 		msg := t.message(t.home, m)
 		t.expect(msg, m)
 		var ack jetstream.PubAckFuture
-		ack, err = t.Conn.JS.PublishMsgAsync(msg, jetstream.WithStallWait(bus.Timeout))
+		ack, err = t.Streams.JS.PublishMsgAsync(msg, jetstream.WithStallWait(bus.Timeout))
 		if errors.Is(err, nats.ErrMaxPayload) {
 			out.refuse(m, fmt.Sprintf("%d bytes are more than the server takes", len(msg.Data)), true)
 			flying[m.Subject], err = true, nil
@@ -312,11 +312,11 @@ func (t *topicRelay) unacknowledged(ctx context.Context, messages []outbox.Messa
 	}
 	t.home, t.attempt.AfterSeq = fresh, fresh.Last
 	for i := range messages {
-		if err := t.Conn.NATS.PublishMsg(t.message(t.home, &messages[i])); err != nil {
+		if err := t.Streams.NATS.PublishMsg(t.message(t.home, &messages[i])); err != nil {
 			return err
 		}
 	}
-	if err := t.Conn.NATS.FlushWithContext(ctx); err != nil {
+	if err := t.Streams.NATS.FlushWithContext(ctx); err != nil {
 		return err
 	}
 	missing, looked := messages, time.Now()

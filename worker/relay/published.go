@@ -133,7 +133,7 @@ func (t *topicRelay) acknowledged(ctx context.Context, ack *jetstream.PubAck, m 
 			msg.Header.Set(jetstream.MsgIDHeader, m.MsgID+freshSuffix+rand.Text())
 			ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 			defer cancel()
-			fresh, err := t.Conn.JS.PublishMsg(ctx, msg)
+			fresh, err := t.Streams.JS.PublishMsg(ctx, msg)
 			if wrongSequence(err) && t.ends.last != nil {
 				return t.mismatch(ctx, m, msg, before, out)
 			}
@@ -154,7 +154,7 @@ func (t *topicRelay) acknowledged(ctx context.Context, ack *jetstream.PubAck, m 
 func (t *topicRelay) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *outbox.Message, before bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	stream, err := t.Conn.JS.Stream(ctx, ack.Stream)
+	stream, err := t.Streams.JS.Stream(ctx, ack.Stream)
 	if err != nil {
 		return false, err
 	}

@@ -72,8 +72,6 @@ type Relay struct {
 // Config has a relay's dependencies.
 type Config struct {
 	DB         *db.DB
-	Conn       *bus.Conn
-	Subjects   bus.Subjects
 	Streams    *bus.Streams
 	Documents  *bus.Documents
 	CanPublish func() bool // not while another worker may lead
@@ -217,9 +215,9 @@ func (t *topicRelay) run(ctx context.Context) {
 			t.activity.Pending(err)
 			wait.For(ctx, relayPause/4)
 		case err != nil:
-			t.activity.Failed("publish failed", t.Conn.Explain(err), "topic", t.topic)
+			t.activity.Failed("publish failed", t.Streams.Explain(err), "topic", t.topic)
 			t.failing = min(max(relayPause, 2*t.failing), relayLongPause)
-			if !t.Conn.NATS.IsConnected() {
+			if !t.Streams.NATS.IsConnected() {
 				t.failing = relayPause
 			}
 			wait.For(ctx, t.failing)
@@ -365,7 +363,7 @@ func (t *topicRelay) conflict(ctx context.Context, m *outbox.Message) {
 	_, err := t.DB.Raise(ctx, alerts.Alert{
 		Provider: m.Provider(), Code: codeConflict,
 		Message: "another publisher used the Nats-Msg-Id " + m.MsgID + ": a forged message, or a message of another database",
-		Hint:    "Inspect the messages on subject " + t.Subjects.Of(m.Subject) + ", and who may publish there. Orderbeat's message was published with another Nats-Msg-Id.",
+		Hint:    "Inspect the messages on subject " + t.Streams.Of(m.Subject) + ", and who may publish there. Orderbeat's message was published with another Nats-Msg-Id.",
 	})
 	if err != nil {
 		t.Log.Error("failed to raise an alert", "code", codeConflict, "err", err)

@@ -50,7 +50,7 @@ func (t *topicRelay) replies(ctx context.Context, messages []outbox.Message) (ou
 		if r.stream != nil {
 			sending.Go(func() error { t.toStream(ctx, r); return nil })
 		} else if r.err == nil {
-			r.err = t.Conn.NATS.PublishMsg(r.msg)
+			r.err = t.Streams.NATS.PublishMsg(r.msg)
 			plain = plain || r.err == nil
 		}
 	}
@@ -59,7 +59,7 @@ func (t *topicRelay) replies(ctx context.Context, messages []outbox.Message) (ou
 	if plain {
 		flushing, cancel := context.WithTimeout(ctx, bus.Timeout)
 		defer cancel()
-		flushed = t.Conn.NATS.FlushWithContext(flushing)
+		flushed = t.Streams.NATS.FlushWithContext(flushing)
 	}
 	for i := range list {
 		r := &list[i]
@@ -71,7 +71,7 @@ func (t *topicRelay) replies(ctx context.Context, messages []outbox.Message) (ou
 			if r.forged {
 				out.conflicts = append(out.conflicts, *r.Message)
 			}
-		case !t.Conn.NATS.IsConnected() || ctx.Err() != nil:
+		case !t.Streams.NATS.IsConnected() || ctx.Err() != nil:
 			err = r.err
 		default:
 			out.refuse(r.Message, r.err.Error(), r.own || time.Since(r.Time) > replyLife)
@@ -105,9 +105,9 @@ func (t *topicRelay) prepare(ctx context.Context, messages []outbox.Message, out
 func (t *topicRelay) findStream(ctx context.Context, r *reply) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	name, err := t.Conn.JS.StreamNameBySubject(ctx, r.Subject)
+	name, err := t.Streams.JS.StreamNameBySubject(ctx, r.Subject)
 	if err == nil {
-		r.stream, err = t.Conn.JS.Stream(ctx, name)
+		r.stream, err = t.Streams.JS.Stream(ctx, name)
 	}
 	if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) || time.Since(r.Time) > lookLife {
 		return
@@ -119,7 +119,7 @@ func (t *topicRelay) findStream(ctx context.Context, r *reply) {
 func (t *topicRelay) toStream(ctx context.Context, r *reply) {
 	config := r.stream.CachedInfo().Config
 	if config.NoAck {
-		r.err = t.Conn.NATS.PublishMsg(r.msg)
+		r.err = t.Streams.NATS.PublishMsg(r.msg)
 		return
 	}
 	if r.before {
@@ -130,7 +130,7 @@ func (t *topicRelay) toStream(ctx context.Context, r *reply) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	ack, err := t.Conn.JS.PublishMsg(ctx, r.msg)
+	ack, err := t.Streams.JS.PublishMsg(ctx, r.msg)
 	if err == nil {
 		var out outcome
 		r.err = t.acknowledged(ctx, ack, r.Message, r.msg, r.before, &out)

@@ -197,7 +197,7 @@ func (o *Outcomes) decode(ctx context.Context, msg jetstream.Msg) (out jobs.Outc
 		return out, free, err
 	}
 	if err != nil {
-		return out, free, fmt.Errorf("%w: %w", errTemporary, o.Conn.Explain(err))
+		return out, free, fmt.Errorf("%w: %w", errTemporary, o.Streams.Explain(err))
 	}
 	size, err := wire.Size(body)
 	if err != nil {

@@ -66,7 +66,7 @@ func TestUnreadableOutcomeIsKeptAndThenFailsItsAttempt(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	c := &committer{}
 	o := NewOutcomes(Outcomes{
-		Remote:    New(Config{Streams: &bus.Streams{Subjects: bus.Subjects{Prefix: "orderbeat"}, Problems: problems.NewSet(log)}, Blobs: &wire.Blobs{}, Log: log}),
+		Remote:    New(Config{Streams: &bus.Streams{Conn: &bus.Conn{Subjects: bus.Subjects{Prefix: "orderbeat"}}, Problems: problems.NewSet(log)}, Blobs: &wire.Blobs{}, Log: log}),
 		Committer: c,
 	})
 	out := jobs.Outcome{Job: jobs.Job{ID: "J1", Attempt: 2}, State: jobs.Succeeded}

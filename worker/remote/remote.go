@@ -37,7 +37,6 @@ type Fleet interface {
 
 // Config has a remote's dependencies.
 type Config struct {
-	Conn    *bus.Conn
 	Streams *bus.Streams
 	Fleet   Fleet
 	// Term is the id of this leadership ([leader.Lease.Term]). Within a term the stream drops an attempt that
@@ -103,7 +102,7 @@ func (r *Remote) Send(ctx context.Context, list []jobs.Job, again bool) error {
 }
 
 func (r *Remote) explain(err error) error {
-	return fmt.Errorf("stream %s: %w", r.Streams.Stream("jobs"), r.Conn.Explain(err))
+	return fmt.Errorf("stream %s: %w", r.Streams.Stream("jobs"), r.Streams.Explain(err))
 }
 
 // Idle reports whether no job and no outcome of a provider is left in the streams.
@@ -135,7 +134,7 @@ func (r *Remote) Cancel(job jobs.Job) {
 	}
 	m.Subject, m.Data = wire.CancelSubject(r.Streams.Subjects, job.ID), nil
 	m.Header.Del(nats.MsgIdHdr)
-	if err := r.Conn.NATS.PublishMsg(m); err != nil {
+	if err := r.Streams.NATS.PublishMsg(m); err != nil {
 		r.Log.Debug("cancellation not sent", "job_id", job.ID, "err", err)
 	}
 }
@@ -160,9 +159,9 @@ func (r *Remote) Perform(ctx context.Context, job jobs.Job) (jobs.Outcome, error
 	m.Header.Set(wire.HeaderTimeout, max(left-left/20, time.Millisecond).Round(time.Millisecond).String())
 	m.Header.Del(nats.MsgIdHdr)
 	m.Subject = wire.FetchSubject(r.Streams.Subjects, job.Provider)
-	reply, err := r.Conn.NATS.RequestMsgWithContext(ctx, m)
+	reply, err := r.Streams.NATS.RequestMsgWithContext(ctx, m)
 	for tried := 1; (errors.Is(err, nats.ErrNoResponders) || err == nil && busy(reply)) && tried < joinTries && r.Fleet.Others(job.Provider, wire.Version) > 0 && wait.For(ctx, joinPause); tried++ {
-		reply, err = r.Conn.NATS.RequestMsgWithContext(ctx, m)
+		reply, err = r.Streams.NATS.RequestMsgWithContext(ctx, m)
 	}
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):

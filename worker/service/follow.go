@@ -64,7 +64,7 @@ func following(ctx context.Context, asOf func() (time.Time, bool)) context.Conte
 func isFollowing(ctx context.Context) bool { return ctx.Value(followingKey{}) != nil }
 
 // leaderSubject is the subject of an endpoint on which only the leader replies.
-func (s *Service) leaderSubject(e endpoint) string { return s.Subjects.Of("leader." + e.Name) }
+func (s *Service) leaderSubject(e endpoint) string { return s.Conn.Of("leader." + e.Name) }
 
 // forward sends a request to the leader, and its reply to the caller.
 func (s *Service) forward(ctx context.Context, e endpoint, msg *nats.Msg) {
@@ -96,7 +96,7 @@ func (s *Service) askLeader(ctx context.Context, e endpoint, body []byte) ([]byt
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = time.Until(deadline)
 	}
-	msg := &nats.Msg{Subject: s.Subjects.Of("api." + e.Name), Data: body, Header: nats.Header{api.HeaderTimeout: {timeout.String()}}}
+	msg := &nats.Msg{Subject: s.Conn.Of("api." + e.Name), Data: body, Header: nats.Header{api.HeaderTimeout: {timeout.String()}}}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	reply, err := s.conn.RequestMsgWithContext(ctx, msg)

@@ -44,7 +44,6 @@ const (
 type Config struct {
 	DB       *db.DB
 	Conn     *bus.Conn
-	Subjects bus.Subjects
 	Settings *settings.Live
 	// Start plans a request and stores the run with its jobs; an invalid request is stored as a
 	// failed run.
@@ -251,7 +250,7 @@ func (s *Service) open(work context.Context, list []endpoint, asOf func() (time.
 			}
 			s.working.Go(func() { s.handle(work, e, msg, asOf, count, func() { <-free }) })
 		}
-		if err = m.add(e.microName(), s.Subjects.Of("api."+e.Name), e.metadata(), receive); err == nil && asOf == nil && e.replies == withCurrent {
+		if err = m.add(e.microName(), s.Conn.Of("api."+e.Name), e.metadata(), receive); err == nil && asOf == nil && e.replies == withCurrent {
 			err = m.listen(s.leaderSubject(e), func(msg *nats.Msg) { receive(msg, func(time.Duration, string) {}) })
 		}
 		if err != nil {

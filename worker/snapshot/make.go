@@ -28,7 +28,6 @@ const (
 type Config struct {
 	DB   *db.DB
 	Conn *bus.Conn
-	NATS bus.Config
 	// Every is the age at which the newest snapshot is replaced; 0 makes none.
 	Every time.Duration
 	// Confirm asks NATS whether this process leads, and returns an error if not.
@@ -53,7 +52,7 @@ type Maker struct {
 
 // NewMaker returns a Maker, which makes nothing before [Maker.Run].
 func NewMaker(c Config) *Maker {
-	return &Maker{Config: c, bucket: bucket{c.Conn.JS, c.NATS}, wanted: wait.NewSignal()}
+	return &Maker{Config: c, bucket: bucket{c.Conn.JS, c.Conn.Config}, wanted: wait.NewSignal()}
 }
 
 // request is a message of a follower on [requestSubject].
@@ -68,8 +67,8 @@ type state struct {
 	Error  string `json:"error,omitempty"` // of the last attempt
 }
 
-// requestSubject is where the leader takes requests of followers.
-func requestSubject(c bus.Config) string { return bus.Subjects{Prefix: c.Prefix}.Of("leader.snapshot") }
+// requestSubject is where the leader takes requests of followers, after the prefix.
+const requestSubject = "leader.snapshot"
 
 // Run makes snapshots when they are due and when followers request them, until ctx ends. This process must
 // lead. Only one call at a time may run.
@@ -127,7 +126,7 @@ func (m *Maker) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all, err := states(ctx, m.Conn.JS, m.NATS)
+	all, err := states(ctx, m.Conn)
 	if err != nil {
 		return err
 	}
@@ -182,7 +181,7 @@ func (m *Maker) ended(err error) {
 
 // reply replies to requests of followers until ctx ends. It returns an error if it cannot receive them.
 func (m *Maker) reply(ctx context.Context) error {
-	requests, err := m.Conn.NATS.SubscribeSync(requestSubject(m.NATS))
+	requests, err := m.Conn.NATS.SubscribeSync(m.Conn.Of(requestSubject))
 	if err != nil {
 		return err
 	}

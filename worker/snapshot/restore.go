@@ -132,7 +132,7 @@ func (r *Restorer) restore(ctx context.Context) (err error) {
 // look returns the newest snapshot, nil if there is none. It waits for a newer one if that is too old, or was
 // tried before.
 func (r *Restorer) look(ctx context.Context, tried string) (*manifest, error) {
-	all, err := states(ctx, r.conn.JS, r.NATS)
+	all, err := states(ctx, r.conn)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (r *Restorer) send(ctx context.Context, ask request) (s state, err error) {
 	if err != nil {
 		return s, err
 	}
-	msg, err := r.conn.NATS.RequestWithContext(ctx, requestSubject(r.NATS), body)
+	msg, err := r.conn.NATS.RequestWithContext(ctx, r.conn.Of(requestSubject), body)
 	if err != nil {
 		return s, err
 	}

@@ -13,12 +13,12 @@ import (
 var topics = []string{"orders", "results", "alerts"}
 
 // states returns the state of each stream that exists, by topic.
-func states(ctx context.Context, js jetstream.JetStream, c bus.Config) (map[string]jetstream.StreamState, error) {
+func states(ctx context.Context, c *bus.Conn) (map[string]jetstream.StreamState, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	all := map[string]jetstream.StreamState{}
 	for _, topic := range topics {
-		stream, err := js.Stream(ctx, bus.Subjects{Prefix: c.Prefix}.Stream(topic))
+		stream, err := c.JS.Stream(ctx, c.Stream(topic))
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
 		}

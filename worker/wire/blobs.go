@@ -31,14 +31,11 @@ func transfer(ctx context.Context, size int64) (context.Context, context.CancelF
 const blobLife = 7 * 24 * time.Hour
 
 // Blobs is the object store for outcomes that are larger than a message. It is safe for concurrent use.
-type Blobs struct {
-	Conn *bus.Conn
-	NATS bus.Config
-}
+type Blobs struct{ Conn *bus.Conn }
 
 // Open returns the object store, and creates it if it is missing, for processes that may not.
 func (b *Blobs) Open(ctx context.Context) (jetstream.ObjectStore, error) {
-	store, err := bus.OpenObjectStore(ctx, b.Conn.JS, b.NATS.ObjectStoreConfig("blobs", "outcomes that are larger than a message", blobLife), true)
+	store, err := bus.OpenObjectStore(ctx, b.Conn.JS, b.Conn.Config.ObjectStoreConfig("blobs", "outcomes that are larger than a message", blobLife), true)
 	return store, b.Conn.Explain(err)
 }
 
