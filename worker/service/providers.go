@@ -43,7 +43,7 @@ func (s *Service) listProviders(ctx context.Context, _ *request, _ struct{}) (an
 func (s *Service) provider(ctx context.Context, p settings.Provider) (api.Provider, error) {
 	reply := api.Provider{
 		Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(),
-		Credentials: statuses(s.Sources(p.Name, "")), Accounts: make([]api.Account, len(p.Accounts)),
+		Credentials: statuses(s.Sources(p.Name, "")),
 	}
 	if len(reply.Credentials) > 0 {
 		reply.Auth = &reply.Credentials[0]
@@ -55,19 +55,8 @@ func (s *Service) provider(ctx context.Context, p settings.Provider) (api.Provid
 		reply.FreshFor = jobs.FormatDuration(p.FreshFor)
 	}
 	fresh, err := s.DB.Freshness(ctx, p.Name)
-	if err != nil {
-		return reply, err
-	}
-	for i, a := range p.Accounts {
-		reply.Accounts[i] = api.Account{Account: a.Name, BillTo: a.BillTo}
-		for _, f := range fresh {
-			if f.Account == a.Name {
-				reply.Accounts[i].LastSuccessAt, reply.Accounts[i].LastFailureAt = f.LastSuccessAt, f.LastFailureAt
-				reply.Accounts[i].FailureCode = f.FailureCode
-			}
-		}
-	}
-	return reply, nil
+	reply.Accounts = api.AccountsOf(p.Name, p.Accounts, fresh)
+	return reply, err
 }
 
 // listFleet lists the processes that share the NATS prefix.

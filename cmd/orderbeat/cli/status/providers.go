@@ -75,18 +75,12 @@ func providers(ctx context.Context, a *cli.App, conf *config.Config, database *d
 		return nil, absent, err
 	}
 	for _, p := range conf.Providers {
-		item := api.Provider{Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(), Credentials: []auth.Status{}}
+		item := api.Provider{
+			Provider: p.Name, Kind: p.Kind, Environment: p.Environment, Concurrency: p.Concurrency, Rate: p.Rate.String(), Credentials: []auth.Status{},
+			Accounts: api.AccountsOf(p.Name, p.Accounts, fresh),
+		}
 		if p.FreshFor > 0 {
 			item.FreshFor = jobs.FormatDuration(p.FreshFor)
-		}
-		for _, account := range p.Accounts {
-			row := api.Account{Account: account.Name, BillTo: account.BillTo}
-			for _, f := range fresh {
-				if f.Provider == p.Name && f.Account == account.Name {
-					row.LastSuccessAt, row.LastFailureAt, row.FailureCode = f.LastSuccessAt, f.LastFailureAt, f.FailureCode
-				}
-			}
-			item.Accounts = append(item.Accounts, row)
 		}
 		list = append(list, item)
 	}
