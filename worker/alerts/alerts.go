@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"orderbeat/clients"
 	"orderbeat/db"
 	"orderbeat/db/alerts"
+	"orderbeat/worker/wait"
 )
 
 // Alerts raises and resolves alerts, and logs each transition.
@@ -83,4 +85,16 @@ func (a Alerts) Hold(ctx context.Context, raised, wanted []alerts.Alert) error {
 		}
 	}
 	return nil
+}
+
+// every calls check, at once and then after each interval, until ctx ends.
+func (a Alerts) every(ctx context.Context, interval func() time.Duration, check func(ctx context.Context, now time.Time) error, failed string) {
+	for {
+		if err := check(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			a.log.Warn(failed, "err", err) //nolint:sloglint // the caller's constant
+		}
+		if !wait.For(ctx, interval()) {
+			return
+		}
+	}
 }

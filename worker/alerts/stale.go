@@ -11,7 +11,6 @@ import (
 	"orderbeat/db/orders"
 	"orderbeat/jobs"
 	"orderbeat/worker/settings"
-	"orderbeat/worker/wait"
 )
 
 // codeStale is the code of the alert about an account without a success for the provider's
@@ -41,14 +40,7 @@ func (a Alerts) NewStaleness(providers func() []settings.Provider) *Staleness {
 
 // Run checks all accounts periodically until ctx ends.
 func (s *Staleness) Run(ctx context.Context) {
-	for {
-		if err := s.check(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			s.log.Warn("failed to check for stale accounts, will retry", "err", err)
-		}
-		if !wait.For(ctx, s.interval()) {
-			return
-		}
-	}
+	s.every(ctx, s.interval, s.check, "failed to check for stale accounts, will retry")
 }
 
 // interval is the time until the next check.

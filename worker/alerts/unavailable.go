@@ -8,7 +8,6 @@ import (
 	"orderbeat/clients"
 	"orderbeat/db/alerts"
 	"orderbeat/worker/settings"
-	"orderbeat/worker/wait"
 )
 
 const (
@@ -35,14 +34,7 @@ func (a Alerts) NewAvailability(providers func() []settings.Provider) *Availabil
 
 // Run checks the breakers periodically until ctx ends.
 func (v *Availability) Run(ctx context.Context) {
-	for {
-		if err := v.check(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			v.log.Warn("failed to check for unavailable providers, will retry", "err", err)
-		}
-		if !wait.For(ctx, unavailableCheck) {
-			return
-		}
-	}
+	v.every(ctx, func() time.Duration { return unavailableCheck }, v.check, "failed to check for unavailable providers, will retry")
 }
 
 func (v *Availability) check(ctx context.Context, now time.Time) error {
