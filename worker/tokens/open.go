@@ -59,9 +59,7 @@ func (s *Store) opened() *bucket {
 
 // look returns the existing bucket.
 func (s *Store) look(ctx context.Context) (*bucket, error) {
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
+	conn, _ := s.attached()
 	if conn == nil {
 		return nil, errNotAttached
 	}
@@ -83,12 +81,10 @@ func (s *Store) look(ctx context.Context) (*bucket, error) {
 
 // create creates the bucket. Another process may have done so meanwhile.
 func (s *Store) create(ctx context.Context) (*bucket, error) {
-	s.mu.Lock()
-	js := s.conn.JS
-	s.mu.Unlock()
+	conn, _ := s.attached()
 	creating, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
-	if _, err := js.CreateKeyValue(creating, s.wanted); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
+	if _, err := conn.JS.CreateKeyValue(creating, s.wanted); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
 		return nil, err
 	}
 	return s.look(ctx)

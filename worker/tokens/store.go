@@ -97,6 +97,13 @@ func (s *Store) Attach(conn *bus.Conn, activity *problems.Activity) {
 	s.conn, s.activity = conn, activity
 }
 
+// attached returns what [Store.Attach] has set.
+func (s *Store) attached() (*bus.Conn, *problems.Activity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn, s.activity
+}
+
 // Run opens the bucket, moves the rows of the database to it, and checks all rows, as soon as NATS is
 // there. It returns when that is done or ctx ends. Uses of the store before also open it.
 func (s *Store) Run(ctx context.Context) {
@@ -258,10 +265,7 @@ func (s *Store) use(ctx context.Context, must bool, do func(ctx context.Context,
 
 // report records how a use of the store ended. A failed connection is reported elsewhere.
 func (s *Store) report(err error) {
-	s.mu.Lock()
-	activity, conn := s.activity, s.conn
-	s.mu.Unlock()
-	switch {
+	switch conn, activity := s.attached(); {
 	case activity == nil:
 	case err == nil:
 		activity.OK()
@@ -274,9 +278,7 @@ func (s *Store) report(err error) {
 
 // explained adds to an error which bucket it is about, and what it means for the configuration.
 func (s *Store) explained(err error) error {
-	s.mu.Lock()
-	conn := s.conn
-	s.mu.Unlock()
+	conn, _ := s.attached()
 	if err == nil || conn == nil {
 		return err
 	}
