@@ -71,13 +71,13 @@ func (s *Service) forward(ctx context.Context, e endpoint, msg *nats.Msg) {
 	timeout, _ := timeoutOf(msg.Header) // was valid
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	reply, err := s.conn.RequestMsgWithContext(ctx, &nats.Msg{Subject: s.leaderSubject(e), Header: msg.Header, Data: msg.Data})
+	reply, err := s.Conn.NATS.RequestMsgWithContext(ctx, &nats.Msg{Subject: s.leaderSubject(e), Header: msg.Header, Data: msg.Data})
 	if err != nil {
 		s.sendError(msg, noLeader("Repeat the request in a few seconds, or accept the stored order: leave max_age out."))
 		return
 	}
 	if msg.Reply != "" {
-		_ = s.conn.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: reply.Header, Data: reply.Data}) // as in sendError
+		_ = s.Conn.NATS.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: reply.Header, Data: reply.Data}) // as in sendError
 	}
 }
 
@@ -99,7 +99,7 @@ func (s *Service) askLeader(ctx context.Context, e endpoint, body []byte) ([]byt
 	msg := &nats.Msg{Subject: s.Conn.Of("api." + e.Name), Data: body, Header: nats.Header{api.HeaderTimeout: {timeout.String()}}}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	reply, err := s.conn.RequestMsgWithContext(ctx, msg)
+	reply, err := s.Conn.NATS.RequestMsgWithContext(ctx, msg)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
 		return nil, noLeader("Repeat it in a few seconds.")

@@ -92,7 +92,6 @@ type Config struct {
 // request has a goroutine, up to the endpoint's limit; one more is rejected at once.
 type Service struct {
 	Config
-	conn      *nats.Conn
 	maxReply  func() int64
 	memory    *semaphore.Weighted // for replies that may be large
 	durations *prometheus.HistogramVec
@@ -105,8 +104,7 @@ type Service struct {
 // New returns a service, which receives nothing before [Service.Open].
 func New(c Config) *Service {
 	return &Service{
-		Config: c, conn: c.Conn.NATS, maxReply: c.Conn.MaxBody,
-		memory: semaphore.NewWeighted(replyMemory), stopping: make(chan struct{}),
+		Config: c, maxReply: c.Conn.MaxBody, memory: semaphore.NewWeighted(replyMemory), stopping: make(chan struct{}),
 		durations: metrics.NewHistogram("api_request_duration_seconds", "Duration of requests to the API, by endpoint and result.", "endpoint", "result"),
 	}
 }
@@ -223,7 +221,7 @@ func (s *Service) Open(work context.Context) (err error) {
 // open subscribes to endpoints as an instance of the micro service. asOf is nil for a leader: see
 // [Service.Follow].
 func (s *Service) open(work context.Context, list []endpoint, asOf func() (time.Time, bool)) (m *microService, err error) {
-	m = newMicroService(s.conn, s.Version, s.Process, s.Host, asOf)
+	m = newMicroService(s.Conn.NATS, s.Version, s.Process, s.Host, asOf)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.stop())
@@ -266,12 +264,12 @@ func (s *Service) open(work context.Context, list []endpoint, asOf func() (time.
 // announce waits until the server has registered the endpoints, if it is connected: clients may
 // call as soon as the log says that the worker is running.
 func (s *Service) announce(ctx context.Context) {
-	if !s.conn.IsConnected() {
+	if !s.Conn.NATS.IsConnected() {
 		return // registered when it connects
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := s.conn.FlushWithContext(ctx); err != nil {
+	if err := s.Conn.NATS.FlushWithContext(ctx); err != nil {
 		s.Log.Warn("request/reply service not registered yet", "err", err)
 	}
 }
@@ -411,7 +409,7 @@ func (s *Service) reply(msg *nats.Msg, header nats.Header, body []byte) error {
 		header = nats.Header{}
 	}
 	header.Set(api.HeaderWorker, bus.OneLine(s.Place))
-	return s.conn.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: header, Data: body})
+	return s.Conn.NATS.PublishMsg(&nats.Msg{Subject: msg.Reply, Header: header, Data: body})
 }
 
 // call calls an endpoint's handler within the caller's deadline.
