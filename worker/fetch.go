@@ -27,18 +27,12 @@ import (
 // Notify have no effect.
 func Fetch(ctx context.Context, c Config) error {
 	troubles := problems.NewSet(c.Log)
-	failed := make(chan error, 1) // the first fatal error
-	fail := func(err error) {
-		select {
-		case failed <- err:
-		default: // only the first counts
-		}
-	}
+	failed := make(fatal, 1)
 	c.Role = RoleFetch
 	if c.Memory == nil {
 		c.Memory = memory.NewPool(debug.SetMemoryLimit(-1))
 	}
-	conn, err := bus.Open(c.NATS, nil, troubles, c.Log, fail)
+	conn, err := bus.Open(c.NATS, nil, troubles, c.Log, failed.set)
 	if err != nil {
 		return err
 	}
@@ -68,14 +62,7 @@ func Fetch(ctx context.Context, c Config) error {
 	defer stopServing()
 	taking, taken := errgroup.WithContext(ctx)
 	var backing errgroup.Group
-	taking.Go(func() error {
-		select {
-		case err := <-failed:
-			return err
-		case <-taken.Done():
-			return nil
-		}
-	})
+	taking.Go(func() error { return failed.wait(taken) })
 	webURL := ""
 	if c.Web.Listen != "" {
 		listener, err := web.Open(ctx, c.Web, c.Log)
@@ -95,7 +82,7 @@ func Fetch(ctx context.Context, c Config) error {
 		}, append(tracer.Counters(), troubles, reloads)...))
 		backing.Go(func() error {
 			if err := listener.Serve(serving, func() []string { return nil }, page); err != nil {
-				fail(err)
+				failed.set(err)
 			}
 			return nil
 		})
@@ -127,13 +114,8 @@ func Fetch(ctx context.Context, c Config) error {
 	}
 	cancelWork := time.AfterFunc(c.Drain, stopWork)
 	defer cancelWork.Stop()
-	idle := make(chan error, 1)
-	go func() { idle <- taking.Wait() }() // leaked only by work that does not return
-	select {
-	case err = <-idle:
-	case <-time.After(c.Drain + stopGrace):
+	if err = within(c.Drain+stopGrace, taking.Wait); errors.Is(err, ErrAbandoned) {
 		c.Log.Error("jobs do not end", "jobs", crew.fetcher.InFlight())
-		err = ErrAbandoned
 	}
 	stopServing()
 	err = errors.Join(err, backing.Wait())

@@ -68,13 +68,7 @@ var ErrAbandoned = errors.New("stopped with work still running that ignores its 
 // It is one straight line on purpose: what starts first ends last.
 func Run(ctx context.Context, c Config) error {
 	troubles := problems.NewSet(c.Log)
-	failed := make(chan error, 1) // the first fatal error
-	fail := func(err error) {
-		select {
-		case failed <- err:
-		default: // only the first counts
-		}
-	}
+	failed := make(fatal, 1)
 	if c.Memory == nil {
 		c.Memory = memory.NewPool(debug.SetMemoryLimit(-1))
 	}
@@ -82,7 +76,7 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	conn, err := bus.Open(c.NATS, server, troubles, c.Log, fail)
+	conn, err := bus.Open(c.NATS, server, troubles, c.Log, failed.set)
 	if err != nil {
 		return err
 	}
@@ -156,7 +150,7 @@ func Run(ctx context.Context, c Config) error {
 	crew.stand(lease, follow)
 	outbox := relay.New(relay.Config{
 		DB: c.DB, Streams: queues, Documents: documents,
-		CanPublish: func() bool { return follow.over.Load() && lease.IsLeader() }, Fence: fence(server, lease, open, fail), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
+		CanPublish: func() bool { return follow.over.Load() && lease.IsLeader() }, Fence: fence(server, lease, open, failed.set), OnlyChanges: c.OnlyChanges, Trace: tracer, Problems: troubles, Log: c.Log,
 	})
 	runner := jobrunner.New(jobrunner.Config{
 		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Memory: c.Memory, Lease: lease, Trace: tracer, Log: c.Log,
@@ -204,14 +198,7 @@ func Run(ctx context.Context, c Config) error {
 	defer stopServing()
 	taking, taken := errgroup.WithContext(ctx)
 	var backing errgroup.Group
-	taking.Go(func() error {
-		select {
-		case err := <-failed:
-			return err
-		case <-taken.Done():
-			return nil
-		}
-	})
+	taking.Go(func() error { return failed.wait(taken) })
 	backing.Go(func() error { conn.Tend(serving); return nil })
 	backing.Go(func() error { c.DB.Watch(serving); return nil })
 	backing.Go(func() error { outbox.Run(serving); return nil })
@@ -238,7 +225,7 @@ func Run(ctx context.Context, c Config) error {
 		backing.Go(func() error { pages.Run(serving); return nil })
 		backing.Go(func() error {
 			if err := listener.Serve(serving, site.Hosts, site.Pages()); err != nil {
-				fail(err)
+				failed.set(err)
 			}
 			return nil
 		})
@@ -267,7 +254,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 		backing.Go(func() error {
 			if err := lease.Keep(serving); err != nil {
-				fail(err)
+				failed.set(err)
 			}
 			return nil
 		})
@@ -348,25 +335,23 @@ func Run(ctx context.Context, c Config) error {
 	if began := beginShutdown(ctx, c.DB); began != nil {
 		c.Log.Warn("failed to record the shutdown: jobs that do not end in time count as crashes", "err", began)
 	}
-	idle := make(chan error, 1)
-	go func() { // leaked only by work that does not return
+	err = within(drain+stopGrace, func() error {
 		err := taking.Wait()
 		runner.Wait()
-		idle <- err
-	}()
-	select {
-	case err = <-idle:
-	case <-time.After(drain + stopGrace):
+		return err
+	})
+	if errors.Is(err, ErrAbandoned) {
 		for _, job := range runner.InFlight() {
 			c.Log.Error("job does not end", "job_id", job.ID, "run_id", job.RunID, "kind", job.Kind, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt)
 		}
-		err = ErrAbandoned
 	}
 	follow.stop()
 	follow.leads()
 	stopServing()
 	err = errors.Join(err, backing.Wait())
-	last, done := context.WithDeadline(context.WithoutCancel(ctx), earlier(over, time.Now().Add(flushTimeout)))
+	bounded, end := context.WithDeadline(context.WithoutCancel(ctx), over)
+	defer end()
+	last, done := context.WithTimeout(bounded, flushTimeout)
 	defer done()
 	var ended <-chan struct{}
 	if c.TokenBucket != nil { // a renewal under way needs the connection for its outcome
@@ -527,9 +512,35 @@ func beginShutdown(ctx context.Context, d *db.DB) error {
 	return d.BeginShutdown(ctx)
 }
 
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
+// fatal has the first error that ends the process.
+type fatal chan error
+
+// set ends the process with an error, unless it ends with another one.
+func (f fatal) set(err error) {
+	select {
+	case f <- err:
+	default: // only the first counts
 	}
-	return b
+}
+
+// wait returns the error, or nil when ctx ends.
+func (f fatal) wait(ctx context.Context) error {
+	select {
+	case err := <-f:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// within returns what wait returns, or [ErrAbandoned] if that takes longer than d.
+func within(d time.Duration, wait func() error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- wait() }() // leaked only by work that does not return
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(d):
+		return ErrAbandoned
+	}
 }
