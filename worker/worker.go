@@ -179,7 +179,7 @@ func Run(ctx context.Context, c Config) error {
 	endpoints := service.New(service.Config{
 		DB: c.DB, Conn: conn, Settings: live, Version: c.Version, Place: c.Place, Mask: c.Mask, Trace: tracer, Log: c.Log,
 		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, Host: crew.self.Host, Follows: crew.follows, SchedulePaused: pauses.Set, RunPaused: open.Pause,
-		NextDue: nextDue(clock), Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
+		Schedule: clock.State, Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
 		Retention: keep, Prune: func(ctx context.Context, r retention.Periods) (retention.Pruned, error) {
 			return prune(ctx, c.DB, r, c.Log)
@@ -419,16 +419,6 @@ func consentLink(public string, again *web.Words) func(provider, user string) (s
 	return func(provider, user string) (string, time.Time) {
 		word, until := again.Make(web.ConsentOf(provider, user))
 		return web.StartURL(public, provider, user) + "&again=" + word, until
-	}
-}
-
-// nextDue is the next due time of a schedule, also before its loop runs.
-func nextDue(clock *scheduler.Scheduler) func(Schedule, schedules.Watermark) (time.Time, bool) {
-	return func(s Schedule, w schedules.Watermark) (time.Time, bool) {
-		if next, ok := clock.NextDue(s.Name); ok {
-			return next, true
-		}
-		return scheduler.NextDue(s.Cron, w, time.Now())
 	}
 }
 

@@ -133,6 +133,7 @@ func TestCommandsOfAnOperator(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	expect("schedules explain michelin-recent --since 1h --limit 1", cli.Done, "IN ITS ZONE", "")
+	expect("schedules --json", cli.Done, `"accounts": []`, "")
 	expect("runs --local --limit 1", cli.Done, "REQUESTED (LOCAL)", "")
 
 	// What shells propose.

@@ -15,32 +15,11 @@ func (s *Service) listSchedules(ctx context.Context, _ *request, _ struct{}) (an
 	list := make([]api.Schedule, len(schedules))
 	for i, schedule := range schedules {
 		var err error
-		if list[i], err = s.schedule(ctx, schedule); err != nil {
+		if list[i], err = s.Schedule(ctx, schedule); err != nil {
 			return nil, err
 		}
 	}
 	return api.Schedules{Schedules: list}, nil
-}
-
-// schedule is the current state of a schedule.
-func (s *Service) schedule(ctx context.Context, schedule settings.Schedule) (api.Schedule, error) {
-	reply := api.Schedule{
-		Name: schedule.Name, Cron: schedule.Spec, Timezone: schedule.Zone, Provider: schedule.Provider, Kind: schedule.Kind,
-		Accounts: append([]string{}, schedule.Accounts...), // never null
-	}
-	w, err := s.DB.Watermark(ctx, schedule.Name)
-	if err != nil {
-		return reply, err
-	}
-	reply.LastTick = w.Last
-	if next, ok := s.NextDue(schedule, w); ok {
-		reply.NextDue = &next
-	}
-	pause, ok, err := s.DB.Paused(ctx, schedule.Name)
-	if ok {
-		reply.Pause = &pause
-	}
-	return reply, err
 }
 
 // pauseSchedule pauses a schedule: its due times start nothing until it is resumed.
@@ -53,7 +32,7 @@ func (s *Service) pauseSchedule(ctx context.Context, _ *request, q api.ScheduleN
 		return nil, err
 	}
 	s.Log.InfoContext(ctx, "schedule paused", "schedule", schedule.Name, "note", q.Note)
-	reply, err := s.schedule(ctx, schedule)
+	reply, err := s.Schedule(ctx, schedule)
 	s.SchedulePaused(ctx, schedule.Name, reply.Pause)
 	return api.OneSchedule{Schedule: reply}, err
 }
@@ -69,7 +48,7 @@ func (s *Service) resumeSchedule(ctx context.Context, _ *request, q api.Schedule
 		s.Log.InfoContext(ctx, "schedule resumed", "schedule", schedule.Name)
 	}
 	s.SchedulePaused(ctx, schedule.Name, nil)
-	reply, err := s.schedule(ctx, schedule)
+	reply, err := s.Schedule(ctx, schedule)
 	return api.OneSchedule{Schedule: reply}, err
 }
 

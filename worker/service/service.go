@@ -60,8 +60,8 @@ type Config struct {
 	// or time what was resumed.
 	SchedulePaused func(ctx context.Context, schedule string, p *schedules.Pause)
 	RunPaused      func(ctx context.Context, runID string, at *time.Time, note string)
-	// NextDue is the next due time of a schedule with this watermark, false if there is none.
-	NextDue func(settings.Schedule, schedules.Watermark) (time.Time, bool)
+	// Schedule is the state of a schedule.
+	Schedule func(context.Context, settings.Schedule) (api.Schedule, error)
 	// Fleet lists the processes that share the NATS prefix, and Process is the id of this one.
 	Fleet   func() []api.Process
 	Process string

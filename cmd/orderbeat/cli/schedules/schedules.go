@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,21 +53,11 @@ func listSchedules(ctx context.Context, a *cli.App, conf *config.Config, provide
 		if provider != "" && s.Provider != provider {
 			continue
 		}
-		row := api.Schedule{Name: s.Name, Cron: s.Spec, Timezone: s.Zone, Provider: s.Provider, Kind: s.Kind}
-		w, err := database.Watermark(ctx, s.Name)
+		state, err := scheduler.State(ctx, database, s.Schedule)
 		if err != nil {
 			return err
 		}
-		row.LastTick = w.Last
-		if next, ok := scheduler.NextDue(s.Cron, w, time.Now()); ok {
-			row.NextDue = &next
-		}
-		if pause, ok, err := database.Paused(ctx, s.Name); err != nil {
-			return err
-		} else if ok {
-			row.Pause = &pause
-		}
-		list = append(list, row)
+		list = append(list, state)
 	}
 	if err := a.CheckFound(len(list), provider, ""); err != nil {
 		return err
