@@ -448,7 +448,7 @@ func fence(embedded bus.Server, l *leader.Lease, open *handover.Runs, fail func(
 	}}
 }
 
-// handovers keep what another process needs to go on; nil with the embedded server.
+// handovers store what a process needs to take over; nil with the embedded server.
 func handovers(embedded bus.Server, conn *bus.Conn, c *Config, troubles *problems.Set) (*handover.Runs, *handover.Pauses) {
 	if embedded != nil {
 		return nil, nil

@@ -204,7 +204,7 @@ func (r *Runs) entries(ctx context.Context) (map[string]*open, error) {
 			err = errors.New("it is about run " + id)
 		}
 		if err != nil {
-			r.Log.Error("entry of an open run is unreadable, it is left alone", "bucket", r.bucket.Bucket, "key", key, "err", err)
+			r.Log.Error("entry of an open run is unreadable, it is skipped", "bucket", r.bucket.Bucket, "key", key, "err", err)
 			return
 		}
 		if found[id] == nil {

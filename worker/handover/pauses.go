@@ -94,7 +94,7 @@ func (p *Pauses) read(ctx context.Context) (map[string]*schedules.Pause, error) 
 	err := each(ctx, p.Conn.JS, p.bucket(), pausePrefix+">", func(key string, value []byte) {
 		var s state
 		if err := json.Unmarshal(value, &s); err != nil || s.Schedule == "" {
-			p.Log.Error("pause of a schedule is unreadable, it is left alone", "bucket", p.bucket(), "key", key, "err", err)
+			p.Log.Error("pause of a schedule is unreadable, it is skipped", "bucket", p.bucket(), "key", key, "err", err)
 			return
 		}
 		known[s.Schedule] = s.Pause

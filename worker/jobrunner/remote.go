@@ -318,8 +318,7 @@ func (r *Runner) Unreadable(ctx context.Context, jobID string, number int, cause
 	return r.Outcome(ctx, jobs.Failure(job, cause, p.Retry, time.Now()))
 }
 
-// findLost sends attempts again whose messages are gone, because somebody deleted them or their stream,
-// until ctx ends.
+// findLost sends attempts again whose messages were deleted, alone or with their stream, until ctx ends.
 func (r *Runner) findLost(ctx context.Context) {
 	suspected := map[string]bool{} // providers that were idle at the last check
 	for wait.For(ctx, r.LostEvery) {
@@ -334,7 +333,7 @@ func (r *Runner) findLost(ctx context.Context) {
 				suspected[name] = true // an outcome may be on its way from NATS to the database
 			default:
 				delete(suspected, name)
-				r.Log.Warn("jobs are sent to fetchers again: their messages are gone", "provider", name, "jobs", len(list))
+				r.Log.Warn("jobs are sent to fetchers again: their messages were deleted", "provider", name, "jobs", len(list))
 				if r.Fetchers.Send(ctx, list, true) == nil {
 					r.sent.went(list)
 				}

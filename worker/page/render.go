@@ -31,9 +31,9 @@ type view struct {
 	Body           any
 }
 
-// follows says whom a process follows.
+// follows is the leader that a process follows, and its lag.
 type follows struct {
-	Leader string // where it is, "" if none is known
+	Leader string // where it runs, "" if it is unknown
 	Lag    *api.Lag
 }
 

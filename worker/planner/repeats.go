@@ -70,7 +70,7 @@ func (r *Repeats) Run(ctx context.Context) error {
 func (r *Repeats) reply(ctx context.Context, q repeat) {
 	known, err := r.DB.AnswerRepeat(ctx, q.key, q.replyTo, q.at)
 	if err != nil && ctx.Err() == nil {
-		r.Log.Warn("failed to reply a repeated request, will retry", "nats_msg_id", q.key, "err", err)
+		r.Log.Warn("failed to reply to a repeated request, will retry", "nats_msg_id", q.key, "err", err)
 	}
 	if known {
 		return

@@ -33,8 +33,8 @@ type Fence struct {
 // ErrStale is that another worker published as the leader. Nothing more is published.
 var ErrStale = errors.New("another worker published as the leader")
 
-// The server's error codes about an expected sequence (server/errors.json): it is another one, or it
-// cannot be told while another message on the subject is on its way.
+// The server's error codes about an expected sequence (server/errors.json): it differs, or it is not
+// known yet, because another message on the subject is being stored.
 const (
 	errCodeWrongSequence  = jetstream.JSErrCodeStreamWrongLastSequence
 	errCodeSequenceUnsure = jetstream.ErrorCode(10164)
@@ -57,8 +57,8 @@ type ends struct {
 	begun bool
 }
 
-// know reads what is known of the subjects of messages. Streams that do not acknowledge cannot refuse.
-func (t *topicRelay) know(ctx context.Context, messages []outbox.Message) error {
+// readEnds reads the last messages on the subjects of messages. Streams that do not acknowledge cannot refuse.
+func (t *topicRelay) readEnds(ctx context.Context, messages []outbox.Message) error {
 	t.ends.last, t.ends.confirmed = nil, false
 	if t.Fence == nil || t.home.Config.NoAck || t.topic != "orders" && t.topic != "results" {
 		return nil

@@ -65,7 +65,7 @@ func (t *topicRelay) publish(ctx context.Context, messages []outbox.Message) (ou
 	if t.home, err = t.Streams.Home(ctx, t.topic, t.home, t.failing > 0); err != nil {
 		return out, err
 	}
-	if err := t.know(ctx, messages); err != nil {
+	if err := t.readEnds(ctx, messages); err != nil {
 		return out, err
 	}
 	messages = t.accepted(messages, &out)

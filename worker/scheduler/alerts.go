@@ -81,7 +81,7 @@ func (a *alerter) raise(ctx context.Context, s *settings.Schedule, alert alerts.
 
 // recovered records that a schedule started a run, or starts without missed due times. If the
 // alert cannot be resolved in the database, the next run resolves it.
-func (a *alerter) well(ctx context.Context, s *settings.Schedule) {
+func (a *alerter) recovered(ctx context.Context, s *settings.Schedule) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	late, raised := a.late[s.Provider]

@@ -86,7 +86,7 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart 
 	}
 	l.advance(since)
 	if w.Last == nil || w.Last.Outcome != "missed" && w.Last.Outcome != "skipped" {
-		l.alerts.well(ctx, l.schedule)
+		l.alerts.recovered(ctx, l.schedule)
 	}
 	if !l.insist(ctx, notRunning, func(ctx context.Context, why string) error { return l.catchUp(ctx, started, atStart, why) }) {
 		return false

@@ -51,7 +51,7 @@ func (s *Scheduler) Replace(ctx context.Context, list []settings.Schedule, swap 
 			return a.schedule.Name == l.schedule.Name && a.schedule.Provider == l.schedule.Provider
 		})
 		if !followed {
-			s.alerts.well(ctx, l.schedule) // it is late no more
+			s.alerts.recovered(ctx, l.schedule) // it is no longer late
 		}
 	}
 	if s.start != nil {

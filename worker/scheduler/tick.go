@@ -44,7 +44,7 @@ func (l *loop) start(ctx context.Context, tick schedules.Tick) error {
 	}
 	l.Ticks.WithLabelValues(tick.Schedule, started.Tick.Outcome).Inc()
 	if started.Run != nil {
-		l.alerts.well(ctx, l.schedule)
+		l.alerts.recovered(ctx, l.schedule)
 	}
 	return nil
 }

@@ -56,8 +56,8 @@ type Config struct {
 	// Cancel cancels those of the jobs that are in flight.
 	Cancel  func(jobIDs []string)
 	Waiters *RunWaiters
-	// SchedulePaused and RunPaused tell other processes what an operator paused, and with a nil pause
-	// or time what was resumed.
+	// SchedulePaused and RunPaused publish to other processes that an operator paused a schedule or run,
+	// or with a nil pause or time, resumed it.
 	SchedulePaused func(ctx context.Context, schedule string, p *schedules.Pause)
 	RunPaused      func(ctx context.Context, runID string, at *time.Time, note string)
 	// Schedule is the state of a schedule.

@@ -50,7 +50,7 @@ func (s *Slots) Resize(n int) {
 	}
 }
 
-// grant returns slots, of which those that are owed are not granted again. It is called under mu.
+// grant returns slots, except as many as are owed. It is called under mu.
 func (s *Slots) grant(n int64) {
 	paid := min(n, s.owed)
 	s.owed -= paid

@@ -23,8 +23,8 @@ const (
 	requestTimeout = 2 * time.Second
 	// retryPause is the pause before a request is repeated.
 	retryPause = 200 * time.Millisecond
-	// maxConflicts bounds how often a write is tried anew because another process wrote the row first.
-	// Each time one of them succeeds, so that more are no contention but something that writes on and on.
+	// maxConflicts bounds how often a write is retried because another process wrote the row first. Each
+	// time one of them succeeds: more conflicts mean a process that writes without end.
 	maxConflicts = 20
 )
 

@@ -1,8 +1,8 @@
 // Package tokens stores the tokens and states of credentials in a key-value bucket on NATS, which the
-// processes of one prefix share: whichever process takes over has the tokens of the one before, and a
+// processes of one prefix share: a process that takes over has the tokens of the previous leader, and a
 // refresh token is sent once.
 //
 // It owns the bucket, the format of its entries and the move of rows from a database. Tokens are sealed
-// by the caller, as above a database; when they are renewed is package auth's. It knows neither providers
+// by the caller, as with a database; package auth decides when they are renewed. It knows neither providers
 // nor how a database stores. Start reading at [Store.Lease].
 package tokens

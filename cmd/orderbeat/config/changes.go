@@ -133,7 +133,7 @@ func eachText(value any, do func(text string)) {
 func (l *loader) fingerprint(value any) string {
 	h := sha256.New()
 	text, err := json.Marshal(value)
-	if err != nil { // a number that JSON has not
+	if err != nil { // NaN or an infinity, which JSON cannot represent
 		text = fmt.Appendf(nil, "%v", value)
 	}
 	h.Write(text)

@@ -194,19 +194,19 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 		return
 	}
 	p.Origin = c.BaseURL
-	if teller, ok := trial.(clients.BaseURLProvider); ok {
-		p.Origin = teller.BaseURL()
+	if has, ok := trial.(clients.BaseURLProvider); ok {
+		p.Origin = has.BaseURL()
 	}
-	if teller, ok := trial.(clients.RedirectURIProvider); ok {
-		p.redirectURI = teller.RedirectURI()
+	if has, ok := trial.(clients.RedirectURIProvider); ok {
+		p.redirectURI = has.RedirectURI()
 	}
-	if teller, ok := trial.(clients.Noticer); ok {
-		for _, text := range teller.Notices() {
+	if has, ok := trial.(clients.Noticer); ok {
+		for _, text := range has.Notices() {
 			l.notice(path + ": " + text)
 		}
 	}
-	if teller, ok := trial.(clients.AccountChecker); ok {
-		p.lacks = teller.Lacks
+	if checker, ok := trial.(clients.AccountChecker); ok {
+		p.lacks = checker.Lacks
 		for _, a := range c.Accounts {
 			if err := p.lacks(a); err != nil {
 				l.notice(fmt.Sprintf("%s: orders of account %s cannot be requested: %s", path, a.Name, strings.ReplaceAll(err.Error(), "\n", "; ")))

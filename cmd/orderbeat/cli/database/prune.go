@@ -51,7 +51,7 @@ type pruneOptions struct {
 	dryRun, asJSON bool
 }
 
-// Who prunes; nobody with --dry-run.
+// The process that prunes; none with --dry-run.
 const (
 	byWorker  = "worker"
 	byCommand = "command"

@@ -12,7 +12,7 @@ func Command(a *cli.App) *cobra.Command {
 		Use:   "provider",
 		Short: "Declare a provider and try it",
 		Long: `Add a provider without writing code: start with a working declaration, change it, check it,
-and try it with real requests, of which nothing is stored or published.`,
+and try it with real requests. Nothing is stored or published.`,
 		Example: `  orderbeat provider new acme                       write acme.toml and print the next steps
   orderbeat check                                   check it
   orderbeat provider try acme                       send one request and show the orders

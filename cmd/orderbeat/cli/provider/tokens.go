@@ -14,8 +14,8 @@ import (
 	"orderbeat/db"
 )
 
-// sharedTokens opens the worker's token store: on NATS if that is external, or else the database. It is
-// an empty one in memory if there is no key or database, of which it creates neither.
+// sharedTokens opens the worker's token store: on NATS if that is external, or else the database. Without
+// a key or database, neither of which it creates, the store is in memory and empty.
 func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Closer, error) {
 	needed := []string{conf.DB.Path, conf.Key.Path}
 	if conf.NATS.URL != "" {
