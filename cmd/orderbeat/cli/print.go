@@ -3,8 +3,11 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 
 	"orderbeat/clients/plain"
@@ -65,4 +68,20 @@ func PrintErrors(w io.Writer, errs []jobs.RunError) {
 			fmt.Fprintf(w, "  %s\n", Plain(e.Hint))
 		}
 	}
+}
+
+// WriteNew writes a file that does not exist yet. instead is the hint if it does.
+func WriteNew(path, text, instead string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return Misuse("%s exists and is not overwritten: %s", path, instead)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("%s is incomplete: %w", path, err)
+	}
+	return nil
 }

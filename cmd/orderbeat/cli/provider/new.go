@@ -1,10 +1,7 @@
 package provider
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 
@@ -40,16 +37,8 @@ func writeDeclaration(a *cli.App, name, output string) error {
 	if output == "" {
 		output = name + ".toml"
 	}
-	f, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return cli.Misuse("%s exists and is not overwritten: give another file with --output", output)
-	}
-	if err != nil {
+	if err := cli.WriteNew(output, declared.Blank(name), "give another file with --output"); err != nil {
 		return err
-	}
-	_, err = f.WriteString(declared.Blank(name))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("%s is incomplete: %w", output, err)
 	}
 	fmt.Fprintf(a.Stdout, nextSteps, output, name, filepath.ToSlash(output), declared.SecretName(name))
 	return nil

@@ -1,9 +1,7 @@
 package setup
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -55,21 +53,13 @@ func write(a *cli.App, path, provider string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "config.toml")
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return cli.Misuse("%s exists and is not overwritten: give another path", path)
-	}
-	if err != nil {
+	if err := cli.WriteNew(path, text, "give another path"); err != nil {
 		return err
-	}
-	_, err = f.WriteString(text)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("%s is incomplete: %w", path, err)
 	}
 	flag := ""
 	if path != "config.toml" {
 		flag = " --config " + path
 	}
-	_, err = fmt.Fprintf(a.Stdout, "%[1]s is written. Next:\n  orderbeat check%[2]s   what would run, and when\n  orderbeat run%[2]s     run it, with sample orders, until Ctrl-C\n", path, flag)
+	_, err := fmt.Fprintf(a.Stdout, "%[1]s is written. Next:\n  orderbeat check%[2]s   what would run, and when\n  orderbeat run%[2]s     run it, with sample orders, until Ctrl-C\n", path, flag)
 	return err
 }
