@@ -48,18 +48,10 @@ type Target struct {
 	Providers []string
 }
 
-// Store is the queue of notifications.
-type Store interface {
-	SetTargets(ctx context.Context, targets []notifications.Target, now time.Time) error
-	Next(ctx context.Context, target string) ([]notifications.Notification, error)
-	Delete(ctx context.Context, list []notifications.Notification) error
-	Trim(ctx context.Context, target string, newest int) (int64, error)
-}
-
 // Config has the dependencies of a notifier.
 type Config struct {
 	Targets  []Target // at first, see [Notifier.Replace]
-	Store    Store
+	Store    *notifications.Store
 	Problems *problems.Set
 	Window   time.Duration // how long a message waits for further alerts, 0 for 10s
 	Log      *slog.Logger

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +14,7 @@ import (
 	"orderbeat/db/documents"
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
+	"orderbeat/worker/api"
 )
 
 // ShowCommand returns the command that shows one order.
@@ -193,7 +193,7 @@ func printDeliveries(w io.Writer, lines []clients.Line) error {
 	var waiting, sent [][]string
 	for _, l := range lines {
 		for _, s := range l.Schedule {
-			waiting = append(waiting, []string{l.LineID, cli.OrDash(string(s.DeliveryOn)), amounts(s.Amounts)})
+			waiting = append(waiting, []string{l.LineID, cli.OrDash(string(s.DeliveryOn)), cli.OrDash(api.Quantities(s.Amounts))})
 		}
 		for _, d := range l.Despatches {
 			sent = append(sent, []string{l.LineID, cli.OrDash(string(d.DespatchedOn)), d.Quantity.String(), cli.OrDash(string(d.AdviceID))})
@@ -210,25 +210,4 @@ func printDeliveries(w io.Writer, lines []clients.Line) error {
 	}
 	fmt.Fprintln(w)
 	return cli.PrintTable(w, []string{"LINE", "DESPATCHED", "QUANTITY", "ADVICE"}, sent)
-}
-
-// amounts formats the quantities by state: "2 scheduled, 1 open".
-func amounts(a clients.Amounts) string {
-	var parts []string
-	for _, p := range []struct {
-		quantity clients.Quantity
-		state    string
-	}{
-		{a.Confirmed, "confirmed"},
-		{a.Backordered, "backordered"},
-		{a.Cancelled, "cancelled"},
-		{a.Scheduled, "scheduled"},
-		{a.Open, "open"},
-		{a.Shipped, "shipped"},
-	} {
-		if p.quantity.Some() {
-			parts = append(parts, p.quantity.String()+" "+p.state)
-		}
-	}
-	return cli.OrDash(strings.Join(parts, ", "))
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"orderbeat/clients"
@@ -33,4 +34,25 @@ func Freshness(p Provider, a Account, now time.Time) string {
 		return "stale"
 	}
 	return "fresh"
+}
+
+// Quantities lists the quantities of a schedule line by state, "2 scheduled, 1 open"; "" if there are none.
+func Quantities(a clients.Amounts) string {
+	var parts []string
+	for _, s := range []struct {
+		quantity clients.Quantity
+		state    string
+	}{
+		{a.Confirmed, "confirmed"},
+		{a.Backordered, "backordered"},
+		{a.Cancelled, "cancelled"},
+		{a.Scheduled, "scheduled"},
+		{a.Open, "open"},
+		{a.Shipped, "shipped"},
+	} {
+		if s.quantity.Some() {
+			parts = append(parts, s.quantity.String()+" "+s.state)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
