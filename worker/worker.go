@@ -207,7 +207,7 @@ func Run(ctx context.Context, c Config) error {
 	if listener != nil {
 		ready := newReadiness(conn, c, live.Providers, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		pages := page.New(page.Config{
-			Store: c.DB, Call: endpoints.Call, Providers: live.Providers, Caller: caller(c.Web), NotLeader: lease.NotLeaderReason,
+			DB: c.DB, Call: endpoints.Call, Providers: live.Providers, Caller: caller(c.Web), NotLeader: lease.NotLeaderReason,
 			Following: crew.following(lease), Fleet: crew.processes, Process: crew.self.ID, Public: public, Version: c.Version, Log: c.Log,
 		})
 		site := web.NewSite(web.SiteConfig{

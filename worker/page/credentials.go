@@ -29,10 +29,10 @@ type alertsBody struct {
 func (p *Page) alerts(rw http.ResponseWriter, r *http.Request) error {
 	var b alertsBody
 	var err error
-	if b.Raised, err = p.Store.Alerts(r.Context(), true); err != nil {
+	if b.Raised, err = p.DB.Alerts(r.Context(), true); err != nil {
 		return err
 	}
-	if b.Resolved, err = p.Store.Reports().ResolvedAlerts(r.Context(), 4*maxRows); err != nil {
+	if b.Resolved, err = p.DB.Reports().ResolvedAlerts(r.Context(), 4*maxRows); err != nil {
 		return err
 	}
 	return p.show(rw, r, http.StatusOK, "alerts.html", "alerts", "Alerts", b)

@@ -24,7 +24,7 @@ func (p *Page) exchanges(rw http.ResponseWriter, r *http.Request) error {
 	b := exchangesBody{Provider: get("provider"), Account: get("account"), RunID: get("run"), JobID: get("job"), Failed: get("failed") != "", Choices: choicesOf(p.Providers())}
 	before, _ := strconv.ParseInt(get("before"), 10, 64) // 0 for none, and for what is no number
 	var err error
-	b.Exchanges, before, b.Searched, err = p.Store.Reports().Exchanges(r.Context(), reports.ExchangeFilter{
+	b.Exchanges, before, b.Searched, err = p.DB.Reports().Exchanges(r.Context(), reports.ExchangeFilter{
 		Provider: b.Provider, Account: b.Account, RunID: b.RunID, JobID: b.JobID, Failed: b.Failed, Before: before, Limit: maxRows,
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func (p *Page) exchange(rw http.ResponseWriter, r *http.Request) error {
 	}
 	var b exchangeBody
 	var found bool
-	if b.Row, b.Exchange, found, err = p.Store.Exchange(r.Context(), id); err != nil {
+	if b.Row, b.Exchange, found, err = p.DB.Exchange(r.Context(), id); err != nil {
 		return err
 	}
 	if !found {

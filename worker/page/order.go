@@ -14,6 +14,7 @@ import (
 	"orderbeat/db/orders"
 	"orderbeat/db/outbox"
 	"orderbeat/db/reports"
+	"orderbeat/worker/api"
 )
 
 type orderBody struct {
@@ -51,18 +52,18 @@ func (p *Page) order(rw http.ResponseWriter, r *http.Request) error {
 	var b orderBody
 	var found bool
 	var err error
-	if b.Order, found, err = p.Store.Order(ctx, provider, account, id); err != nil {
+	if b.Order, found, err = p.DB.Order(ctx, provider, account, id); err != nil {
 		return err
 	}
 	if !found {
 		return notFound("This order is not stored.")
 	}
 	b.Order.Lines = b.Order.Lines[:min(len(b.Order.Lines), maxLines)]
-	if b.Documents, err = p.Store.Documents(ctx, provider, account, id); err != nil {
+	if b.Documents, err = p.DB.Documents(ctx, provider, account, id); err != nil {
 		return err
 	}
 	before, _ := strconv.Atoi(get("before")) // 0 for none, and for what is no number
-	revisions, err := p.Store.Reports().Timeline(ctx, provider, account, id, before, maxRows)
+	revisions, err := p.DB.Reports().Timeline(ctx, provider, account, id, before, maxRows)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (p *Page) order(rw http.ResponseWriter, r *http.Request) error {
 	for i, v := range revisions {
 		jobIDs[i] = v.JobID
 	}
-	exchanges, err := p.Store.Reports().ExchangesOf(ctx, slices.Compact(slices.Sorted(slices.Values(jobIDs))), maxExchanges)
+	exchanges, err := p.DB.Reports().ExchangesOf(ctx, slices.Compact(slices.Sorted(slices.Values(jobIDs))), maxExchanges)
 	if err != nil {
 		return err
 	}
@@ -82,7 +83,7 @@ func (p *Page) order(rw http.ResponseWriter, r *http.Request) error {
 		row.Exchanges = exchanges[v.JobID]
 		b.Timeline = append(b.Timeline, row)
 	}
-	promises, err := p.Store.Reports().Promises(ctx, provider, account, id)
+	promises, err := p.DB.Reports().Promises(ctx, provider, account, id)
 	if err != nil {
 		return err
 	}
@@ -138,7 +139,7 @@ func scheduleText(raw json.RawMessage) string {
 	}
 	parts := make([]string, len(list))
 	for i, l := range list {
-		parts[i] = dash(l.DeliveryOn) + ": " + amounts(l.Amounts)
+		parts[i] = dash(l.DeliveryOn) + ": " + dash(api.Quantities(l.Amounts))
 	}
 	return dash(strings.Join(parts, "; "))
 }
@@ -173,27 +174,6 @@ func documentText(event string, document json.RawMessage) string {
 		text += ", tracking " + strings.Join(a.Tracking, " ")
 	}
 	return text
-}
-
-// amounts lists the quantities of a schedule line by state: "2 scheduled, 1 open".
-func amounts(a clients.Amounts) string {
-	var parts []string
-	for _, s := range []struct {
-		quantity clients.Quantity
-		state    string
-	}{
-		{a.Confirmed, "confirmed"},
-		{a.Backordered, "backordered"},
-		{a.Cancelled, "cancelled"},
-		{a.Scheduled, "scheduled"},
-		{a.Open, "open"},
-		{a.Shipped, "shipped"},
-	} {
-		if s.quantity.Some() {
-			parts = append(parts, s.quantity.String()+" "+s.state)
-		}
-	}
-	return dash(strings.Join(parts, ", "))
 }
 
 // promisePlot plots how the promised dates moved, nil if there is nothing to plot. A promise holds until

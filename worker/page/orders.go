@@ -95,7 +95,7 @@ func (p *Page) orders(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := p.Store.Reports().Orders(r.Context(), filter)
+	page, err := p.DB.Reports().Orders(r.Context(), filter)
 	if errors.Is(err, reports.ErrCursor) {
 		return invalid("This is not the cursor of a page.")
 	}
@@ -128,7 +128,7 @@ func (p *Page) ordersCSV(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	filter.Limit = csvPage
-	page, err := p.Store.Reports().Orders(r.Context(), filter)
+	page, err := p.DB.Reports().Orders(r.Context(), filter)
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (p *Page) ordersCSV(rw http.ResponseWriter, r *http.Request) error {
 			return nil
 		}
 		filter.Cursor, rows = page.Cursor, nil
-		if page, err = p.Store.Reports().Orders(r.Context(), filter); err != nil {
+		if page, err = p.DB.Reports().Orders(r.Context(), filter); err != nil {
 			p.Log.Warn("page failed", "page", r.URL.Path, "err", err)
 			panic(http.ErrAbortHandler) // the browser must not take a part for the whole
 		}

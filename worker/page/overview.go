@@ -67,11 +67,11 @@ type credentialState struct {
 
 // overview shows what is wrong now, and what happens.
 func (p *Page) overview(rw http.ResponseWriter, r *http.Request) error {
-	ctx, store := r.Context(), p.Store.Reports()
+	ctx, store := r.Context(), p.DB.Reports()
 	const shown = 20
 	b := overviewBody{Most: reports.MaxCounted, States: []jobs.State{jobs.Queued, jobs.Running, jobs.Waiting}}
 	var err error
-	if b.Alerts, err = p.Store.Alerts(ctx, true); err != nil {
+	if b.Alerts, err = p.DB.Alerts(ctx, true); err != nil {
 		return err
 	}
 	if len(b.Alerts) > shown {

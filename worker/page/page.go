@@ -9,30 +9,14 @@ import (
 	"strings"
 	"time"
 
-	"orderbeat/clients/exchange"
-	"orderbeat/db/alerts"
-	"orderbeat/db/documents"
-	"orderbeat/db/exchanges"
-	"orderbeat/db/orders"
-	"orderbeat/db/reports"
-	"orderbeat/db/runs"
+	"orderbeat/db"
 	"orderbeat/worker/api"
 	"orderbeat/worker/settings"
 )
 
-// Store has the reads of the page.
-type Store interface {
-	Order(ctx context.Context, provider, account, orderID string) (orders.StoredOrder, bool, error)
-	Documents(ctx context.Context, provider, account, orderID string) (documents.OrderDocuments, error)
-	RunJobs(ctx context.Context, runID string) ([]runs.JobRow, error)
-	Exchange(ctx context.Context, id int64) (exchanges.ExchangeRow, exchange.Exchange, bool, error)
-	Alerts(ctx context.Context, raisedOnly bool) ([]alerts.Alert, error)
-	Reports() *reports.Reports
-}
-
 // Config has a page's dependencies.
 type Config struct {
-	Store Store
+	DB *db.DB
 	// Call carries out an operation of the request/reply service, such as "jobs.retry", here or, on a
 	// follower, at the leader. Its errors are [*api.Error].
 	Call      func(ctx context.Context, endpoint string, request, reply any) error
@@ -78,7 +62,7 @@ func New(c Config) *Page {
 	if u, err := url.Parse(c.Public); err == nil {
 		p.base = strings.TrimRight(u.Path, "/")
 	}
-	p.live = newLive(c.Store.Reports().Version)
+	p.live = newLive(c.DB.Reports().Version)
 	for pattern, handle := range p.routes() {
 		p.mux.Handle(pattern, p.bounded(handle))
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"orderbeat/clients"
 	"orderbeat/clients/plain"
 	"orderbeat/worker/api"
 )
@@ -111,7 +112,7 @@ func (p *Page) failed(rw http.ResponseWriter, r *http.Request, err error) {
 
 var functions = template.FuncMap{
 	"ago": ago, "in": in, "until": until, "span": span, "number": number, "percent": percent, "average": average, "minute": minute, "instant": instant, "dash": dash, "plus": plus,
-	"query": query, "words": words, "class": class, "size": size, "amounts": amounts,
+	"query": query, "words": words, "class": class, "size": size, "amounts": func(a clients.Amounts) string { return dash(api.Quantities(a)) },
 	"json": func(v any) (string, error) { text, err := json.Marshal(v); return string(text), err },
 	"dict": dict,
 }

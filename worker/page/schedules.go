@@ -29,7 +29,7 @@ func (p *Page) schedules(rw http.ResponseWriter, r *http.Request) error {
 	}
 	var b schedulesBody
 	for _, s := range list.Schedules {
-		ticks, err := p.Store.Reports().LastTicks(r.Context(), s.Name, time.Now().AddDate(0, 0, -tickDays), shownTicks)
+		ticks, err := p.DB.Reports().LastTicks(r.Context(), s.Name, time.Now().AddDate(0, 0, -tickDays), shownTicks)
 		if err != nil {
 			return err
 		}

@@ -53,7 +53,7 @@ func (p *Page) suppliers(rw http.ResponseWriter, r *http.Request) error {
 	now := time.Now().UTC()
 	b.From = reports.MonthOf(time.Date(now.Year(), now.Month()-time.Month(b.Months-1), 1, 0, 0, 0, 0, time.UTC))
 	filter := reports.SupplierFilter{By: b.By, Provider: b.Provider, Account: b.Account, From: b.From, Limit: maxSupplierRow}
-	store := p.Store.Reports()
+	store := p.DB.Reports()
 	var err error
 	if b.Rows, b.More, err = store.Suppliers(ctx, filter); err != nil {
 		return err

@@ -70,7 +70,7 @@ func (p *Page) run(rw http.ResponseWriter, r *http.Request) error {
 		b.Progress = *reply.Progress
 	}
 	var err error
-	if b.Jobs, err = p.Store.RunJobs(r.Context(), reply.Run.ID); err != nil {
+	if b.Jobs, err = p.DB.RunJobs(r.Context(), reply.Run.ID); err != nil {
 		return err
 	}
 	if len(b.Jobs) > shown {
@@ -102,7 +102,7 @@ func (p *Page) job(rw http.ResponseWriter, r *http.Request) error {
 	if err := p.Call(r.Context(), "jobs.get", api.JobID{JobID: r.URL.Query().Get("id")}, &reply); err != nil {
 		return err
 	}
-	exchanges, _, _, err := p.Store.Reports().Exchanges(r.Context(), reports.ExchangeFilter{JobID: reply.Job.JobID, Limit: 4 * maxRows})
+	exchanges, _, _, err := p.DB.Reports().Exchanges(r.Context(), reports.ExchangeFilter{JobID: reply.Job.JobID, Limit: 4 * maxRows})
 	if err != nil {
 		return err
 	}
