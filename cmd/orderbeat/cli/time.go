@@ -3,6 +3,8 @@ package cli
 import (
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"orderbeat/clients"
 	"orderbeat/jobs"
 )
@@ -73,6 +75,15 @@ func (a *App) ParsePeriod(since, until *string) error {
 
 // DayRange is a date range as given by flags.
 type DayRange struct{ From, To, Lookback string }
+
+// Flags adds the flags --from, --to and --lookback.
+func (o *DayRange) Flags(c *cobra.Command, lookback string) {
+	c.Flags().StringVar(&o.From, "from", "", "first day of the range, such as 2026-01-31")
+	c.Flags().StringVar(&o.To, "to", "", "last day of the range (default today)")
+	c.Flags().StringVar(&o.Lookback, "lookback", "", lookback)
+	c.MarkFlagsMutuallyExclusive("from", "lookback")
+	c.MarkFlagsMutuallyExclusive("to", "lookback")
+}
 
 // Params returns the parameters of a run over the date range.
 func (o DayRange) Params() (map[string]any, error) {

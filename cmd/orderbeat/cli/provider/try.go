@@ -51,9 +51,7 @@ Exit status: 0 the response was mapped, also to no orders; 1 the request or the 
 	}
 	f := c.Flags()
 	f.StringVar(&o.account, "account", "", "account (required if there are several)")
-	f.StringVar(&o.From, "from", "", "first day of the range, such as 2026-01-31")
-	f.StringVar(&o.To, "to", "", "last day of the range (default today)")
-	f.StringVar(&o.Lookback, "lookback", "", "range up to today, such as 7d (default 14d, or the provider's limit)")
+	o.Flags(c, "range up to today, such as 7d (default 14d, or the provider's limit)")
 	f.StringVar(&o.orderID, "order-id", "", "one order, by the provider's number")
 	f.StringVar(&o.reference, "reference", "", "one order, by your own number (PO)")
 	f.BoolVar(&o.save, "save-sample", false, "add the response to the declaration as a sample")
@@ -63,8 +61,6 @@ Exit status: 0 the response was mapped, also to no orders; 1 the request or the 
 		c.MarkFlagsMutuallyExclusive(window, "order-id")
 		c.MarkFlagsMutuallyExclusive(window, "reference")
 	}
-	c.MarkFlagsMutuallyExclusive("from", "lookback")
-	c.MarkFlagsMutuallyExclusive("to", "lookback")
 	c.MarkFlagsMutuallyExclusive("order-id", "reference")
 	return c
 }

@@ -51,20 +51,10 @@ Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 	return a.CompleteProvider(c)
 }
 
-// dayFlags adds the flags of a date range.
-func dayFlags(c *cobra.Command, o *cli.DayRange, lookback string) {
-	f := c.Flags()
-	f.StringVar(&o.From, "from", "", "first day of the range, such as 2026-01-31")
-	f.StringVar(&o.To, "to", "", "last day of the range (default today)")
-	f.StringVar(&o.Lookback, "lookback", "", lookback)
-	c.MarkFlagsMutuallyExclusive("from", "lookback")
-	c.MarkFlagsMutuallyExclusive("to", "lookback")
-}
-
 // overDays is a starter over a date range.
 func overDays(s starter, lookback string) starter {
 	var days cli.DayRange
-	s.flags = func(c *cobra.Command) { dayFlags(c, &days, lookback) }
+	s.flags = func(c *cobra.Command) { days.Flags(c, lookback) }
 	s.params = func([]string) (map[string]any, error) { return days.Params() }
 	return s
 }
@@ -113,7 +103,7 @@ worker, where it was. Pause, resume and cancel it with "orderbeat runs pause", "
 		example: `  orderbeat backfill michelin --from 2024-01-01
   orderbeat backfill michelin --lookback 730d --newest-first --account detroit`,
 		flags: func(c *cobra.Command) {
-			dayFlags(c, &days, "range that ends today, like 730d")
+			days.Flags(c, "range that ends today, like 730d")
 			c.Flags().BoolVar(&newest, "newest-first", false, "newest orders first (default oldest first)")
 		},
 		params: func([]string) (map[string]any, error) {

@@ -63,10 +63,7 @@ failure, and from a running worker the breaker, the rate limit and the credentia
 // providers are those of the running worker; without one, those of the configuration, and absent says
 // why.
 func providers(ctx context.Context, a *cli.App, conf *config.Config, database *db.DB) (list []api.Provider, absent, err error) {
-	const patience = 3 * time.Second
-	live, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	reply, absent := cli.Call[api.Providers](live, a, "providers.list", struct{}{})
+	reply, absent := asked[api.Providers](ctx, a, "providers.list")
 	if absent == nil {
 		return reply.Providers, nil, nil
 	}

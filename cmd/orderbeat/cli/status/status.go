@@ -82,10 +82,8 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 	}
 	if r.Providers = list; absent != nil {
 		r.Worker = absent.Error()
-	} else {
-		if c, err := asked[api.Configuration](ctx, a, "config.get"); err == nil {
-			r.Config = &c
-		}
+	} else if c, err := asked[api.Configuration](ctx, a, "config.get"); err == nil {
+		r.Config = &c
 	}
 	if _, none := errors.AsType[*cli.NoWorkerError](absent); none || absent == nil { // followers may run without a leader
 		if f, err := asked[api.Fleet](ctx, a, "fleet.list"); err == nil {
@@ -118,8 +116,7 @@ func noLeader(processes []api.Process) string {
 
 // asked is the running worker's reply to a request without parameters.
 func asked[R any](ctx context.Context, a *cli.App, endpoint string) (R, error) {
-	const patience = 3 * time.Second
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	return cli.Call[R](ctx, a, endpoint, struct{}{})
 }
