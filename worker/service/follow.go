@@ -50,19 +50,6 @@ func (s *Service) Follow(ctx, work context.Context, asOf func() (time.Time, bool
 	}
 }
 
-type followingKey struct{}
-
-// following marks the context of a request that a follower handles.
-func following(ctx context.Context, asOf func() (time.Time, bool)) context.Context {
-	if asOf == nil {
-		return ctx
-	}
-	return context.WithValue(ctx, followingKey{}, true)
-}
-
-// follows reports whether a follower handles the request.
-func isFollowing(ctx context.Context) bool { return ctx.Value(followingKey{}) != nil }
-
 // leaderSubject is the subject of an endpoint on which only the leader replies.
 func (s *Service) leaderSubject(e endpoint) string { return s.Conn.Of("leader." + e.Name) }
 
@@ -112,14 +99,12 @@ func (s *Service) askLeader(ctx context.Context, e endpoint, body []byte) ([]byt
 	if reply.Header.Get(micro.ErrorCodeHeader) == "" {
 		return reply.Data, nil
 	}
-	var failed struct {
-		Error *api.Error `json:"error"`
-	}
-	if err := json.Unmarshal(reply.Data, &failed); err != nil || failed.Error == nil {
+	var failed api.ErrorReply
+	if err := json.Unmarshal(reply.Data, &failed); err != nil || failed.Error.Code == "" {
 		return nil, fmt.Errorf("unexpected reply of the leader: %w", cmp.Or(err, errors.New("no error")))
 	}
 	failed.Error.Status, _ = strconv.Atoi(reply.Header.Get(micro.ErrorCodeHeader))
-	return nil, failed.Error
+	return nil, &failed.Error
 }
 
 // withAsOf adds the member as_of to a reply.

@@ -44,7 +44,7 @@ func (s *Service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any
 	if found && recentEnough(stored.LastSeenAt) {
 		return orderReply(stored, "stored")
 	}
-	if isFollowing(ctx) {
+	if r.follower {
 		return nil, errLeader
 	}
 	if q.Account == "" {

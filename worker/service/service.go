@@ -286,6 +286,7 @@ func (s *Service) Run(ctx context.Context) error {
 // request is one request.
 type request struct {
 	*nats.Msg
+	follower bool   // this process is one, and may have [errLeader] for an answer
 	reserved func() // releases what the reply reserved of [Service.memory], or nil
 }
 
@@ -331,10 +332,9 @@ func membersOf(t reflect.Type) string {
 // miss it in the statistics.
 func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, asOf func() (time.Time, bool), count counter, done func()) {
 	start := time.Now()
-	r := &request{Msg: msg}
+	r := &request{Msg: msg, follower: asOf != nil}
 	defer r.free()
 	ctx, span := s.Trace.Call(ctx, e.Name, msg.Header.Get("traceparent"))
-	ctx = following(ctx, asOf)
 	var at time.Time
 	if asOf != nil { // before the reply is read: it may have more than was stored then, never less
 		at, _ = asOf()
@@ -393,10 +393,7 @@ func (s *Service) encode(reply any) (body []byte, err error) {
 // sendError sends an error reply.
 func (s *Service) sendError(msg *nats.Msg, e *api.Error) {
 	masked := s.masked(e)
-	body, err := json.Marshal(map[string]*api.Error{"error": masked})
-	if err != nil {
-		body = nil
-	}
+	body, _ := json.Marshal(api.ErrorReply{Error: *masked}) // has texts only
 	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.Status)}, micro.ErrorHeader: {bus.OneLine(masked.Message)}}
 	_ = s.reply(msg, header, body) // on failure the caller or the connection is gone; it will retry
 }
