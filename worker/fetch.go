@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -61,7 +62,7 @@ func Fetch(ctx context.Context, c Config) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	taking, taken := errgroup.WithContext(ctx)
-	var backing errgroup.Group
+	var backing sync.WaitGroup
 	taking.Go(func() error { return failed.wait(taken) })
 	webURL := ""
 	if c.Web.Listen != "" {
@@ -80,22 +81,18 @@ func Fetch(ctx context.Context, c Config) error {
 		page := web.Probes(ready, metrics.NewFetcher(metrics.Config{
 			Providers: live.Providers, Sources: sourcesOf(live), Version: c.Version, Log: c.Log,
 		}, append(tracer.Counters(), troubles, reloads)...))
-		backing.Go(func() error {
+		backing.Go(func() {
 			if err := listener.Serve(serving, func() []string { return nil }, page); err != nil {
 				failed.set(err)
 			}
-			return nil
 		})
 	}
-	backing.Go(func() error { conn.Tend(serving); return nil })
+	backing.Go(func() { conn.Tend(serving) })
 	taking.Go(func() error { reloads.run(taken); return nil })
 	if c.TokenBucket != nil {
 		taking.Go(func() error { c.TokenBucket.Run(taken); return nil })
 	}
-	backing.Go(func() error { // announced until the last attempt has ended: it uses its share of the rates
-		crew.fleet.Run(serving)
-		return nil
-	})
+	backing.Go(func() { crew.fleet.Run(serving) }) // until the last attempt has ended: it uses its share of the rates
 	taking.Go(func() error {
 		if !crew.fleet.Wait(taken) {
 			return nil
@@ -118,7 +115,7 @@ func Fetch(ctx context.Context, c Config) error {
 		c.Log.Error("jobs do not end", "jobs", crew.fetcher.InFlight())
 	}
 	stopServing()
-	err = errors.Join(err, backing.Wait())
+	backing.Wait()
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer done()
 	select { // a renewal under way needs the connection for its outcome

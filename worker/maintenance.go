@@ -17,28 +17,22 @@ const (
 	pruneRetry = time.Minute
 )
 
-// maintenance prunes the database.
-type maintenance struct {
-	prune func(ctx context.Context) (retention.Pruned, error)
-	log   *slog.Logger
-}
-
-// run prunes until ctx ends. Repeated failures are logged once.
-func (u *maintenance) run(ctx context.Context) {
+// keepPruning prunes periodically until ctx ends. Repeated failures are logged once.
+func keepPruning(ctx context.Context, prune func(context.Context) error, log *slog.Logger) {
 	failing, rest := false, pruneEvery
 	for {
-		_, err := u.prune(ctx)
+		err := prune(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err == nil:
 			if failing {
-				u.log.Info("pruning works again")
+				log.Info("pruning works again")
 			}
 			failing, rest = false, pruneEvery
 		case !failing:
 			failing, rest = true, pruneRetry
-			u.log.Warn("pruning failed, will retry", "err", err)
+			log.Warn("pruning failed, will retry", "err", err)
 		default:
 			rest = min(2*rest, pruneEvery)
 		}

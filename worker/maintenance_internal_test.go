@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"orderbeat/db/retention"
 )
 
 func TestFailingPruneIsLoggedOnceAndRetried(t *testing.T) {
@@ -27,17 +25,16 @@ func TestFailingPruneIsLoggedOnceAndRetried(t *testing.T) {
 		defer cancel()
 		begun := time.Now()
 		var at []string
-		u := maintenance{log: log, prune: func(context.Context) (retention.Pruned, error) {
+		keepPruning(ctx, func(context.Context) error {
 			at = append(at, time.Since(begun).String())
 			switch len(at) {
 			case 2, 3, 4:
-				return retention.Pruned{}, errors.New("disk full")
+				return errors.New("disk full")
 			case 6:
 				cancel()
 			}
-			return retention.Pruned{}, nil
-		}}
-		u.run(ctx)
+			return nil
+		}, log)
 		if diff := cmp.Diff([]string{"0s", "1h0m0s", "1h1m0s", "1h3m0s", "1h7m0s", "2h7m0s"}, at); diff != "" {
 			t.Errorf("pruned at (-want +got):\n%s", diff)
 		}

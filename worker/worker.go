@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -162,7 +163,9 @@ func Run(ctx context.Context, c Config) error {
 		DB: c.DB, QueueAlert: func() time.Duration { return rest.Load().QueueAlert }, Alerts: alert, Activity: troubles.Activity("check the queue"),
 	})
 	keep := func() retention.Periods { return rest.Load().Retention }
-	pruning := &maintenance{prune: func(ctx context.Context) (retention.Pruned, error) { return prune(ctx, c.DB, keep(), c.Log) }, log: c.Log}
+	pruning := func(ctx context.Context, keep retention.Periods) (retention.Pruned, error) {
+		return prune(ctx, c.DB, keep, c.Log)
+	}
 	again := &web.Words{}
 	reloads := newReloader(c, func(s Settings) {
 		ctx := context.WithoutCancel(ctx) // applied as a whole
@@ -181,9 +184,7 @@ func Run(ctx context.Context, c Config) error {
 		Start: plans.Start, StartIf: plans.StartIf, Live: liveRequests(plans, runner), Cancel: runner.Cancel, Waiters: waiters, Fleet: crew.processes, Process: crew.self.ID, Host: crew.self.Host, Follows: crew.follows, SchedulePaused: pauses.Set, RunPaused: open.Pause,
 		Schedule: clock.State, Sources: creds.sources, Tokens: c.Tokens, ConsentLink: consentLink(public, again),
 		Reload: reloads.reload, Loaded: reloads.configuration,
-		Retention: keep, Prune: func(ctx context.Context, r retention.Periods) (retention.Pruned, error) {
-			return prune(ctx, c.DB, r, c.Log)
-		},
+		Retention: keep, Prune: pruning,
 	})
 
 	follow.reads = func(ctx context.Context, asOf func() (time.Time, bool)) {
@@ -197,13 +198,13 @@ func Run(ctx context.Context, c Config) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	taking, taken := errgroup.WithContext(ctx)
-	var backing errgroup.Group
+	var backing sync.WaitGroup
 	taking.Go(func() error { return failed.wait(taken) })
-	backing.Go(func() error { conn.Tend(serving); return nil })
-	backing.Go(func() error { c.DB.Watch(serving); return nil })
-	backing.Go(func() error { outbox.Run(serving); return nil })
-	backing.Go(func() error { open.Run(serving); return nil })
-	backing.Go(func() error { crew.fleet.Run(serving); return nil })
+	backing.Go(func() { conn.Tend(serving) })
+	backing.Go(func() { c.DB.Watch(serving) })
+	backing.Go(func() { outbox.Run(serving) })
+	backing.Go(func() { open.Run(serving) })
+	backing.Go(func() { crew.fleet.Run(serving) })
 	if listener != nil {
 		ready := newReadiness(conn, c, live.Providers, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
 		pages := page.New(page.Config{
@@ -222,12 +223,11 @@ func Run(ctx context.Context, c Config) error {
 			}, slices.Concat(outbox.Counters(), runner.Counters(), outcomes.Counters(), waiters.Counters(), endpoints.Counters(), notify.Counters(), tracer.Counters(), c.DB.Collectors(), []prometheus.Collector{ticks, troubles, reloads, snapshots})...),
 			Sources: creds.sources, Redirects: func() map[string]string { return settings.RedirectURIs(live.Providers()) }, Again: again, Log: c.Log,
 		})
-		backing.Go(func() error { pages.Run(serving); return nil })
-		backing.Go(func() error {
+		backing.Go(func() { pages.Run(serving) })
+		backing.Go(func() {
 			if err := listener.Serve(serving, site.Hosts, site.Pages()); err != nil {
 				failed.set(err)
 			}
-			return nil
 		})
 	}
 
@@ -235,8 +235,10 @@ func Run(ctx context.Context, c Config) error {
 	if c.TokenBucket != nil {
 		taking.Go(func() error { c.TokenBucket.Run(taken); return nil })
 	}
-	backing.Go(func() error { pruning.run(taken); return nil })
-	backing.Go(func() error { c.DB.Reports().Run(taken, c.Log); return nil })
+	backing.Go(func() {
+		keepPruning(taken, func(ctx context.Context) error { _, err := pruning(ctx, keep()); return err }, c.Log)
+	})
+	backing.Go(func() { c.DB.Reports().Run(taken, c.Log) })
 	if c.Started != nil {
 		c.Started()
 	}
@@ -252,11 +254,10 @@ func Run(ctx context.Context, c Config) error {
 		if !held {
 			return nil
 		}
-		backing.Go(func() error {
+		backing.Go(func() {
 			if err := lease.Keep(serving); err != nil {
 				failed.set(err)
 			}
-			return nil
 		})
 		if err := follow.end(taken); err != nil {
 			return err
@@ -273,19 +274,19 @@ func Run(ctx context.Context, c Config) error {
 		}
 		open.Resume(taken, func(ctx context.Context, l handover.Left) (bool, error) {
 			return plans.TakeOver(ctx, l.Run, l.Jobs, l.Joined, l.Answered)
-		}, func(look func()) { backing.Go(func() error { look(); return nil }) })
+		}, backing.Go)
 		creds.now.Load().Prepare(taken)
 		if err := endpoints.Open(work); err != nil {
 			return err
 		}
 		follow.leads()
-		backing.Go(func() error { creds.run(serving); return nil })
-		backing.Go(func() error { stale.Run(taken); return nil })
-		backing.Go(func() error { availability.Run(taken); return nil })
-		backing.Go(func() error { notify.Run(taken); return nil })
-		backing.Go(func() error { dates.Run(taken); return nil })
-		backing.Go(func() error { follow.keepUp(taken); return nil })
-		backing.Go(func() error { snapshots.Run(taken); return nil })
+		backing.Go(func() { creds.run(serving) })
+		backing.Go(func() { stale.Run(taken) })
+		backing.Go(func() { availability.Run(taken) })
+		backing.Go(func() { notify.Run(taken) })
+		backing.Go(func() { dates.Run(taken) })
+		backing.Go(func() { follow.keepUp(taken) })
+		backing.Go(func() { snapshots.Run(taken) })
 		taking.Go(func() error {
 			clock.Run(taken, before.AccountedElsewhere(c.ID, live.Now().ScheduleNames()))
 			return nil
@@ -348,7 +349,7 @@ func Run(ctx context.Context, c Config) error {
 	follow.stop()
 	follow.leads()
 	stopServing()
-	err = errors.Join(err, backing.Wait())
+	backing.Wait()
 	bounded, end := context.WithDeadline(context.WithoutCancel(ctx), over)
 	defer end()
 	last, done := context.WithTimeout(bounded, flushTimeout)
