@@ -9,6 +9,7 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/db/alerts"
+	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker"
 )
@@ -87,6 +88,16 @@ func TestPanicFailsOnlyItsJob(t *testing.T) {
 		t.Errorf("got %+v, want it asked again", got)
 	}
 	b.settled()
+}
+
+func TestLiveRequestFailsIfItsOutcomeCannotBeStored(t *testing.T) {
+	t.Parallel()
+	b := start(t, beside(&panicking{traits: clients.Traits{MaxWindowDays: 90, MaxReferences: 10}})) // it returns orders of another provider
+	g := b.ask("orders.get", `{"provider":"panicking","account":"detroit","order_id":"SO1","max_age":"0s"}`)
+	list, err := b.db.Jobs(t.Context(), runs.JobFilter{Provider: "panicking", Limit: 2})
+	if g.Error.Code != "internal" || err != nil || len(list) != 1 || list[0].State != jobs.Failed || !strings.Contains(list[0].Error, "cannot be stored") {
+		t.Errorf("got %+v, %+v, %v, want one failed job", g.Error, list, err)
+	}
 }
 
 // TestAlertsOfARemovedAccountAreResolved restarts a worker without an account whose despatch

@@ -31,9 +31,7 @@ func (r *Runner) Run(ctx, work context.Context, troubles *problems.Set) {
 	consumers := map[string]*consumer{}
 	var ended sync.WaitGroup
 	defer ended.Wait()
-	if r.Fetchers != nil {
-		ended.Go(func() { r.findLost(ctx) })
-	}
+	ended.Go(func() { r.findLost(ctx) })
 	orphans := troubles.Activity("fail jobs of removed providers")
 	var again <-chan time.Time // since a provider was removed
 	for ctx.Err() == nil {
@@ -111,9 +109,6 @@ func (r *Runner) consume(ctx, own, work context.Context, c *consumer, activity *
 
 // begin claims jobs and starts attempts at them, here or at fetchers. started is 0 if there was none.
 func (r *Runner) begin(ctx, own, work context.Context, c *consumer) (started int, err error) {
-	if r.Fetchers == nil {
-		return r.start(ctx, own, work, c)
-	}
 	if err := r.restore(ctx, c); err != nil {
 		return 0, err
 	}

@@ -20,15 +20,10 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	attemptCtx, release := r.Memory.Budget(ctx, job.Provider)
 	defer release() // the orders are in memory until they are committed
 	out := r.once(attemptCtx, job)
-	committed, err := r.commit(context.WithoutCancel(ctx), out) // even if the caller has left
-	if err != nil {
-		return err
-	}
-	r.count(out)
-	if committed.Run != nil {
-		r.RunEnded(ctx, *committed.Run)
-	}
+	out, err := r.store(context.WithoutCancel(ctx), out) // even if the caller has left
 	switch {
+	case err != nil:
+		return err
 	case out.State == jobs.Succeeded || out.State == jobs.Partial:
 		return nil
 	case ctx.Err() != nil:
@@ -39,38 +34,19 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 }
 
 // once makes the only attempt at a job, in this process or by a fetcher.
-func (r *Runner) once(ctx context.Context, job jobs.Job) jobs.Outcome {
-	if !r.StoreOnly || r.Fetchers == nil {
-		return r.performOnce(ctx, job)
+func (r *Runner) once(ctx context.Context, job jobs.Job) (out jobs.Outcome) {
+	var failure *clients.Error
+	var err error
+	if r.StoreOnly {
+		out, err = r.Fetchers.Perform(ctx, job)
+		out.Job, failure = job, clients.AsError(err)
+	} else if out, err = r.call(ctx, job, true); err != nil {
+		failure = &clients.Error{Code: clients.CodeUnavailable, Message: "the worker stopped before the provider responded"}
 	}
-	out, err := r.Fetchers.Perform(ctx, job)
-	if err != nil {
-		failure := clients.AsError(err)
+	if failure != nil {
 		failure.Provider, failure.Op = job.Provider, "request"
 		now := time.Now()
-		return jobs.Outcome{Job: job, State: jobs.Failed, AskedAt: now, FinishedAt: now, Err: failure}
-	}
-	out.Job = job
-	if out.State != jobs.Succeeded && out.State != jobs.Partial {
-		out.State, out.NextAt = jobs.Failed, time.Time{}
-	}
-	return out
-}
-
-// performOnce performs a job that is not retried.
-func (r *Runner) performOnce(ctx context.Context, job jobs.Job) jobs.Outcome {
-	p, release, ok := r.Settings.Hold(job.Provider)
-	defer release()
-	account, _ := p.Account(job.Account)
-	if !ok {
-		return unknown(job)
-	}
-	out, err := jobs.Perform(ctx, p.Provider, account, job, clients.Retry{Attempts: 1})
-	if err != nil {
-		now := time.Now()
-		out = jobs.Outcome{Job: job, AskedAt: now, FinishedAt: now, Err: &clients.Error{
-			Provider: job.Provider, Op: "request", Code: clients.CodeUnavailable, Message: "the worker stopped before the provider responded",
-		}}
+		out = jobs.Outcome{Job: job, AskedAt: now, FinishedAt: now, Err: failure}
 	}
 	if out.State != jobs.Succeeded && out.State != jobs.Partial {
 		out.State, out.NextAt = jobs.Failed, time.Time{}

@@ -295,11 +295,10 @@ func (r *Runner) awaitOutcome(ctx context.Context, provider string) {
 func (r *Runner) Outcome(ctx context.Context, out jobs.Outcome) error {
 	id := attempt{out.ID, out.Attempt}
 	if job, ok := r.sent.get(id); ok { // what the fetcher was sent, whatever it returns
-		tried := out.Tried
+		job.Tried = out.Tried
 		out.Job = job
-		out.Tried = tried
 	}
-	if err := r.store(ctx, out); err != nil {
+	if _, err := r.store(ctx, out); err != nil {
 		return err
 	}
 	r.sent.remove(id)
@@ -342,15 +341,15 @@ func (r *Runner) findLost(ctx context.Context) {
 	}
 }
 
-// store commits an outcome. One that the database rejects fails its job.
-func (r *Runner) store(ctx context.Context, out jobs.Outcome) error {
+// store commits an outcome, and returns it. One that the database rejects is replaced by a failure of its job.
+func (r *Runner) store(ctx context.Context, out jobs.Outcome) (jobs.Outcome, error) {
 	committed, err := r.commit(ctx, out)
 	if errors.Is(err, db.ErrOutcome) {
 		out = unstorable(out, err)
 		committed, err = r.commit(ctx, out)
 	}
 	if err != nil {
-		return err
+		return out, err
 	}
 	if !committed.Repeated {
 		r.count(out)
@@ -360,5 +359,5 @@ func (r *Runner) store(ctx context.Context, out jobs.Outcome) error {
 	if committed.Run != nil {
 		r.RunEnded(ctx, *committed.Run)
 	}
-	return nil
+	return out, nil
 }

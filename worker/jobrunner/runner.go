@@ -43,7 +43,7 @@ type Config struct {
 	RunEnded func(context.Context, jobs.Run)
 	Memory   *memory.Pool // shared by all attempts
 	Lease    Leadership
-	Fetchers Fetchers // nil for none: this process makes all attempts
+	Fetchers Fetchers
 	// StoreOnly leaves all attempts to fetchers.
 	StoreOnly bool
 	Slots     *slots.Slots  // of the process, one for each concurrent job
@@ -102,7 +102,7 @@ func (r *Runner) Changed(concurrency int) {
 func (r *Runner) Cancel(jobIDs []string) {
 	r.attempts.cancel(jobIDs)
 	for _, id := range r.sent.ofJobs(jobIDs) {
-		if job, ok := r.sent.remove(id); ok && r.Fetchers != nil {
+		if job, ok := r.sent.remove(id); ok {
 			r.Fetchers.Cancel(job)
 		}
 	}
@@ -145,11 +145,12 @@ func (r *Runner) perform(ctx context.Context, job jobs.Job) error {
 	defer end()
 	attemptCtx, release := r.Memory.Budget(attemptCtx, job.Provider)
 	defer release() // the orders are in memory until they are committed
-	out, err := r.call(attemptCtx, job)
+	out, err := r.call(attemptCtx, job, false)
 	if err != nil {
 		return err
 	}
-	return r.store(context.WithoutCancel(ctx), out) // even during a shutdown
+	_, err = r.store(context.WithoutCancel(ctx), out) // even during a shutdown
+	return err
 }
 
 // commit commits an outcome.
@@ -238,8 +239,9 @@ func unstorable(o jobs.Outcome, err error) jobs.Outcome {
 	}
 }
 
-// call performs the job, or fails it if its account is no longer configured.
-func (r *Runner) call(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
+// call performs the job, or fails it if its account is no longer configured. A job is tried once, or as
+// often as its provider is configured for.
+func (r *Runner) call(ctx context.Context, job jobs.Job, once bool) (jobs.Outcome, error) {
 	p, release, _ := r.Settings.Hold(job.Provider) // of this moment: the job ends with these settings
 	defer release()
 	account, ok := p.Account(job.Account)
@@ -249,5 +251,9 @@ func (r *Runner) call(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
 	if jobs.Kinds[job.Kind].Remaps {
 		return r.remap(ctx, p, account, job)
 	}
-	return jobs.Perform(ctx, p.Provider, account, job, p.Retry)
+	retry := p.Retry
+	if once {
+		retry = clients.Retry{Attempts: 1}
+	}
+	return jobs.Perform(ctx, p.Provider, account, job, retry)
 }
