@@ -3,7 +3,7 @@
 // that an operator may take.
 //
 // It renders HTML on the server and owns the templates, the assets and the stream of updates. It
-// reads through [Store] and acts through [Config.Call], the operations of the request/reply
+// reads the database and acts through [Config.Call], the operations of the request/reply
 // service; it knows neither NATS nor how the database stores. The login is package web's. Start
 // reading at [Page.routes].
 package page

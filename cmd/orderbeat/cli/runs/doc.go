@@ -2,5 +2,5 @@
 // runs and follow them, runs and jobs list and control them.
 //
 // Lists are read from the database; everything else is requested from the running worker.
-// Start reading at [SyncCommand] and watch.go.
+// Start reading at [StartCommands] and watch.go.
 package runs
