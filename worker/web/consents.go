@@ -222,25 +222,20 @@ func StartURL(public, provider, user string) string {
 
 // redirectURI is where the provider redirects users.
 func (c *consents) redirectURI(provider string) string {
-	if own := c.own(provider); own != "" {
+	if own := c.Redirects()[provider]; own != "" {
 		return own
 	}
 	return c.Public + callbackPath + url.PathEscape(provider)
 }
 
-// own is the redirect URI that the provider configures, "" if none.
-func (c *consents) own(provider string) string { return c.Redirects()[provider] }
-
 // paths maps the paths of the providers' own redirect URIs to their providers. [CheckRedirects] has
 // validated them.
 func (c *consents) paths() map[string]string {
 	paths := map[string]string{}
-	for provider := range c.Redirects() {
-		u, err := url.Parse(c.own(provider))
-		if err != nil || u.Path == "" {
-			continue
+	for provider, uri := range c.Redirects() {
+		if u, err := url.Parse(uri); err == nil && u.Path != "" {
+			paths[u.Path] = provider
 		}
-		paths[u.Path] = provider
 	}
 	return paths
 }

@@ -38,8 +38,8 @@ func NewSite(c SiteConfig) *Site {
 
 // Hosts are the hosts of the providers' own redirect URIs.
 func (s *Site) Hosts() (hosts []string) {
-	for provider := range s.Redirects() {
-		if host := hostOf(s.consents.own(provider)); host != "" {
+	for _, uri := range s.Redirects() {
+		if host := hostOf(uri); host != "" {
 			hosts = append(hosts, host)
 		}
 	}
