@@ -104,35 +104,29 @@ const overtime = 4500 * time.Millisecond
 // if a provider call or a transaction does not end.
 func workUntil(ctx context.Context, current *configuration, h hooks, log *slog.Logger) error {
 	c := current.first
-	stopping, ended := make(chan struct{}), make(chan error, 1)
-	h.stopping = sync.OnceFunc(func() {
+	stopping, stop := context.WithCancel(ctx)
+	defer stop()
+	h.stopping = func() {
 		h.manager.stopping()
-		close(stopping)
-	})
-	go func() { ended <- work(ctx, current, h, log) }()
+		stop()
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- work(ctx, current, h, log)
+		stop()
+	}()
+	<-stopping.Done()
 	var err error
 	select {
 	case err = <-ended:
-	case <-stopping:
-		err = await(ended, c.Worker.Drain+overtime)
-	case <-ctx.Done():
-		err = await(ended, c.Worker.Drain+overtime)
+	case <-time.After(c.Worker.Drain + overtime):
+		err = worker.ErrAbandoned
 	}
 	if errors.Is(err, worker.ErrAbandoned) {
 		log.Error("stopped while jobs were running", "drain", c.Worker.Drain.String(), "status", cli.Abandoned)
 		return cli.Exit(cli.Abandoned, err)
 	}
 	return err
-}
-
-// await returns the worker's result, or ErrAbandoned after patience.
-func await(ended <-chan error, patience time.Duration) error {
-	select {
-	case err := <-ended:
-		return err
-	case <-time.After(patience):
-		return worker.ErrAbandoned
-	}
 }
 
 // work opens what the worker needs and runs it. It is one straight line on purpose: what is
