@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -52,13 +53,53 @@ type ExchangeFilter struct {
 	Failed bool
 	// Since selects exchanges that started at or after this time.
 	Since time.Time
+	// Before continues a list before this exchange.
+	Before int64
 	// Limit defaults to 100.
 	Limit int
 }
 
 // Exchanges returns exchanges without headers and bodies, newest first.
 func (s *Store) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow, error) {
-	query, args := f.query()
+	return s.list(ctx, f, 0, sqlite.Limit(f.Limit))
+}
+
+// ExchangePage is a part of a list of exchanges.
+type ExchangePage struct {
+	Exchanges []ExchangeRow
+	// Before continues the list, see [ExchangeFilter]; 0 at its end.
+	Before int64
+	// Searched is set if the page ends because that many exchanges were compared with the filter.
+	Searched int
+}
+
+// maxSearched bounds the exchanges that one page compares with the filter, so that a page is fast however rare the
+// matches are.
+const maxSearched = 10_000
+
+// ExchangePage returns a page of exchanges without headers and bodies, newest first.
+func (s *Store) ExchangePage(ctx context.Context, f ExchangeFilter) (p ExchangePage, err error) {
+	query, args := f.edgeQuery()
+	var edge int64 // where the search ends
+	if err := s.file.Bulk().QueryRowContext(ctx, query, args...).Scan(&edge); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return p, err
+	}
+	limit := sqlite.Limit(f.Limit)
+	if p.Exchanges, err = s.list(ctx, f, edge, limit+1); err != nil {
+		return p, err
+	}
+	switch {
+	case len(p.Exchanges) > limit:
+		p.Exchanges = p.Exchanges[:limit]
+		p.Before = p.Exchanges[limit-1].ExchangeID
+	case edge > 0:
+		p.Before, p.Searched = edge, maxSearched
+	}
+	return p, nil
+}
+
+func (s *Store) list(ctx context.Context, f ExchangeFilter, edge int64, limit int) ([]ExchangeRow, error) {
+	query, args := f.query(edge, limit)
 	return sqlite.Fetch(ctx, s.file.Bulk(), func(rows *sql.Rows) (x ExchangeRow, err error) {
 		err = rows.Scan(x.dest()...)
 		return x, err
@@ -68,9 +109,9 @@ func (s *Store) Exchanges(ctx context.Context, f ExchangeFilter) ([]ExchangeRow,
 // longestAttempt is longer than any attempt at a job.
 const longestAttempt = time.Hour
 
-func (f ExchangeFilter) query() (string, []any) {
-	var w sqlite.Where
-	switch { // use the most selective index
+// bounds are the bounds of the most selective index.
+func (f ExchangeFilter) bounds() (w sqlite.Where) {
+	switch {
 	case f.JobID != "":
 		w.And("job_id = ?", f.JobID)
 	case f.RunID != "":
@@ -78,10 +119,24 @@ func (f ExchangeFilter) query() (string, []any) {
 	default:
 		w.Add("provider = ?", f.Provider)
 	}
-	if f.JobID+f.RunID != "" {
-		w.Add("+provider = ?", f.Provider)
+	if f.Before > 0 {
+		w.And("exchange_id < ?", f.Before)
 	}
-	w.Add("account = ?", f.Account)
+	return w
+}
+
+func (f ExchangeFilter) edgeQuery() (string, []any) {
+	w := f.bounds()
+	return "SELECT exchange_id FROM exchanges" + w.SQL() + " ORDER BY exchange_id DESC LIMIT 1 OFFSET ?", append(w.Args, maxSearched-1)
+}
+
+func (f ExchangeFilter) query(edge int64, limit int) (string, []any) {
+	w := f.bounds()
+	if edge > 0 {
+		w.And("exchange_id >= ?", edge)
+	}
+	w.Add("+provider = ?", f.Provider) // + leaves the choice of the index alone
+	w.Add("+account = ?", f.Account)
 	if !f.Since.IsZero() {
 		// Exchanges are stored when a job's attempt has ended, so roughly in the order of their start: do not
 		// read those before.
@@ -92,7 +147,7 @@ func (f ExchangeFilter) query() (string, []any) {
 	if f.Failed {
 		w.And("error_code IS NOT NULL")
 	}
-	return `SELECT ` + exchangeColumns + ` FROM exchanges` + w.SQL() + ` ORDER BY exchange_id DESC LIMIT ?`, append(w.Args, sqlite.Limit(f.Limit))
+	return `SELECT ` + exchangeColumns + ` FROM exchanges` + w.SQL() + ` ORDER BY exchange_id DESC LIMIT ?`, append(w.Args, limit)
 }
 
 const exchangeColumns = `exchange_id, run_id, job_id, coalesce(attempt, 0), provider, account, op, method, url, coalesce(status, 0), started_at, duration_ms,

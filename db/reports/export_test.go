@@ -49,15 +49,6 @@ func Queries() []queryplan.Query {
 		w = f.walk()
 		list = append(list, queryplan.Of(name+", edge", w.edgeQuery(), append(w.within.Args, 1)...))
 	}
-	for name, f := range map[string]ExchangeFilter{
-		"exchanges": {Account: "a", Failed: true}, "exchanges of a provider": {Provider: "p", Account: "a"}, "exchanges of a job": {JobID: "j"}, "exchanges of a run": {RunID: "r", Provider: "p"},
-	} {
-		query, args := f.query(1)
-		list = append(list, queryplan.Of(name, query, args...))
-		f.Before = 1
-		query, args = f.edgeQuery()
-		list = append(list, queryplan.Of(name+", edge", query, args...))
-	}
 	for _, by := range Groups {
 		query, args, _ := SupplierFilter{By: by, From: "a", Provider: "p"}.query()
 		list = append(list, queryplan.Of("suppliers by "+by, query, args...))

@@ -12,14 +12,15 @@ import (
 	"orderbeat/clients/exchange"
 	"orderbeat/db"
 	"orderbeat/db/dbtest"
+	"orderbeat/db/exchanges"
 	"orderbeat/db/queryplan"
 	"orderbeat/db/reports"
 )
 
 func TestNoQueryReadsAWholeTable(t *testing.T) {
 	queryplan.Check(t, dbtest.Blank(t), reports.Queries(), queryplan.Exceptions{
-		Scan: []string{"orders", "orders, edge", "orders of an account", "orders of an account, edge", "orders by state", "orders by state, edge", "orders by number", "orders by number, edge", "order_events", "alerts", "outbox", "outbox counted", "exchanges", "exchanges, edge"},
-		Sort: []string{"search", "promises", "exchanges of a run", "exchanges of a run, edge", "suppliers by provider", "suppliers by account", "suppliers by article", "suppliers by month"},
+		Scan: []string{"orders", "orders, edge", "orders of an account", "orders of an account, edge", "orders by state", "orders by state, edge", "orders by number", "orders by number, edge", "order_events", "alerts", "outbox", "outbox counted"},
+		Sort: []string{"search", "promises", "suppliers by provider", "suppliers by account", "suppliers by article", "suppliers by month"},
 	})
 }
 
@@ -187,24 +188,24 @@ func TestExchangePages(t *testing.T) {
 	}
 	dbtest.Commit(t, d, o)
 	for name, test := range map[string]struct {
-		filter reports.ExchangeFilter
+		filter exchanges.ExchangeFilter
 		want   int
 	}{
-		"all":                 {reports.ExchangeFilter{}, 3},
-		"of the job":          {reports.ExchangeFilter{JobID: list[0].ID, Provider: "michelin"}, 3},
-		"of the run":          {reports.ExchangeFilter{RunID: list[0].RunID}, 3},
-		"failed":              {reports.ExchangeFilter{Failed: true, Account: list[0].Account}, 1},
-		"of another provider": {reports.ExchangeFilter{Provider: "ptv"}, 0},
+		"all":                 {exchanges.ExchangeFilter{}, 3},
+		"of the job":          {exchanges.ExchangeFilter{JobID: list[0].ID, Provider: "michelin"}, 3},
+		"of the run":          {exchanges.ExchangeFilter{RunID: list[0].RunID}, 3},
+		"failed":              {exchanges.ExchangeFilter{Failed: true, Account: list[0].Account}, 1},
+		"of another provider": {exchanges.ExchangeFilter{Provider: "ptv"}, 0},
 	} {
 		got := 0
 		for f := test.filter; ; {
 			f.Limit = 1
-			page, before, _, err := r.Exchanges(t.Context(), f)
+			page, err := d.ExchangePage(t.Context(), f)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got += len(page)
-			if f.Before = before; before == 0 {
+			got += len(page.Exchanges)
+			if f.Before = page.Before; f.Before == 0 {
 				break
 			}
 		}

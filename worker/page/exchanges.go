@@ -6,15 +6,13 @@ import (
 
 	"orderbeat/clients/exchange"
 	"orderbeat/db/exchanges"
-	"orderbeat/db/reports"
 )
 
 type exchangesBody struct {
 	Provider, Account, RunID, JobID string
 	Failed                          bool
 	Choices                         choices
-	Exchanges                       []reports.ExchangeRow
-	Searched                        int
+	List                            exchanges.ExchangePage
 	Next                            string
 }
 
@@ -24,14 +22,14 @@ func (p *Page) exchanges(rw http.ResponseWriter, r *http.Request) error {
 	b := exchangesBody{Provider: get("provider"), Account: get("account"), RunID: get("run"), JobID: get("job"), Failed: get("failed") != "", Choices: choicesOf(p.Providers())}
 	before, _ := strconv.ParseInt(get("before"), 10, 64) // 0 for none, and for what is no number
 	var err error
-	b.Exchanges, before, b.Searched, err = p.DB.Reports().Exchanges(r.Context(), reports.ExchangeFilter{
+	b.List, err = p.DB.ExchangePage(r.Context(), exchanges.ExchangeFilter{
 		Provider: b.Provider, Account: b.Account, RunID: b.RunID, JobID: b.JobID, Failed: b.Failed, Before: before, Limit: maxRows,
 	})
 	if err != nil {
 		return err
 	}
-	if before > 0 {
-		b.Next = query("/ui/exchanges", "provider", b.Provider, "account", b.Account, "run", b.RunID, "job", b.JobID, "failed", get("failed"), "before", before)
+	if b.List.Before > 0 {
+		b.Next = query("/ui/exchanges", "provider", b.Provider, "account", b.Account, "run", b.RunID, "job", b.JobID, "failed", get("failed"), "before", b.List.Before)
 	}
 	return p.show(rw, r, http.StatusOK, "exchanges.html", "exchanges", "Exchanges", b)
 }

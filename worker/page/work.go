@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"orderbeat/db/reports"
+	"orderbeat/db/exchanges"
 	"orderbeat/db/runs"
 	"orderbeat/jobs"
 	"orderbeat/worker/api"
@@ -92,7 +92,7 @@ func (p *Page) jobs(rw http.ResponseWriter, r *http.Request) error {
 
 type jobBody struct {
 	Job       runs.JobRow
-	Exchanges []reports.ExchangeRow
+	Exchanges []exchanges.ExchangeRow
 	Retry     bool
 }
 
@@ -102,10 +102,10 @@ func (p *Page) job(rw http.ResponseWriter, r *http.Request) error {
 	if err := p.Call(r.Context(), "jobs.get", api.JobID{JobID: r.URL.Query().Get("id")}, &reply); err != nil {
 		return err
 	}
-	exchanges, _, _, err := p.DB.Reports().Exchanges(r.Context(), reports.ExchangeFilter{JobID: reply.Job.JobID, Limit: 4 * maxRows})
+	list, err := p.DB.Exchanges(r.Context(), exchanges.ExchangeFilter{JobID: reply.Job.JobID, Limit: 4 * maxRows})
 	if err != nil {
 		return err
 	}
 	retry := slices.Contains(runs.RetryStates, reply.Job.State)
-	return p.show(rw, r, http.StatusOK, "job.html", "runs", "Job "+reply.Job.JobID, jobBody{Job: reply.Job, Exchanges: exchanges, Retry: retry})
+	return p.show(rw, r, http.StatusOK, "job.html", "runs", "Job "+reply.Job.JobID, jobBody{Job: reply.Job, Exchanges: list, Retry: retry})
 }
