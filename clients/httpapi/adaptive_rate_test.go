@@ -24,7 +24,7 @@ func Test429HalvesTheRateAndSuccessRaisesIt(t *testing.T) {
 		p := &provider{answers: strings.Split("200,429 1,200,429 1,429 1,429 1,429 1,429 1,429 1", ","), began: time.Now()}
 		l := p.limited()
 		l.rate = clients.Rate{Calls: 16, Per: time.Second}
-		l.limiter = l.rate.Limiter()
+		l.limiter = newCallRate(l.rate)
 		rates := func() string { return (&HTTP{base: l}).Stats().Rate }
 		var got []string
 		for range 9 {
@@ -56,7 +56,7 @@ func TestAnyRateRecoversEquallyFast(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &provider{answers: []string{"429 1"}, began: time.Now()}
 			l := p.limited()
-			l.rate, l.limiter = r, r.Limiter()
+			l.rate, l.limiter = r, newCallRate(r)
 			usual := l.limiter.Limit()
 			_ = send(t.Context(), t, l)
 			before := time.Now()
@@ -75,7 +75,7 @@ func TestSingle429SlowsDownOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{answers: strings.Split("429,429,429,429,200", ","), began: time.Now()}
 		l := p.limited()
-		l.rate, l.limiter = clients.Rate{Calls: 100, Per: time.Second}, rate.NewLimiter(100, 5)
+		l.rate, l.limiter = clients.Rate{Calls: 100, Per: time.Second}, &callRate{Limiter: rate.NewLimiter(100, 5)}
 		l.base = roundTripper(func(req *http.Request) (*http.Response, error) {
 			time.Sleep(100 * time.Millisecond)
 			return p.RoundTrip(req)
@@ -87,32 +87,6 @@ func TestSingle429SlowsDownOnce(t *testing.T) {
 		calls.Wait()
 		if got := l.limiter.Limit(); got != 50 {
 			t.Errorf("got a rate of %v, want 50", got)
-		}
-	})
-}
-
-func TestWithoutALimitTheRateOfTheLastCallsIsHalved(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := &provider{began: time.Now()}
-		l := p.limited()
-		call := func(n int, pause time.Duration) {
-			for range n {
-				_ = send(t.Context(), t, l)
-				time.Sleep(pause)
-			}
-		}
-		call(100, 50*time.Millisecond) // 20 a second
-		p.answers = []string{"429 1"}
-		call(1, 0)
-		if got := l.limiter.Limit(); got < 9 || got > 11 {
-			t.Errorf("got a rate of %v, want about 10/s", got)
-		}
-		call(1000, 0)
-		if got := l.limiter.Limit(); got != rate.Inf {
-			t.Errorf("got a rate of %v, want no limit again", got)
-		}
-		if got := (&HTTP{base: l}).Stats(); got.Rate != "unlimited" || got.PerSecond != 0 {
-			t.Errorf("got %+v, want it told as unlimited", got)
 		}
 	})
 }
@@ -202,7 +176,7 @@ func TestBackfillFindsItsQuota(t *testing.T) {
 			return resp, nil
 		}), time.Minute)
 		l.rate = clients.Rate{Calls: 10, Per: time.Second}
-		l.limiter = l.rate.Limiter()
+		l.limiter = newCallRate(l.rate)
 		began, slots := time.Now(), make(chan struct{}, 4)
 		var all sync.WaitGroup
 		var dead atomic.Int64

@@ -204,7 +204,7 @@ func TestPauseStopsCallsWaitingForTheRate(t *testing.T) {
 			time.Sleep(500 * time.Millisecond) // the others wait for their turn meanwhile
 			return p.RoundTrip(req)
 		})
-		l.limiter = rate.NewLimiter(rate.Every(time.Second), 1)
+		l.limiter = &callRate{Limiter: rate.NewLimiter(rate.Every(time.Second), 1)}
 		var calls sync.WaitGroup
 		for range 3 {
 			calls.Go(func() { _ = send(t.Context(), t, l) })

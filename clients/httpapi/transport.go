@@ -9,11 +9,9 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"orderbeat/clients"
 	"orderbeat/clients/httpapi/httpspan"
@@ -26,18 +24,16 @@ import (
 type limited struct {
 	base    http.RoundTripper
 	rate    clients.Rate // as configured
-	limiter *rate.Limiter
-	shared  *share
+	limiter *callRate
 	timeout time.Duration
 	pause   *pause
-	slow    *slowdown
 	breaker *breaker // decides whether a call that waited may still be sent
 	calls   *prometheus.HistogramVec
 }
 
 func newLimited(s section.Section, log *slog.Logger) *limited {
 	l := &limited{
-		base: NewTransport(s.Config), rate: s.Rate, limiter: s.Rate.Limiter(), shared: &share{n: 1}, timeout: s.Timeout, pause: &pause{}, slow: &slowdown{},
+		base: NewTransport(s.Config), rate: s.Rate, limiter: newCallRate(s.Rate), timeout: s.Timeout, pause: &pause{},
 		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),
 		calls:   newCallMetrics(s.Name),
 	}
@@ -49,28 +45,8 @@ func newLimited(s section.Section, log *slog.Logger) *limited {
 // flight go on, at this client's rate. Connections and the breaker start anew: what is configured for
 // them may have changed.
 func (l *limited) succeed(before *limited) {
-	l.shared = before.shared
-	l.shared.mu.Lock()
-	before.slow.retune(before.limiter, clients.ShareOf(l.limiter.Limit(), l.shared.n))
-	l.shared.mu.Unlock()
-	l.limiter, l.pause, l.slow, l.calls = before.limiter, before.pause, before.slow, before.calls
-}
-
-// share is how many processes have a rate together. It outlives a client.
-type share struct {
-	mu sync.Mutex // guards n, and changes of the usual rate
-	n  int
-}
-
-// share limits the calls to an equal share of the configured rate.
-func (l *limited) share(n int) {
-	l.shared.mu.Lock()
-	defer l.shared.mu.Unlock()
-	if n == l.shared.n {
-		return
-	}
-	l.shared.n = n
-	l.slow.retune(l.limiter, clients.ShareOf(l.rate.Limiter().Limit(), n))
+	before.limiter.reconfigure(l.rate)
+	l.limiter, l.pause, l.calls = before.limiter, before.pause, before.calls
 }
 
 // renew makes further calls use connections opened after a time.
@@ -99,7 +75,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if !l.pause.answered(resp, count) {
-		l.slow.answered(l.limiter, resp.StatusCode == http.StatusTooManyRequests)
+		l.limiter.answered(resp.StatusCode == http.StatusTooManyRequests)
 	}
 	note(ctx, resp, began)
 	resp.Body = &timedBody{
@@ -140,7 +116,6 @@ func (l *limited) turn(ctx context.Context) (count int64, err error) {
 			return 0, err
 		}
 		if until, count := l.pause.state(); !time.Now().Before(until) {
-			l.slow.sent(l.limiter)
 			return count, nil
 		}
 	}
