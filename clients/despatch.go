@@ -82,8 +82,7 @@ func (a *Advice) Normalize() {
 	a.Tracking = slices.Compact(slices.DeleteFunc(orNone(a.Tracking), func(s string) bool { return s == "" }))
 	a.Lines = orNone(a.Lines)
 	for i := range a.Lines {
-		l := &a.Lines[i]
-		trim(&l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.ArticleID, &l.BuyerArticleID, &l.EAN)
+		trim(a.Lines[i].texts()...)
 	}
 	slices.SortFunc(a.Lines, AdviceLine.compare)
 	slices.Sort(a.Unmapped)
@@ -101,31 +100,33 @@ func (a *Advice) Fingerprint() [16]byte {
 // OrderIDs are the orders that the advice names, sorted, without duplicates. unnamed reports that a
 // line names none: then the bill of lading identifies the order.
 func (a *Advice) OrderIDs() (ids []string, unnamed bool) {
-	for i := range a.Lines {
-		ids, unnamed = noteOrder(ids, unnamed, a.Lines[i].OrderID)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids), unnamed || len(a.Lines) == 0
+	ids, unnamed = orderIDs(a.Lines, func(l *AdviceLine) Text { return l.OrderID })
+	return ids, unnamed || len(a.Lines) == 0
 }
 
-func noteOrder(ids []string, unnamed bool, id Text) ([]string, bool) {
-	if id == "" {
-		return ids, true
+func orderIDs[L any](lines []L, id func(*L) Text) (ids []string, unnamed bool) {
+	for i := range lines {
+		if id := id(&lines[i]); id != "" {
+			ids = append(ids, string(id))
+		} else {
+			unnamed = true
+		}
 	}
-	return append(ids, string(id)), unnamed
+	slices.Sort(ids)
+	return slices.Compact(ids), unnamed
+}
+
+// texts are the line's texts, by which lines are sorted.
+func (l *AdviceLine) texts() []*Text {
+	return []*Text{&l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.ArticleID, &l.BuyerArticleID, &l.EAN}
 }
 
 func (l AdviceLine) compare(m AdviceLine) int {
-	return cmp.Or(
-		cmp.Compare(l.LineID, m.LineID),
-		cmp.Compare(l.OrderID, m.OrderID),
-		cmp.Compare(l.OrderLineID, m.OrderLineID),
-		cmp.Compare(l.Reference, m.Reference),
-		cmp.Compare(l.ArticleID, m.ArticleID),
-		cmp.Compare(l.BuyerArticleID, m.BuyerArticleID),
-		cmp.Compare(l.EAN, m.EAN),
-		l.Quantity.compare(m.Quantity),
-	)
+	return cmp.Or(compareTexts(l.texts(), m.texts()), l.Quantity.compare(m.Quantity))
+}
+
+func compareTexts(a, b []*Text) int {
+	return slices.CompareFunc(a, b, func(t, u *Text) int { return cmp.Compare(*t, *u) })
 }
 
 func trim(all ...*Text) {
@@ -148,8 +149,7 @@ func (a *Advice) EditTexts(edit func(string) string) {
 	editTexts(edit, &a.BillOfLading, &a.Carrier, &a.ShipTo)
 	editAll(edit, a.Tracking)
 	for i := range a.Lines {
-		l := &a.Lines[i]
-		editTexts(edit, &l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.ArticleID, &l.BuyerArticleID, &l.EAN)
+		editTexts(edit, a.Lines[i].texts()...)
 	}
 	editAll(edit, a.Unmapped)
 }

@@ -91,8 +91,7 @@ func (i *Invoice) Normalize() {
 	i.Type = cmp.Or(i.Type, InvoiceUnknown)
 	i.Lines = orNone(i.Lines)
 	for n := range i.Lines {
-		l := &i.Lines[n]
-		trim(&l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.BillOfLading, &l.ArticleID, &l.BuyerArticleID, &l.EAN)
+		trim(i.Lines[n].texts()...)
 	}
 	slices.SortFunc(i.Lines, InvoiceLine.compare)
 	slices.Sort(i.Unmapped)
@@ -107,24 +106,19 @@ func (i *Invoice) Fingerprint() [16]byte {
 }
 
 // OrderIDs are the orders that the invoice names, sorted, without duplicates.
-func (i *Invoice) OrderIDs() (ids []string) {
-	for n := range i.Lines {
-		ids, _ = noteOrder(ids, false, i.Lines[n].OrderID)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+func (i *Invoice) OrderIDs() []string {
+	ids, _ := orderIDs(i.Lines, func(l *InvoiceLine) Text { return l.OrderID })
+	return ids
+}
+
+// texts are the line's texts, by which lines are sorted.
+func (l *InvoiceLine) texts() []*Text {
+	return []*Text{&l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.BillOfLading, &l.ArticleID, &l.BuyerArticleID, &l.EAN}
 }
 
 func (l InvoiceLine) compare(m InvoiceLine) int {
 	return cmp.Or(
-		cmp.Compare(l.LineID, m.LineID),
-		cmp.Compare(l.OrderID, m.OrderID),
-		cmp.Compare(l.OrderLineID, m.OrderLineID),
-		cmp.Compare(l.Reference, m.Reference),
-		cmp.Compare(l.BillOfLading, m.BillOfLading),
-		cmp.Compare(l.ArticleID, m.ArticleID),
-		cmp.Compare(l.BuyerArticleID, m.BuyerArticleID),
-		cmp.Compare(l.EAN, m.EAN),
+		compareTexts(l.texts(), m.texts()),
 		l.Quantity.compare(m.Quantity),
 		cmp.Compare(l.UnitPrice, m.UnitPrice),
 		cmp.Compare(l.NetAmount, m.NetAmount),
@@ -137,8 +131,7 @@ func (i *Invoice) EditTexts(edit func(string) string) {
 	i.Number = edit(i.Number)
 	editTexts(edit, &i.Currency, &i.ShipTo)
 	for n := range i.Lines {
-		l := &i.Lines[n]
-		editTexts(edit, &l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.BillOfLading, &l.ArticleID, &l.BuyerArticleID, &l.EAN)
+		editTexts(edit, i.Lines[n].texts()...)
 	}
 	editAll(edit, i.Unmapped)
 }

@@ -21,9 +21,7 @@ import (
 func (o *Order) Normalize() {
 	o.Reference, o.Method = o.Reference.trimmed(), o.Method.trimmed()
 	o.OrderedOn, o.PromisedOn = o.OrderedOn.real(), o.PromisedOn.real()
-	if o.Lines == nil {
-		o.Lines = []Line{}
-	}
+	o.Lines = orNone(o.Lines)
 	for i := range o.Lines {
 		o.Lines[i].normalize(i + 1)
 	}
@@ -42,16 +40,12 @@ func (l *Line) normalize(position int) {
 	l.ArticleID, l.BuyerArticleID = l.ArticleID.trimmed(), l.BuyerArticleID.trimmed()
 	l.EAN, l.Description = l.EAN.trimmed(), l.Description.trimmed()
 	l.RequestedOn, l.PromisedOn = l.RequestedOn.real(), l.PromisedOn.real()
-	if l.Schedule == nil {
-		l.Schedule = []ScheduleLine{}
-	}
+	l.Schedule = orNone(l.Schedule)
 	for i := range l.Schedule {
 		l.Schedule[i].DeliveryOn = l.Schedule[i].DeliveryOn.real()
 	}
 	slices.SortFunc(l.Schedule, ScheduleLine.compare)
-	if l.Despatches == nil {
-		l.Despatches = []Despatch{}
-	}
+	l.Despatches = orNone(l.Despatches)
 	for i := range l.Despatches {
 		d := &l.Despatches[i]
 		d.DespatchedOn, d.AdviceID = d.DespatchedOn.real(), d.AdviceID.trimmed()
