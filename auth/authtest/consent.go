@@ -156,7 +156,7 @@ func (s *Server) ask(w http.ResponseWriter) {
 
 // stop shows why there is no consent page.
 func (s *Server) stop(w http.ResponseWriter, status int, why string) {
-	s.counts.refused.Add(1)
+	s.counts.add(&s.counts.Refused)
 	show(w, status, stopPage, why)
 }
 

@@ -21,7 +21,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, f Fault) {
 		s.refuse(w, refused)
 		return
 	}
-	s.counts.tokensIssued.Add(1)
+	s.counts.add(&s.counts.TokensIssued)
 	answer(w, http.StatusOK, s.dialect.answer.write(i))
 }
 
@@ -52,7 +52,7 @@ func (s *Server) exchange(p params, f Fault) (issued, *problem) {
 		renewable = s.options.Refresh == RefreshRotates
 		g, refused = s.tokens.spend(p, s.options, now)
 		if refused == nil {
-			s.counts.refreshes.Add(1)
+			s.counts.add(&s.counts.Refreshes)
 		}
 	}
 	if refused != nil {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // maxBodyBytes bounds a request's body.
@@ -30,7 +29,7 @@ type Server struct {
 // endpoint is one operation; f is the part of a fault that it implements.
 type endpoint struct {
 	op     Op
-	count  *atomic.Int64
+	count  *int64 // in the server's counts
 	answer func(w http.ResponseWriter, r *http.Request, f Fault)
 }
 
@@ -40,10 +39,10 @@ func New(o Options) *Server {
 	s := &Server{options: o, dialect: o.Dialect.data(), tokens: newTokens()}
 	p := s.dialect.paths
 	s.endpoints = map[string]endpoint{
-		p.Token:      {OpToken, &s.counts.tokenRequests, s.token},
-		p.Authorize:  {OpAuthorize, &s.counts.authorizations, s.authorize},
-		p.Introspect: {OpIntrospect, &s.counts.introspections, s.introspect},
-		p.Revoke:     {OpRevoke, &s.counts.revocations, s.revoke},
+		p.Token:      {OpToken, &s.counts.TokenRequests, s.token},
+		p.Authorize:  {OpAuthorize, &s.counts.Authorizations, s.authorize},
+		p.Introspect: {OpIntrospect, &s.counts.Introspections, s.introspect},
+		p.Revoke:     {OpRevoke, &s.counts.Revocations, s.revoke},
 	}
 	delete(s.endpoints, "") // endpoints that the dialect lacks
 	return s
@@ -67,7 +66,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // ServeFault responds to one request as f says, whatever Op and Times it has. It is for callers with
 // one list of faults for several servers.
 func (s *Server) ServeFault(w http.ResponseWriter, r *http.Request, f Fault) {
-	s.counts.faults.Add(1)
+	s.counts.add(&s.counts.Faults)
 	s.serve(w, r, f)
 }
 
@@ -77,7 +76,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f Fault) {
 		http.NotFound(w, r)
 		return
 	}
-	e.count.Add(1)
+	s.counts.add(e.count)
 	body, err := keepBody(w, r)
 	if s.options.Record {
 		s.record.add(r, body)
@@ -106,7 +105,7 @@ func keepBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // refuse writes a problem in the dialect's format. RFC 6749 section 5.2 requires a challenge with a
 // 401 where Basic is accepted.
 func (s *Server) refuse(w http.ResponseWriter, p *problem) {
-	s.counts.refused.Add(1)
+	s.counts.add(&s.counts.Refused)
 	response, ok := s.dialect.refusals[p.reason]
 	if !ok {
 		response = s.dialect.refusals[badRequest]
@@ -138,10 +137,10 @@ func answer(w http.ResponseWriter, status int, document []byte) {
 func (s *Server) Check(token string) (user string, ok bool) {
 	a, ok := s.tokens.find(token, s.options.Now())
 	if !ok {
-		s.counts.callsRefused.Add(1)
+		s.counts.add(&s.counts.CallsRefused)
 		return "", false
 	}
-	s.counts.callsAuthorized.Add(1)
+	s.counts.add(&s.counts.CallsAuthorized)
 	return a.grant.user, true
 }
 
@@ -162,7 +161,7 @@ func (s *Server) Protect(next http.Handler) http.Handler {
 			door(w, r)
 			return
 		}
-		s.counts.faults.Add(1)
+		s.counts.add(&s.counts.Faults)
 		if _, err := keepBody(w, r); err != nil {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return

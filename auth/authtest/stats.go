@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // Stats counts the requests to a [Server] since [New]. A request with the response of a [Fault] is
@@ -29,26 +28,24 @@ type Stats struct {
 	Faults int64 `json:"faults"`
 }
 
+// counts are the current [Stats]. The mutex guards them.
 type counts struct {
-	tokenRequests, tokensIssued, refreshes, authorizations, introspections, revocations atomic.Int64
-	refused, callsAuthorized, callsRefused, faults                                      atomic.Int64
+	mu sync.Mutex
+	Stats
+}
+
+// add counts one more; n is a field of c.
+func (c *counts) add(n *int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*n++
 }
 
 // Stats returns the current counters.
 func (s *Server) Stats() Stats {
-	c := &s.counts
-	return Stats{
-		TokenRequests:   c.tokenRequests.Load(),
-		TokensIssued:    c.tokensIssued.Load(),
-		Refreshes:       c.refreshes.Load(),
-		Authorizations:  c.authorizations.Load(),
-		Introspections:  c.introspections.Load(),
-		Revocations:     c.revocations.Load(),
-		Refused:         c.refused.Load(),
-		CallsAuthorized: c.callsAuthorized.Load(),
-		CallsRefused:    c.callsRefused.Load(),
-		Faults:          c.faults.Load(),
-	}
+	s.counts.mu.Lock()
+	defer s.counts.mu.Unlock()
+	return s.counts.Stats
 }
 
 // maxRecorded is how many requests are stored.

@@ -21,18 +21,19 @@ const (
 )
 
 func (s *Sandbox) michelinRoutes() {
-	answers := func(answer func(w http.ResponseWriter, r *http.Request, fault string)) handler {
-		return func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
+	for _, o := range []struct {
+		op     Op
+		path   string
+		answer func(w http.ResponseWriter, r *http.Request, fault string)
+	}{
+		{OpOrderStatus, michelin.StatusPath, s.michelin.OrderStatus},
+		{OpDesadv, michelin.DesadvPath, s.michelin.Desadv},
+		{OpInvoices, michelin.InvoicesPath, s.michelin.Invoices},
+	} {
+		s.mux.Handle("POST "+o.path, s.operation(o.op, michelin.BillTo, func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
 			f.effects().Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				answer(w, r, f.ErrorCode)
+				o.answer(w, r, f.ErrorCode)
 			}))
-		}
+		}))
 	}
-	status := func(w http.ResponseWriter, r *http.Request, f Fault, struck bool) {
-		s.counts.orderStatus.Add(1)
-		answers(s.michelin.OrderStatus)(w, r, f, struck)
-	}
-	s.mux.Handle("POST "+michelin.StatusPath, s.operation(OpOrderStatus, michelin.BillTo, status))
-	s.mux.Handle("POST "+michelin.DesadvPath, s.operation(OpDesadv, michelin.BillTo, answers(s.michelin.Desadv)))
-	s.mux.Handle("POST "+michelin.InvoicesPath, s.operation(OpInvoices, michelin.BillTo, answers(s.michelin.Invoices)))
 }

@@ -31,6 +31,7 @@ package sandbox
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"orderbeat/auth/authtest"
@@ -71,7 +72,10 @@ func New(o Options) *Sandbox {
 		options: o, mux: http.NewServeMux(),
 		issuers: map[authtest.Dialect]*authtest.Server{},
 	}
-	s.counts.init()
+	s.counts.requests = map[Op]*atomic.Int64{}
+	for _, op := range ops {
+		s.counts.requests[op] = &atomic.Int64{}
+	}
 	s.controlRoutes()
 	for _, p := range providers {
 		s.providerRoutes(p)

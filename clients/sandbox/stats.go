@@ -24,15 +24,8 @@ type Stats struct {
 }
 
 type counts struct {
-	requests            map[Op]*atomic.Int64 // one for each of ops; never changes
-	orderStatus, faults atomic.Int64
-}
-
-func (c *counts) init() {
-	c.requests = map[Op]*atomic.Int64{}
-	for _, op := range ops {
-		c.requests[op] = &atomic.Int64{}
-	}
+	requests map[Op]*atomic.Int64 // one for each of ops; never changes
+	faults   atomic.Int64
 }
 
 // Requests is the number of requests to an operation since [New]. It panics for an unknown operation.
@@ -44,16 +37,16 @@ func (s *Sandbox) GetReports() int64 { return s.Requests(OpMicrobiltGetReport) }
 
 // Stats returns the current counters.
 func (s *Sandbox) Stats() Stats {
-	c, m, tokens := &s.counts, &s.michelin.Counts, s.ProviderStats(authtest.Michelin)
+	m, tokens := &s.michelin.Counts, s.ProviderStats(authtest.Michelin)
 	return Stats{
 		TokenRequests:  tokens.TokenRequests,
 		TokensIssued:   tokens.TokensIssued,
 		Introspections: tokens.Introspections,
-		OrderStatus:    c.orderStatus.Load(),
+		OrderStatus:    s.Requests(OpOrderStatus),
 		Unauthorized:   m.Unauthorized.Load(),
 		Forbidden:      m.Forbidden.Load(),
 		Refused:        m.Refused.Load(),
-		Faults:         c.faults.Load(),
+		Faults:         s.counts.faults.Load(),
 	}
 }
 
