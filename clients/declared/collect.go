@@ -260,7 +260,7 @@ func (g *collector) add(v any) error {
 		g.unnamed = true
 		return g.unreadable(below(at, unreadable("%s", message)), name)
 	}
-	o, err := readOrder(v, g.client.name, g.account)
+	o, err := readOrder(v, g.client.name, g.account, g.client.set.NoDate)
 	if e, ok := errors.AsType[*pathError](err); ok && e.declared {
 		return below(at, err)
 	}
@@ -273,7 +273,6 @@ func (g *collector) add(v any) error {
 		}
 		return g.unreadable(below(at, err), id)
 	}
-	g.client.dropDates(&o)
 	if n := g.mergedOrder(o.OrderID).tell(o, g.pageNumber, g.spec.lines); n >= 0 {
 		at += fmt.Sprintf(".lines[%d].line_id", n)
 		return g.unreadable(below(at, unreadable("is that of another line with other contents")), o.OrderID)

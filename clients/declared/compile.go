@@ -49,8 +49,10 @@ type compiler struct {
 	// uses has the first key that uses a variable, params the first that uses a custom value of the
 	// account.
 	uses, params map[string]string
+	call         map[string]bool // the variables of the call that is being compiled
 	// Shared by all operations.
 	headers jq.Table
+	shared  map[string]bool // the variables of headers
 	rules   []rule
 	mapping *jq.Program
 	maps    bool     // there is a mapping, valid or not
@@ -61,7 +63,9 @@ type compiler struct {
 
 func newCompiler(set *settings, wrong *section.Errors) *compiler {
 	c := &compiler{wrong: wrong, uses: map[string]string{}, params: map[string]string{}, maps: set.Map != ""}
-	c.headers = c.headerTable("headers", set.Headers)
+	c.call = map[string]bool{}
+	c.headers, c.shared = c.headerTable("headers", set.Headers), c.call
+	c.call = map[string]bool{}
 	c.rules = c.ruleList("failures", set.Failures)
 	if set.Map != "" {
 		c.mapping = c.mapped("map", set.Map)
@@ -78,11 +82,11 @@ func (c *compiler) operation(key string, o operation) *operationSpec {
 		return nil
 	}
 	broken := c.broken
-	q := &operationSpec{requestSpec: c.request(key, o.request), uses: map[string]bool{}}
+	c.call = maps.Clone(c.shared)
+	q := &operationSpec{requestSpec: c.request(key, o.request), uses: c.call}
+	c.call = map[string]bool{} // of the operation's other programs
 	q.sound = c.broken == broken
-	for _, name := range q.requestSpec.uses() {
-		q.uses[name] = true
-	}
+	q.rules = append(c.ruleList(key+".failures", o.Failures), c.rules...)
 	if q.mapping = c.mapping; o.Map != "" {
 		q.mapping = c.mapped(key+".map", o.Map)
 	} else if !c.maps {
@@ -95,6 +99,7 @@ func (c *compiler) operation(key string, o operation) *operationSpec {
 		}
 		q.items = c.optional(key+".each.items", o.Each.Items)
 		q.each = c.request(key+".each", o.Each.request)
+		q.each.rules = append(c.ruleList(key+".each.failures", o.Each.Failures), c.rules...)
 	}
 	for name, n := range map[string]int{"window_days": o.WindowDays, "history_days": o.HistoryDays} {
 		if n < 0 {
@@ -139,7 +144,6 @@ func (c *compiler) request(key string, r request) requestSpec {
 	if r.JSON != nil && r.Form != nil {
 		c.wrong.Add(key+".form", "cannot be combined with json: a call has one body")
 	}
-	a.rules = append(c.ruleList(key+".failures", r.Failures), c.rules...)
 	for name, statuses := range map[string][]int{"accept": r.Accept, "empty": r.Empty} {
 		for i, s := range statuses {
 			if s < 100 || s > 599 || s == http.StatusUnauthorized {
@@ -213,12 +217,13 @@ func (c *compiler) template(key, text string) *jq.Template {
 func (c *compiler) table(key string, values map[string]any) jq.Table {
 	t := jq.Table{}
 	for name, value := range values {
-		t[name] = c.value(key+"."+quoted(name), value)
+		t[name] = c.value(key+"."+quoted(name), name, value)
 	}
 	return t
 }
 
-func (c *compiler) value(key string, value any) any {
+// value compiles a value of a table; name is its own, or that of the list that it is in.
+func (c *compiler) value(key, name string, value any) any {
 	switch v := value.(type) {
 	case string:
 		if t := c.template(key, v); t != nil {
@@ -230,11 +235,11 @@ func (c *compiler) value(key string, value any) any {
 	case []any:
 		list := make([]any, len(v))
 		for i := range v {
-			list[i] = c.value(fmt.Sprintf("%s[%d]", key, i), v[i])
+			list[i] = c.value(fmt.Sprintf("%s[%d]", key, i), name, v[i])
 		}
 		return list
 	case secret.Secret:
-		c.secrets = append(c.secrets, last(key))
+		c.secrets = append(c.secrets, name)
 		return jq.Literal(v.Reveal())
 	case bool, int64, float64:
 		return v
@@ -246,23 +251,13 @@ func (c *compiler) value(key string, value any) any {
 
 func isSecret(value any) bool { _, ok := value.(secret.Secret); return ok }
 
-// last is the last name in a path of keys, without an index.
-func last(key string) string {
-	key = listIndex.ReplaceAllString(key, "")
-	if i := strings.Index(key, `."`); i >= 0 {
-		return strings.Trim(key[i+1:], `"`)
-	}
-	return key[strings.LastIndexByte(key, '.')+1:]
-}
-
-var listIndex = regexp.MustCompile(`\[\d+\]$`)
-
 // paramOf finds a custom value of the account in a program.
 var paramOf = regexp.MustCompile(`\$params\.([A-Za-z_][A-Za-z0-9_]*)`)
 
 // used notes the variables that the text of a key uses.
 func (c *compiler) used(key, text string, names []string) {
 	for _, name := range names {
+		c.call[name] = true
 		if _, noted := c.uses[name]; !noted {
 			c.uses[name] = key
 		}
@@ -272,17 +267,6 @@ func (c *compiler) used(key, text string, names []string) {
 			c.params[m[1]] = key
 		}
 	}
-}
-
-// uses lists the variables that the call depends on.
-func (a *requestSpec) uses() (names []string) {
-	if a.path != nil {
-		names = a.path.Uses()
-	}
-	for _, t := range []jq.Table{a.query, a.headers, a.json, a.form} {
-		names = append(names, t.Uses()...)
-	}
-	return names
 }
 
 // quoted is a key as written in paths of keys.

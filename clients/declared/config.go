@@ -21,6 +21,8 @@ type declaration struct {
 	secrets       []string    // names of parameters and headers whose values are secrets
 	orders, fetch *operationSpec
 	headers       jq.Table // of a ping
+	// accountHeaders reports that the headers depend on the account.
+	accountHeaders bool
 	// uses and params are required of accounts, by the key that uses them.
 	uses, params map[string]string
 	rates        []*clients.SharedRate // of single requests
@@ -52,6 +54,7 @@ func configure(s *section.Section) (declaration, error) {
 	c := newCompiler(set, &wrong)
 	d.uses, d.params = c.uses, c.params
 	d.orders, d.fetch, d.headers = c.operation("orders", set.Orders), c.operation("fetch", set.Fetch), c.headers
+	d.accountHeaders = len(c.shared) > 0
 	d.secrets, d.rates = c.secrets, c.rates
 	set.checkOperations(d, guardOf(s.Kind, set.Dialect, s.BaseURL), &wrong)
 	set.checkAccounts(s.Accounts, c)

@@ -25,7 +25,6 @@ import (
 	"orderbeat/auth"
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
-	"orderbeat/clients/exchange"
 	"orderbeat/clients/httpapi"
 	"orderbeat/clients/redact"
 	"orderbeat/clients/section"
@@ -38,28 +37,18 @@ const maxPatience = 5 * time.Minute
 // Client is a declared provider, as a [clients.Provider] and a [clients.Checker]. It
 // is safe for concurrent use.
 type Client struct {
-	name, kind    string
-	base          string
-	ping          string   // path of a call that proves the credentials, "" for none
-	headers       jq.Table // of the ping
-	redirectURI   string
-	undeclared    string
-	tokens        bool // calls are signed with access tokens
-	orders, fetch *operationSpec
-	traits        clients.Traits
-	guard         guard
-	hidden        map[string]bool // redacted members of responses, by their folded names
-	noDates       []clients.Date  // dates that mean "no date"
-	keep          exchange.Detail // detail of recorded exchanges
-	redactor      redact.Redactor
-	uses, params  map[string]string // required of accounts, by the key that uses them
-	patience      time.Duration     // for calls after a first successful one
-	samples       []sample
-	account       clients.Account          // the account of samples
-	http          *httpapi.HTTP            // unsigned
-	byUser        map[string]*httpapi.HTTP // signs with a user's tokens; "" is the client itself
-	credentials   []*auth.Source           // in the order of the accounts
-	rates         []*clients.SharedRate    // of token requests, and of single requests
+	name, base  string
+	set         declaration
+	traits      clients.Traits
+	guard       guard
+	hidden      map[string]bool // redacted members of responses, by their folded names
+	redactor    redact.Redactor
+	patience    time.Duration            // for calls after a first successful one
+	account     clients.Account          // the account of samples
+	http        *httpapi.HTTP            // unsigned
+	byUser      map[string]*httpapi.HTTP // signs with a user's tokens; "" is the client itself
+	credentials []*auth.Source           // in the order of the accounts
+	rates       []*clients.SharedRate    // of token requests, and of single requests
 }
 
 // Open makes a client from its section of the configuration; it is a [section.Open]
@@ -70,17 +59,14 @@ func Open(s section.Section) (clients.Provider, error) {
 		return nil, err
 	}
 	c := &Client{
-		name: s.Name, kind: s.Kind, base: s.BaseURL, ping: d.Ping, headers: d.headers, redirectURI: d.RedirectURI, undeclared: d.Undeclared,
-		tokens: d.tokens(), orders: d.orders, fetch: d.fetch, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
-		hidden: map[string]bool{}, rates: d.rates, keep: d.Exchanges, redactor: d.Redactor(slices.Concat(d.Redact, d.secrets)...), uses: d.uses, params: d.params, patience: min(s.Retry.For, maxPatience), samples: d.Samples, account: s.Accounts[0], byUser: map[string]*httpapi.HTTP{},
-	}
-	for _, day := range d.NoDate {
-		c.noDates = append(c.noDates, clients.Date(day))
+		name: s.Name, base: s.BaseURL, set: d, traits: d.traits(), guard: guardOf(s.Kind, d.Dialect, s.BaseURL),
+		hidden: map[string]bool{}, redactor: d.Redactor(slices.Concat(d.Redact, d.secrets)...), patience: min(s.Retry.For, maxPatience),
+		account: s.Accounts[0], byUser: map[string]*httpapi.HTTP{}, rates: d.rates,
 	}
 	for _, name := range d.Redact {
 		c.hidden[jq.FoldName(name)] = true
 	}
-	return c, c.sign(s, d.settings, d.tokenConfig)
+	return c, c.sign(s)
 }
 
 func (d *declaration) traits() clients.Traits {
@@ -123,7 +109,7 @@ func (c *Client) BaseURL() string { return c.base }
 func (c *Client) Credentials() []*auth.Source { return c.credentials }
 
 // RedirectURI is the section's redirect URI; "" leaves it to the web listener.
-func (c *Client) RedirectURI() string { return c.redirectURI }
+func (c *Client) RedirectURI() string { return c.set.RedirectURI }
 
 // Stats reports the current state of calls to the API.
 func (c *Client) Stats() clients.Stats { return c.http.Stats() }
@@ -133,10 +119,10 @@ func (c *Client) Traits() clients.Traits { return c.traits }
 
 // Notices are remarks on the declaration that are not mistakes.
 func (c *Client) Notices() []string {
-	if c.orders != nil || c.fetch != nil {
+	if c.set.orders != nil || c.set.fetch != nil {
 		return nil
 	}
-	why := c.undeclared
+	why := c.set.Undeclared
 	if why == "" {
 		why = "declare [providers." + c.name + ".orders] or [providers." + c.name + ".fetch]"
 	}
@@ -146,7 +132,7 @@ func (c *Client) Notices() []string {
 // as returns the client that signs for an account.
 func (c *Client) as(a clients.Account, op string) (*httpapi.HTTP, error) {
 	user := a.User
-	if !c.tokens {
+	if !c.set.tokens() {
 		user = ""
 	}
 	if h, ok := c.byUser[user]; ok {
@@ -166,21 +152,21 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 	if err != nil {
 		return nil, err
 	}
-	if c.tokens {
+	if c.set.tokens() {
 		err = h.Token(ctx, "check")
-	} else if c.ping == "" {
+	} else if c.set.Ping == "" {
 		err = c.cannot("check", "nothing can be checked without requesting orders", "declare a ping: a path that proves the credentials and touches no data")
 	}
-	if err != nil || c.ping == "" {
+	if err != nil || c.set.Ping == "" {
 		return nil, err
 	}
-	signed := requestSpec{headers: c.headers}
+	signed := requestSpec{headers: c.set.headers}
 	header, err := signed.header(ctx, scopeOf(clients.Query{Account: a}))
 	if err != nil {
 		return nil, c.unmade(ctx, "ping", err, jq.NewScope())
 	}
 	delete(header, "Accept") // a ping may respond in any format
-	call := httpapi.Call{Op: "ping", Account: a.Name, Check: true, Idempotent: true, Method: http.MethodGet, URL: c.base + c.ping, Header: header}
+	call := httpapi.Call{Op: "ping", Account: a.Name, Check: true, Idempotent: true, Method: http.MethodGet, URL: c.base + c.set.Ping, Header: header}
 	return nil, c.explain(h.Do(ctx, call, noPage))
 }
 
@@ -191,7 +177,7 @@ func (c *Client) explain(err error) error {
 	case !ok:
 	case e.Status == http.StatusNotFound:
 		e.Hint = "check base_url and ping"
-	case e.Code == clients.CodeForbidden && len(c.headers.Uses()) > 0:
+	case e.Code == clients.CodeForbidden && c.set.accountHeaders:
 		e.Hint = "the token is valid, but the call is forbidden: check the account's user and org, or contact the provider"
 	case e.Code == clients.CodeForbidden:
 		e.Hint = "the token is valid, but the call is forbidden: ask the provider about the rights of these credentials"

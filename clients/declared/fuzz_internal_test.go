@@ -26,7 +26,7 @@ func FuzzReadOrder(f *testing.F) {
 		if d.Decode(&v) != nil {
 			return
 		}
-		o, err := readOrder(v, "acme", "main")
+		o, err := readOrder(v, "acme", "main", nil)
 		if err != nil {
 			if err.Error() == "" {
 				t.Fatal("got an error that says nothing")

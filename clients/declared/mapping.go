@@ -17,10 +17,10 @@ import (
 // that the query states. They are read strictly: an unknown name or an unreadable value is an error
 // with its path.
 
-// readOrder reads one order that a mapping returned.
-func readOrder(v any, provider, account string) (clients.Order, error) {
+// readOrder reads one order that a mapping returned, without the dates that mean "no date".
+func readOrder(v any, provider, account string, noDates []string) (clients.Order, error) {
 	o := clients.Order{Provider: provider, Account: account}
-	err := orderShape.read(v, reflect.ValueOf(&o).Elem())
+	err := orderShape.read(v, reflect.ValueOf(&o).Elem(), noDates)
 	if err == nil && o.OrderID == "" {
 		err = below(".order_id", unreadable("is missing: the supplier's own number of the order"))
 	}
@@ -53,7 +53,7 @@ func shapeOf[T any](names ...string) shape {
 }
 
 // read reads every member of an object that is not null. It reports the first error by name.
-func (sh shape) read(v any, into reflect.Value) error {
+func (sh shape) read(v any, into reflect.Value, noDates []string) error {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return unreadable("is %s, expected an object", jq.TypeName(v))
@@ -63,7 +63,7 @@ func (sh shape) read(v any, into reflect.Value) error {
 	for name, value := range object {
 		err := errNoMember
 		if field, ok := sh.fields[name]; ok {
-			err = readMember(value, into.FieldByIndex(field).Addr().Interface())
+			err = readMember(value, into.FieldByIndex(field).Addr().Interface(), noDates)
 		}
 		if err != nil && (failure == nil || name < failed) {
 			failed, failure = name, err
@@ -79,7 +79,7 @@ func (sh shape) read(v any, into reflect.Value) error {
 var errNoMember = errors.New("there is no such member")
 
 // readMember reads a value into a field of a struct.
-func readMember(v, field any) (err error) {
+func readMember(v, field any, noDates []string) (err error) {
 	if v == nil {
 		return nil
 	}
@@ -89,31 +89,33 @@ func readMember(v, field any) (err error) {
 	case *clients.Text:
 		*into, err = readText[clients.Text](v)
 	case *clients.Date:
-		*into, err = readDate(v)
+		if *into, err = readDate(v); slices.Contains(noDates, string(*into)) {
+			*into = ""
+		}
 	case *clients.Status:
 		*into, err = readStatus(v)
 	case *clients.Quantity:
 		*into, err = readQuantity(v)
 	case *[]clients.Line:
-		*into, err = readList[clients.Line](v, lineShape)
+		*into, err = readList[clients.Line](v, lineShape, noDates)
 	case *[]clients.ScheduleLine:
-		*into, err = readList[clients.ScheduleLine](v, scheduleShape)
+		*into, err = readList[clients.ScheduleLine](v, scheduleShape, noDates)
 	case *[]clients.Despatch:
-		*into, err = readList[clients.Despatch](v, despatchShape)
+		*into, err = readList[clients.Despatch](v, despatchShape, noDates)
 	default:
 		panic(fmt.Sprintf("declared: no member is a %T", field))
 	}
 	return err
 }
 
-func readList[T any](v any, element shape) ([]T, error) {
+func readList[T any](v any, element shape, noDates []string) ([]T, error) {
 	list, ok := v.([]any)
 	if !ok {
 		return nil, unreadable("is %s, expected a list", jq.TypeName(v))
 	}
 	elements := make([]T, len(list))
 	for i := range list {
-		if err := element.read(list[i], reflect.ValueOf(&elements[i]).Elem()); err != nil {
+		if err := element.read(list[i], reflect.ValueOf(&elements[i]).Elem(), noDates); err != nil {
 			return nil, below("["+strconv.Itoa(i)+"]", err)
 		}
 	}
@@ -134,31 +136,6 @@ func readStatus(v any) (clients.Status, error) {
 		return "", unreadable("is not a status: write one of %v", clients.Statuses)
 	}
 	return clients.Status(text), nil
-}
-
-// dropDates removes the dates that the declaration defines as "no date".
-func (c *Client) dropDates(o *clients.Order) {
-	if len(c.noDates) == 0 {
-		return
-	}
-	drop := func(d *clients.Date) {
-		if slices.Contains(c.noDates, *d) {
-			*d = ""
-		}
-	}
-	drop(&o.OrderedOn)
-	drop(&o.PromisedOn)
-	for i := range o.Lines {
-		l := &o.Lines[i]
-		drop(&l.RequestedOn)
-		drop(&l.PromisedOn)
-		for j := range l.Schedule {
-			drop(&l.Schedule[j].DeliveryOn)
-		}
-		for j := range l.Despatches {
-			drop(&l.Despatches[j].DespatchedOn)
-		}
-	}
 }
 
 // readDate reads a day: "2026-01-31", "20260131", or either followed by a time or a zone, which is

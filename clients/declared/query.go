@@ -33,7 +33,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	for _, s := range scopes {
 		err := g.pages(ctx, s)
 		switch {
-		case err != nil && g.missing && asked == c.fetch && namesOne(s):
+		case err != nil && g.missing && asked == c.set.fetch && namesOne(s):
 			missing = cmp.Or(missing, err)
 		case err != nil:
 			return clients.Answer{}, err
@@ -56,12 +56,12 @@ func (c *Client) choose(q clients.Query) (*operationSpec, []jq.Scope, error) {
 	}
 	base := scopeOf(q)
 	if !q.ByReference() {
-		if c.orders == nil {
+		if c.set.orders == nil {
 			return nil, nil, c.cannot("orders", "the provider has no requests for orders by date range", "declare [providers."+c.name+".orders]")
 		}
-		return c.orders, []jq.Scope{base}, nil
+		return c.set.orders, []jq.Scope{base}, nil
 	}
-	if c.fetch == nil {
+	if c.set.fetch == nil {
 		return nil, nil, c.cannot("fetch", "the provider has no requests for single orders", "declare [providers."+c.name+".fetch]")
 	}
 	var scopes []jq.Scope
@@ -71,9 +71,9 @@ func (c *Client) choose(q clients.Query) (*operationSpec, []jq.Scope, error) {
 	}{{q.OrderIDs, "order_id", "order_ids"}, {q.References, "reference", "references"}} {
 		switch {
 		case len(named.names) == 0:
-		case c.fetch.uses[named.many]:
+		case c.set.fetch.uses[named.many]:
 			scopes = append(scopes, base.With(named.many, list(named.names)))
-		case c.fetch.uses[named.one]:
+		case c.set.fetch.uses[named.one]:
 			for _, name := range named.names {
 				scopes = append(scopes, base.With(named.one, name))
 			}
@@ -81,7 +81,7 @@ func (c *Client) choose(q clients.Query) (*operationSpec, []jq.Scope, error) {
 			return nil, nil, c.cannot("fetch", "the provider has no requests by "+named.one, "fetch uses neither $"+named.one+" nor $"+named.many)
 		}
 	}
-	return c.fetch, scopes, nil
+	return c.set.fetch, scopes, nil
 }
 
 func (c *Client) cannot(op, message, hint string) error {
@@ -149,7 +149,7 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 		return First{}, err
 	}
 	f := First{query: q, op: "orders"}
-	if asked == c.fetch {
+	if asked == c.set.fetch {
 		f.op = "fetch"
 	}
 	g := c.collector(ctx, h, asked, q.Account.Name)
@@ -168,13 +168,13 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 func (c *Client) Lacks(a clients.Account) error {
 	var missing section.Errors
 	for _, known := range []struct{ name, value string }{{"bill_to", a.BillTo}, {"ship_to", a.ShipTo}} {
-		if by := c.uses[known.name]; by != "" && known.value == "" {
+		if by := c.set.uses[known.name]; by != "" && known.value == "" {
 			missing.Add(known.name, "is missing: %s uses it", by)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.params)) {
+	for _, name := range slices.Sorted(maps.Keys(c.set.params)) {
 		if _, ok := a.Params[name]; !ok {
-			missing.Add("params."+name, "is missing: %s uses it", c.params[name])
+			missing.Add("params."+name, "is missing: %s uses it", c.set.params[name])
 		}
 	}
 	return missing.Err()

@@ -87,9 +87,9 @@ func parseJSON(text string) (v any, offset int, err error) {
 // Differences are joined [*section.ConfigError] values.
 func (c *Client) CheckSamples(ctx context.Context) (report clients.SampleReport, err error) {
 	var wrong section.Errors
-	for i := range c.samples {
-		at, name := fmt.Sprintf("samples[%d]", i), c.samples[i].Name
-		warnings, key, err := c.checkSample(ctx, &c.samples[i])
+	for i := range c.set.Samples {
+		at, name := fmt.Sprintf("samples[%d]", i), c.set.Samples[i].Name
+		warnings, key, err := c.checkSample(ctx, &c.set.Samples[i])
 		for _, warning := range warnings {
 			report.Warnings = append(report.Warnings, fmt.Sprintf("%s: %s", cmp.Or(name, at), warning))
 		}
@@ -101,7 +101,7 @@ func (c *Client) CheckSamples(ctx context.Context) (report clients.SampleReport,
 		}
 		wrong.Add(at+"."+key, "%v", err)
 	}
-	report.Tried = len(c.samples)
+	report.Tried = len(c.set.Samples)
 	return report, wrong.Err()
 }
 
@@ -181,9 +181,9 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 // asked is the operation of a sample.
 func (c *Client) asked(sm *sample) *operationSpec {
 	if sm.Operation == "fetch" {
-		return c.fetch
+		return c.set.fetch
 	}
-	return c.orders
+	return c.set.orders
 }
 
 // expected is an order of a sample: as written, and as it would be stored.

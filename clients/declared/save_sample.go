@@ -50,8 +50,8 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 
 // MaySample returns an error if responses of the provider must not be stored.
 func (c *Client) MaySample() error {
-	if c.keep != exchange.Full {
-		return fmt.Errorf("the provider's exchanges = %q forbids storing responses: write a sample by hand, from the provider's documents", c.keep)
+	if c.set.Exchanges != exchange.Full {
+		return fmt.Errorf("the provider's exchanges = %q forbids storing responses: write a sample by hand, from the provider's documents", c.set.Exchanges)
 	}
 	return nil
 }

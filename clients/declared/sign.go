@@ -191,12 +191,13 @@ func choice[V any](wrong *section.Errors, key, named string, ways map[string]V) 
 
 // sign makes the clients that sign calls: one for each user under the user's name, otherwise one
 // under "".
-func (c *Client) sign(s section.Section, set settings, tokens auth.Config) error {
+func (c *Client) sign(s section.Section) error {
+	set := &c.set
 	origin, err := url.Parse(s.BaseURL)
 	if err != nil {
 		return &section.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
-	unsigned := httpapi.NewHTTP(s).Keeping(c.keep, c.redactor)
+	unsigned := httpapi.NewHTTP(s).Keeping(c.set.Exchanges, c.redactor)
 	c.http = unsigned
 	switch set.Scheme {
 	case schemeAPIKey:
@@ -210,7 +211,7 @@ func (c *Client) sign(s section.Section, set settings, tokens auth.Config) error
 		c.byUser[""] = unsigned
 		return nil
 	}
-	return c.signBearer(s, set, tokens, unsigned, origin)
+	return c.signBearer(s, unsigned, origin)
 }
 
 // signFixed signs with a constant header. Its source has no tokens: it remembers whether the
@@ -231,20 +232,21 @@ func (c *Client) signFixed(s section.Section, unsigned *httpapi.HTTP, origin *ur
 	return nil
 }
 
-func (c *Client) signBearer(s section.Section, set settings, particular auth.Config, unsigned *httpapi.HTTP, origin *url.URL) error {
+func (c *Client) signBearer(s section.Section, unsigned *httpapi.HTTP, origin *url.URL) error {
+	set := &c.set
 	tokenRate := s.TokenRate.Shared()
 	c.rates = append(c.rates, tokenRate)
-	tokens := auth.Config{
-		Dialect: particular.Dialect, TokenParams: particular.TokenParams, TokenHeaders: particular.TokenHeaders, AuthorizeParams: particular.AuthorizeParams,
-		Client: auth.NewClient(), Provider: s.Name, Environment: s.Environment, Scope: strings.Join(strings.Fields(set.Scope), " "), TTL: set.TokenTTL,
-		TokenURL: s.TokenURL, AuthorizeURL: set.AuthorizeURL, Issuer: set.Issuer,
-		IntrospectionURL: set.IntrospectionURL, RevocationURL: set.RevocationURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, ClientSecretNext: s.ClientSecretNext,
-		// Token requests have connections of their own: they must not wait for the calls that wait for a
-		// token.
-		Store: s.Tokens, Limiter: tokenRate, Base: httpapi.NewTokenTransport(s.Config),
-		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
-	}
-	tokens.Assertion = particular.Assertion
+	tokens := set.tokenConfig
+	tokens.Client, tokens.Provider, tokens.Environment = auth.NewClient(), s.Name, s.Environment
+	tokens.Scope, tokens.TTL = strings.Join(strings.Fields(set.Scope), " "), set.TokenTTL
+	tokens.TokenURL, tokens.AuthorizeURL, tokens.Issuer = s.TokenURL, set.AuthorizeURL, set.Issuer
+	tokens.IntrospectionURL, tokens.RevocationURL = set.IntrospectionURL, set.RevocationURL
+	tokens.ClientID, tokens.ClientSecret, tokens.ClientSecretNext = s.ClientID, s.ClientSecret, s.ClientSecretNext
+	tokens.Store, tokens.Limiter, tokens.Timeout = s.Tokens, tokenRate, s.Timeout
+	// Token requests have connections of their own: they must not wait for the calls that wait for a
+	// token.
+	tokens.Base = httpapi.NewTokenTransport(s.Config)
+	tokens.UserAgent, tokens.Mask, tokens.Log = s.UserAgent, s.Mask, s.Log
 	if len(set.TokenCommand) > 0 {
 		if tokens.ClientID.Empty() { // distinguishes commands
 			tokens.ClientID = secret.New(strings.Join(set.TokenCommand, "\x00"))

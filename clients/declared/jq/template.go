@@ -179,28 +179,6 @@ func fill(ctx context.Context, v any, s Scope) (any, error) {
 	}
 }
 
-// Uses lists the variables of all templates.
-func (t Table) Uses() (names []string) {
-	for _, v := range t {
-		names = append(names, usesOf(v)...)
-	}
-	return names
-}
-
-func usesOf(v any) (names []string) {
-	switch v := v.(type) {
-	case *Template:
-		return v.Uses()
-	case Table:
-		return v.Uses()
-	case []any:
-		for _, e := range v {
-			names = append(names, usesOf(e)...)
-		}
-	}
-	return names
-}
-
 // Literal is a template of a constant text.
 func Literal(text string) *Template { return &Template{parts: []part{{literal: text}}} }
 
