@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"orderbeat/clients"
@@ -101,36 +100,33 @@ func hint(e *clients.Error, job Job) string {
 // rejectLongIDs turns orders and documents whose ids are too long for a subject or a message id
 // into problems.
 func rejectLongIDs(answer *clients.Answer) {
-	answer.Orders = withShortIDs(answer, answer.Orders, func(o *clients.Order) (string, clients.Problem) {
-		return o.OrderID, clients.Problem{OrderID: shorten(o.OrderID), Reference: shorten(string(o.Reference)), Message: "the order id"}
+	tooLong := func(id, what string, p clients.Problem) *clients.Problem {
+		if len(id) <= maxNumberBytes {
+			return nil
+		}
+		p.Message = fmt.Sprintf("%s is longer than %d bytes", what, maxNumberBytes)
+		return &p
+	}
+	answer.Orders = reject(answer, answer.Orders, func(o *clients.Order) *clients.Problem {
+		return tooLong(o.OrderID, "the order id", clients.Problem{OrderID: shorten(o.OrderID), Reference: shorten(string(o.Reference))})
 	})
-	answer.Advices = withShortIDs(answer, answer.Advices, func(a *clients.Advice) (string, clients.Problem) {
-		return a.AdviceID, clients.Problem{Message: "the number of despatch advice " + shorten(a.AdviceID)}
+	answer.Advices = reject(answer, answer.Advices, func(a *clients.Advice) *clients.Problem {
+		return tooLong(a.AdviceID, "the number of despatch advice "+shorten(a.AdviceID), clients.Problem{})
 	})
-	answer.Invoices = withShortIDs(answer, answer.Invoices, func(i *clients.Invoice) (string, clients.Problem) {
-		return i.Number, clients.Problem{Message: "the number of invoice " + shorten(i.Number)}
+	answer.Invoices = reject(answer, answer.Invoices, func(i *clients.Invoice) *clients.Problem {
+		return tooLong(i.Number, "the number of invoice "+shorten(i.Number), clients.Problem{})
 	})
 }
 
-// withShortIDs drops the entries whose ids are too long and adds a problem for each to answer.
-// name returns the id and the start of the problem.
-func withShortIDs[T any](answer *clients.Answer, all []T, name func(*T) (string, clients.Problem)) []T {
-	tooLong := func(v T) bool {
-		id, _ := name(&v)
-		return len(id) > maxNumberBytes
-	}
-	if !slices.ContainsFunc(all, tooLong) {
-		return all
-	}
-	var kept []T
-	for _, v := range all {
-		if !tooLong(v) {
-			kept = append(kept, v)
+// reject drops the entries of a list that have a problem, and adds the problems to answer.
+func reject[T any](answer *clients.Answer, all []T, problem func(*T) *clients.Problem) []T {
+	kept := all[:0]
+	for i := range all {
+		if p := problem(&all[i]); p != nil {
+			answer.Partial = append(answer.Partial, *p)
 			continue
 		}
-		_, p := name(&v)
-		p.Message += fmt.Sprintf(" is longer than %d bytes", maxNumberBytes)
-		answer.Partial = append(answer.Partial, p)
+		kept = append(kept, all[i])
 	}
 	return kept
 }

@@ -103,29 +103,20 @@ func Remap(ctx context.Context, p clients.Provider, a clients.Account, job Job, 
 
 // rejectRedacted turns orders and documents with redacted values into problems.
 func rejectRedacted(answer *clients.Answer) {
-	const message = "a value was redacted in the recorded response"
-	answer.Orders = withoutRedacted(answer, answer.Orders, func(o *clients.Order) (string, clients.Problem) {
-		return string(o.AppendJSON(nil)), clients.Problem{OrderID: o.OrderID, Reference: string(o.Reference), Message: message}
-	})
-	answer.Advices = withoutRedacted(answer, answer.Advices, func(a *clients.Advice) (string, clients.Problem) {
-		return fmt.Sprintf("%+v", *a), clients.Problem{Message: "despatch advice " + a.AdviceID + ": " + message}
-	})
-	answer.Invoices = withoutRedacted(answer, answer.Invoices, func(i *clients.Invoice) (string, clients.Problem) {
-		return fmt.Sprintf("%+v", *i), clients.Problem{Message: "invoice " + i.Number + ": " + message}
-	})
-}
-
-// withoutRedacted drops the entries with a redacted value and adds a problem for each to answer.
-// describe returns the text of an entry and its problem.
-func withoutRedacted[T any](answer *clients.Answer, all []T, describe func(*T) (string, clients.Problem)) []T {
-	kept := all[:0]
-	for i := range all {
-		text, problem := describe(&all[i])
-		if strings.Contains(text, mask.Redacted) {
-			answer.Partial = append(answer.Partial, problem)
-			continue
+	redacted := func(text, before string, p clients.Problem) *clients.Problem {
+		if !strings.Contains(text, mask.Redacted) {
+			return nil
 		}
-		kept = append(kept, all[i])
+		p.Message = before + "a value was redacted in the recorded response"
+		return &p
 	}
-	return kept
+	answer.Orders = reject(answer, answer.Orders, func(o *clients.Order) *clients.Problem {
+		return redacted(string(o.AppendJSON(nil)), "", clients.Problem{OrderID: o.OrderID, Reference: string(o.Reference)})
+	})
+	answer.Advices = reject(answer, answer.Advices, func(a *clients.Advice) *clients.Problem {
+		return redacted(fmt.Sprintf("%+v", *a), "despatch advice "+a.AdviceID+": ", clients.Problem{})
+	})
+	answer.Invoices = reject(answer, answer.Invoices, func(i *clients.Invoice) *clients.Problem {
+		return redacted(fmt.Sprintf("%+v", *i), "invoice "+i.Number+": ", clients.Problem{})
+	})
 }

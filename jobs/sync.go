@@ -1,8 +1,8 @@
 package jobs
 
 import (
+	"cmp"
 	"fmt"
-	"math"
 	"time"
 
 	"orderbeat/clients"
@@ -65,14 +65,11 @@ func (p windowParams) window(planning Planning, lookback string, history int) (f
 	}
 	from, to = p.From, p.To
 	if from == "" && to == "" {
-		if p.Lookback == "" {
-			p.Lookback = lookback
+		first, err := daysBefore(today, "lookback", cmp.Or(p.Lookback, lookback))
+		if err != nil {
+			return "", "", err
 		}
-		d, err := ParseDuration(p.Lookback)
-		if err != nil || d < 0 {
-			return "", "", Invalid("lookback "+quote(p.Lookback)+" is not a duration", `Write days like "14d".`)
-		}
-		from, to = max(oldest, today.AddDays(-int(math.Ceil(d.Hours()/24)))), today
+		from, to = max(oldest, first), today
 	} else if p.Lookback != "" {
 		return "", "", Invalid("lookback cannot be combined with from and to", "Use one or the other.")
 	}

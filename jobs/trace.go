@@ -3,20 +3,19 @@ package jobs
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
 )
 
-// isTraceparent reports whether s is a trace context of version 00 (W3C Trace Context, section 3.2): 00-<trace id>-<parent id>-<flags>, in lower-case
-// hexadecimal, with neither id all zeros.
+var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$`)
+
+// isTraceparent reports whether s is a trace context of version 00 (W3C Trace Context, section 3.2),
+// with neither id all zeros.
 func isTraceparent(s string) bool {
-	if len(s) != len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-01") {
-		return false
-	}
-	hexadecimal := func(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
-	id := func(s string) bool { return hexadecimal(s) && strings.Trim(s, "0") != "" }
-	return s[:3] == "00-" && id(s[3:35]) && s[35] == '-' && id(s[36:52]) && s[52] == '-' && hexadecimal(s[53:])
+	m := traceparent.FindStringSubmatch(s)
+	return m != nil && strings.Trim(m[1], "0") != "" && strings.Trim(m[2], "0") != ""
 }
 
 // newTraceparent returns a new W3C trace context for a run. The trace id is the run id, so that
