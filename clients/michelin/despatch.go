@@ -69,83 +69,39 @@ func (c *Client) consignee(a clients.Account) *party {
 	return &party{PartyID: a.ShipTo, AgencyCode: agencyOfSeller}
 }
 
-// decodeAdvices reads EDIWheel-C1_0-DesadvResponse, advice by advice, and rejects anything else. The
-// document is identified by its messageType or, if that is missing, by its list; an error response
-// has neither.
+// adviceFormat is EDIWheel-C1_0-DesadvResponse. An error response has neither messageType nor desadv.
+var adviceFormat = format{
+	what: "an EDIWheel C1 despatch advice", list: "desadv", counted: true, enveloped: true,
+	ids: map[string]string{"documentID": documentID, "messageType": "desadv"}, proof: "messageType",
+}
+
+// decodeAdvices reads a response advice by advice, and merges entries of the same number.
 func decodeAdvices(meter *memory.Meter, body io.Reader, provider, account string) (clients.Answer, error) {
-	d := adviceDecoder{
-		reader:   newReader(meter, body, "an EDIWheel C1 despatch advice"),
-		provider: provider, account: account, advices: newDocuments(advices),
-	}
-	if err := d.read("desadv", d.advice, d.member); err != nil {
-		return clients.Answer{}, err
-	}
-	if d.head.code == "" {
-		return clients.Answer{}, d.withoutHead()
-	}
-	if err := judge(d.head, &d.answer); err != nil {
-		return clients.Answer{}, err
-	}
-	if !d.identified && !d.listed {
-		return clients.Answer{}, d.wrong("it has neither a messageType nor a desadv")
-	}
-	if err := d.complete(); err != nil {
-		return clients.Answer{}, err
-	}
-	d.answer.Advices = d.advices.done((*clients.Advice).Normalize)
-	return d.answer, nil
-}
-
-type adviceDecoder struct {
-	reader
-	wire              wireAdvice // reused for every entry
-	provider, account string
-	answer            clients.Answer
-	advices           documents[clients.Advice, clients.AdviceLine]
-	identified        bool // its messageType was read
-}
-
-func (d *adviceDecoder) member(name string, value jsontext.Value) error {
-	if strings.EqualFold(name, "envelopeHeader") {
-		return eachMember(value, d.envelope)
-	}
-	return d.envelope(name, value)
-}
-
-// envelope reads a member of envelopeHeader, which may also be at the top.
-func (d *adviceDecoder) envelope(name string, value jsontext.Value) error {
-	switch {
-	case strings.EqualFold(name, "documentID"):
-		return d.is("documentID", value, documentID)
-	case strings.EqualFold(name, "messageType"):
-		d.identified = true
-		return d.is("messageType", value, "desadv")
-	case strings.EqualFold(name, "numberOfMessages"):
-		d.count(value, &d.answer)
-	}
-	return nil
-}
-
-// advice maps one entry, and merges it with earlier ones of the same number.
-func (d *adviceDecoder) advice(entry jsontext.Value) error {
-	m := &d.mapper
-	w := &d.wire
-	if err := d.begin(entry, w); err != nil {
-		return err
-	}
-	a := d.advices.next()
-	a.Provider, a.Account = d.provider, d.account
-	trouble := m.advice(w, a)
-	d.advices.add(m, trouble, &d.answer, func(into *clients.Advice) {
-		later(m, &into.IssuedOn, a.IssuedOn, w.IssueDate.at)
-		later(m, &into.DespatchedOn, a.DespatchedOn, w.DespatchDate.at)
-		later(m, &into.ExpectedOn, a.ExpectedOn, w.ArrivalDate.at)
-		later(m, &into.Quantity, a.Quantity, w.Total.at)
-		keep(&into.Carrier, a.Carrier)
-		keep(&into.ShipTo, a.ShipTo)
-		into.Tracking = append(into.Tracking, a.Tracking...)
+	d, all := newReader(meter, body, adviceFormat), newDocuments(advices)
+	m, w := &d.mapper, &wireAdvice{} // reused for every entry
+	err := d.read(func(entry jsontext.Value) error {
+		if err := d.begin(entry, w); err != nil {
+			return err
+		}
+		a := all.next()
+		a.Provider, a.Account = provider, account
+		trouble := m.advice(w, a)
+		all.add(m, trouble, &d.answer, func(into *clients.Advice) {
+			later(m, &into.IssuedOn, a.IssuedOn, w.IssueDate.at)
+			later(m, &into.DespatchedOn, a.DespatchedOn, w.DespatchDate.at)
+			later(m, &into.ExpectedOn, a.ExpectedOn, w.ArrivalDate.at)
+			later(m, &into.Quantity, a.Quantity, w.Total.at)
+			keep(&into.Carrier, a.Carrier)
+			keep(&into.ShipTo, a.ShipTo)
+			into.Tracking = append(into.Tracking, a.Tracking...)
+		})
+		return nil
 	})
-	return nil
+	if err != nil {
+		return clients.Answer{}, err
+	}
+	d.answer.Advices = all.done((*clients.Advice).Normalize)
+	return d.answer, nil
 }
 
 // documentProblem is a problem of a document, not of an order.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -105,70 +104,37 @@ func (c *Client) invoices(ctx context.Context, q clients.Query) (answer clients.
 	return answer, messages, err
 }
 
-// decodeInvoices reads EDIWheel-B3_4-InvoiceListResponse, invoice by invoice, rejects anything else,
-// and returns the number of messages. Its errorHead is not required: without one, both documentID and
-// the list must be present.
+// invoiceFormat is EDIWheel-B3_4-InvoiceListResponse.
+var invoiceFormat = format{
+	what: "an EDIWheel B3 list of invoices", list: "invoice", counted: true, headOptional: true,
+	ids: map[string]string{"documentID": invoiceID}, proof: "documentID",
+}
+
+// decodeInvoices reads a response invoice by invoice, merges entries of the same number, and returns
+// the number of messages.
 func decodeInvoices(meter *memory.Meter, body io.Reader, provider, account string) (clients.Answer, int, error) {
-	d := invoiceDecoder{
-		reader:   newReader(meter, body, "an EDIWheel B3 list of invoices"),
-		provider: provider, account: account, invoices: newDocuments(invoices),
-	}
-	if err := d.read("invoice", d.invoice, d.member); err != nil {
-		return clients.Answer{}, 0, err
-	}
-	if d.head.code == "" && (!d.identified || !d.listed) {
-		return clients.Answer{}, 0, d.withoutHead()
-	}
-	if err := judge(d.head, &d.answer); err != nil {
-		return clients.Answer{}, 0, err
-	}
-	if !d.identified && !d.listed {
-		return clients.Answer{}, 0, d.wrong("it has neither a documentID nor an invoice")
-	}
-	if err := d.complete(); err != nil {
-		return clients.Answer{}, 0, err
-	}
-	d.answer.Invoices = d.invoices.done((*clients.Invoice).Normalize)
-	return d.answer, max(d.messages, d.elements), nil
-}
-
-type invoiceDecoder struct {
-	reader
-	wire              wireInvoice // reused for every entry
-	provider, account string
-	answer            clients.Answer
-	invoices          documents[clients.Invoice, clients.InvoiceLine]
-	identified        bool // a documentID was read
-}
-
-func (d *invoiceDecoder) member(name string, value jsontext.Value) error {
-	switch {
-	case strings.EqualFold(name, "documentID"):
-		d.identified = true
-		return d.is("documentID", value, invoiceID)
-	case strings.EqualFold(name, "numberOfMessages"):
-		d.count(value, &d.answer)
-	}
-	return nil
-}
-
-// invoice maps one entry, and merges it with earlier ones of the same number.
-func (d *invoiceDecoder) invoice(entry jsontext.Value) error {
-	m := &d.mapper
-	w := &d.wire
-	if err := d.begin(entry, w); err != nil {
-		return err
-	}
-	i := d.invoices.next()
-	i.Provider, i.Account = d.provider, d.account
-	trouble := m.invoice(w, i)
-	d.invoices.add(m, trouble, &d.answer, func(into *clients.Invoice) {
-		later(m, &into.Type, i.Type, w.TypeCode.at)
-		later(m, &into.InvoicedOn, i.InvoicedOn, w.IssueDate.at)
-		later(m, &into.Currency, i.Currency, w.Currency.at)
-		later(m, &into.TotalAmount, i.TotalAmount, w.Summary.v.Total.at)
-		keep(&into.DueOn, i.DueOn)
-		keep(&into.ShipTo, i.ShipTo)
+	d, all := newReader(meter, body, invoiceFormat), newDocuments(invoices)
+	m, w := &d.mapper, &wireInvoice{} // reused for every entry
+	err := d.read(func(entry jsontext.Value) error {
+		if err := d.begin(entry, w); err != nil {
+			return err
+		}
+		i := all.next()
+		i.Provider, i.Account = provider, account
+		trouble := m.invoice(w, i)
+		all.add(m, trouble, &d.answer, func(into *clients.Invoice) {
+			later(m, &into.Type, i.Type, w.TypeCode.at)
+			later(m, &into.InvoicedOn, i.InvoicedOn, w.IssueDate.at)
+			later(m, &into.Currency, i.Currency, w.Currency.at)
+			later(m, &into.TotalAmount, i.TotalAmount, w.Summary.v.Total.at)
+			keep(&into.DueOn, i.DueOn)
+			keep(&into.ShipTo, i.ShipTo)
+		})
+		return nil
 	})
-	return nil
+	if err != nil {
+		return clients.Answer{}, 0, err
+	}
+	d.answer.Invoices = all.done((*clients.Invoice).Normalize)
+	return d.answer, max(d.messages, d.elements), nil
 }

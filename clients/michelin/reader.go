@@ -14,20 +14,35 @@ import (
 	"orderbeat/clients/memory"
 )
 
+// format is how one kind of document is recognized.
+type format struct {
+	what string            // its name, for errors
+	list string            // the member with its entries
+	ids  map[string]string // the required values of members, if present
+	// proof is the member of ids that identifies the document, like the list.
+	proof string
+	// counted says that it has numberOfMessages, enveloped that its members may be in envelopeHeader.
+	counted, enveloped bool
+	// headOptional says that it may lack the errorHead if it has proof and list.
+	headOptional bool
+}
+
 // reader reads the JSON object of a response member by member, and its long list element by element,
 // so that no more than one element is in memory.
 type reader struct {
+	format
 	json *jsontext.Decoder
 	// meter is charged for mapped data, which lasts as long as the attempt.
 	meter *memory.Meter
-	what  string // the name of the expected document, for errors
 	head  problem
 	// headed reports an errorHead. Of several, head is the first that is not "no errors occurred".
-	headed bool
-	listed bool // the list was read
+	headed     bool
+	identified bool // proof was read
+	listed     bool // the list was read
 	// elements is the number of entries read, messages that of numberOfMessages, 0 if missing.
 	elements, messages int
 	mapper             mapper
+	answer             clients.Answer
 }
 
 // jsonDecoders are reused for their buffers. One with a buffer above pooledBytes is not.
@@ -36,10 +51,10 @@ var jsonDecoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 const pooledBytes = 64 << 10
 
 // newReader reads a body, once: [reader.read] ends it.
-func newReader(meter *memory.Meter, body io.Reader, what string) reader {
+func newReader(meter *memory.Meter, body io.Reader, f format) *reader {
 	decoder := jsonDecoders.Get().(*jsontext.Decoder)
 	decoder.Reset(body, wireOptions)
-	return reader{json: decoder, meter: meter, what: what, mapper: mapper{meter: meter, wire: meter.Another()}}
+	return &reader{format: f, json: decoder, meter: meter, mapper: mapper{meter: meter, wire: meter.Another(), list: f.list}}
 }
 
 // free frees what only reading needs.
@@ -52,11 +67,10 @@ func (d *reader) free() {
 	d.json = nil
 }
 
-// read reads the whole document. Members may come in any order and casing. Each element of the list
-// is passed to element, every other member except errorHead to member.
-func (d *reader) read(list string, element func(jsontext.Value) error, member func(name string, value jsontext.Value) error) error {
+// read reads the whole document and rejects any other. Members may come in any order and casing. Each
+// element of the list is passed to element.
+func (d *reader) read(element func(jsontext.Value) error) error {
 	defer d.free()
-	d.mapper.list = list
 	if kind := d.json.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
 		return d.wrong("it is not a JSON object")
 	}
@@ -69,11 +83,13 @@ func (d *reader) read(list string, element func(jsontext.Value) error, member fu
 			return d.notJSON(err)
 		}
 		name := token.String()
-		if strings.EqualFold(name, list) {
+		if strings.EqualFold(name, d.list) {
 			d.listed = true
-			err = d.list(list, element)
+			err = d.elementsOf(element)
+		} else if raw, wrong := d.json.ReadValue(); wrong != nil {
+			err = d.notJSON(wrong)
 		} else {
-			err = d.member(name, member)
+			err = d.member(name, raw)
 		}
 		if err != nil {
 			return err
@@ -85,18 +101,50 @@ func (d *reader) read(list string, element func(jsontext.Value) error, member fu
 	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
 		return d.wrong("something follows the document")
 	}
+	return d.check()
+}
+
+// check checks the whole document: an error response, or another document, must never be read as one
+// without entries.
+func (d *reader) check() error {
+	if d.head.code == "" && !(d.headOptional && d.identified && d.listed) {
+		return d.wrong("it has no errorHead with an errorCode")
+	}
+	if err := judge(d.head, &d.answer); err != nil {
+		return err
+	}
+	switch {
+	case !d.identified && !d.listed:
+		return d.wrong("it has neither " + d.proof + " nor " + d.list)
+	case d.messages > 0 && d.elements == 0:
+		return d.wrong(fmt.Sprintf("it announces %d messages and has none", d.messages))
+	}
 	return nil
 }
 
-func (d *reader) member(name string, member func(string, jsontext.Value) error) error {
-	raw, err := d.json.ReadValue()
-	if err != nil {
-		return d.notJSON(err)
+// member reads a member other than the list.
+func (d *reader) member(name string, value jsontext.Value) error {
+	switch {
+	case strings.EqualFold(name, "errorHead"):
+		return d.errorHead(value)
+	case d.enveloped && strings.EqualFold(name, "envelopeHeader"):
+		return eachMember(value, d.member)
+	case d.counted && strings.EqualFold(name, "numberOfMessages"):
+		d.count(value)
 	}
-	value := raw
-	if !strings.EqualFold(name, "errorHead") {
-		return member(name, value)
+	for id, want := range d.ids {
+		if !strings.EqualFold(name, id) {
+			continue
+		}
+		d.identified = d.identified || id == d.proof
+		if stated := textOf(value); stated.bad || !strings.EqualFold(stated.s, want) {
+			return d.wrong(fmt.Sprintf("its %s is not %q", id, want))
+		}
 	}
+	return nil
+}
+
+func (d *reader) errorHead(value jsontext.Value) error {
 	if d.headed && !d.head.none() {
 		return nil
 	}
@@ -108,21 +156,21 @@ func (d *reader) member(name string, member func(string, jsontext.Value) error) 
 	return nil
 }
 
-// list reads a list, a single element instead, or null.
-func (d *reader) list(name string, element func(jsontext.Value) error) error {
+// elementsOf reads the list, a single element instead, or null.
+func (d *reader) elementsOf(element func(jsontext.Value) error) error {
 	switch d.json.PeekKind() {
 	case '[':
 	case '{', jsontext.KindInvalid:
-		return d.element(name, element)
+		return d.element(element)
 	case 'n':
 		_, err := d.json.ReadToken()
 		return err
 	default:
-		return d.wrong("its " + name + " is not a list")
+		return d.wrong("its " + d.list + " is not a list")
 	}
 	_, err := d.json.ReadToken()
 	for err == nil && d.json.PeekKind() != ']' {
-		err = d.element(name, element)
+		err = d.element(element)
 	}
 	if err != nil {
 		return err
@@ -133,13 +181,13 @@ func (d *reader) list(name string, element func(jsontext.Value) error) error {
 	return nil
 }
 
-func (d *reader) element(name string, element func(jsontext.Value) error) error {
+func (d *reader) element(element func(jsontext.Value) error) error {
 	raw, err := d.json.ReadValue()
 	if err != nil {
 		return d.notJSON(err)
 	}
 	if raw.Kind() != '{' {
-		return d.wrong("its " + name + " holds something that is no object")
+		return d.wrong("its " + d.list + " has an element that is not an object")
 	}
 	if err := element(raw); err != nil {
 		return err
@@ -160,33 +208,17 @@ func (d *reader) begin(entry jsontext.Value, into renewer) error {
 	return nil
 }
 
-// is checks a member that identifies the document.
-func (d *reader) is(name string, value jsontext.Value, want string) error {
-	if stated := textOf(value); stated.bad || !strings.EqualFold(stated.s, want) {
-		return d.wrong(fmt.Sprintf("its %s is not %q", name, want))
-	}
-	return nil
-}
-
 // count reads numberOfMessages. An unreadable value is a problem of the answer.
-func (d *reader) count(value jsontext.Value, answer *clients.Answer) {
+func (d *reader) count(value jsontext.Value) {
 	t := textOf(value)
 	q, why := readPieces(t.s)
 	if t.bad || why != "" {
-		answer.Partial = append(answer.Partial, clients.Problem{
+		d.answer.Partial = append(d.answer.Partial, clients.Problem{
 			Message: fmt.Sprintf("numberOfMessages: %.40q is not a number of messages", value), Unread: true,
 		})
 		return
 	}
 	d.messages = int(q.N)
-}
-
-// complete rejects a response that announces messages and has none.
-func (d *reader) complete() error {
-	if d.messages > 0 && d.elements == 0 {
-		return d.wrong(fmt.Sprintf("it announces %d messages and has none", d.messages))
-	}
-	return nil
 }
 
 // wrong is the error of a response that is not the document.
@@ -206,9 +238,4 @@ func (d *reader) notJSON(err error) error {
 	e := d.wrong(why)
 	e.Err = err
 	return e
-}
-
-// withoutHead is the error of a document without an errorHead.
-func (d *reader) withoutHead() *clients.Error {
-	return d.wrong("it has no errorHead with an errorCode")
 }
