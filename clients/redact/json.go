@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 
@@ -15,27 +17,35 @@ import (
 // quoted replaces a value that was not a string.
 const quoted = `"` + mask.Redacted + `"`
 
-// isJSON is [json.Valid], in less than half of its time.
-func isJSON(text []byte) bool {
-	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-}
+// lenient accepts what [json.Valid] accepts.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// json redacts a valid document, which stays valid.
-func (s *scan) json(document []byte, hidden paths, depth int) []byte {
-	w := walk{scan: s, doc: document, depth: depth}
+// json redacts a document, which stays valid; ok is false if it is not valid.
+func (s *scan) json(document []byte, hidden paths, depth int) (shown []byte, ok bool) {
+	d := s.decoders[depth]
+	if d == nil {
+		d = new(jsontext.Decoder)
+		s.decoders[depth] = d
+	}
+	d.Reset(bytes.NewBuffer(document), lenient...)
+	w := walk{scan: s, Decoder: d, doc: document, depth: depth}
 	var at []paths
 	if len(hidden) > 0 {
 		at = []paths{hidden}
 	}
-	for i := w.blank(0); i < len(document); {
-		i = w.blank(w.value(i, at))
+	if w.value(at) != nil {
+		return nil, false
 	}
-	return w.shown()
+	if _, err := d.ReadToken(); err != io.EOF {
+		return nil, false
+	}
+	return w.shown(), true
 }
 
-// walk traverses a valid document once.
+// walk traverses a document once.
 type walk struct {
 	*scan
+	*jsontext.Decoder
 	doc   []byte
 	depth int // how many documents enclose this one
 	cuts  []cut
@@ -66,63 +76,88 @@ func (w *walk) shown() []byte {
 	return append(out, w.doc[done:]...)
 }
 
-// value reads the value at i, with its places in the paths, and returns its end.
-func (w *walk) value(i int, at []paths) int {
+// errStopped is the error of a walk whose result is no longer needed.
+var errStopped = errors.New("the redaction was stopped")
+
+// value reads the next value, with its places in the paths.
+func (w *walk) value(at []paths) error {
 	if w.stop() {
-		return len(w.doc)
+		return errStopped
 	}
-	switch c := w.at(i); {
-	case c == '{':
-		return w.object(i+1, at)
-	case c == '[':
-		i = w.blank(i + 1)
-		for i < len(w.doc) && w.doc[i] != ']' {
-			if i = w.blank(w.value(i, at)); w.at(i) == ',' {
-				i = w.blank(i + 1)
+	switch kind := w.PeekKind(); kind {
+	case '{', '[':
+		if _, err := w.ReadToken(); err != nil {
+			return err
+		}
+		if kind == '{' {
+			return w.object(at)
+		}
+		for w.PeekKind() != ']' {
+			if err := w.value(at); err != nil {
+				return err
 			}
 		}
-		return i + 1
-	case c == '"':
-		end := stringEnd(w.doc, i+1)
-		w.string(i+1, end)
-		return end + 1
-	case c == '-' || isDigit(c):
-		return w.number(i)
+		_, err := w.ReadToken()
+		return err
 	}
-	return w.literal(i)
+	from, to, err := w.next()
+	switch {
+	case err != nil:
+		return err
+	case w.doc[from] == '"':
+		w.string(from+1, to-1)
+	case to-from >= shortestCard && !bytes.Equal(withoutCards(w.doc[from:to]), w.doc[from:to]): // a number
+		w.cut(from, to, quoted)
+	}
+	return nil
+}
+
+// next is the position of the next value or name.
+func (w *walk) next() (from, to int, err error) {
+	raw, err := w.ReadValue()
+	to = int(w.InputOffset())
+	return to - len(raw), to, err
 }
 
 // object is value after the opening brace.
-func (w *walk) object(i int, at []paths) int {
+func (w *walk) object(at []paths) error {
 	var value cut      // the content of a member named "value"
 	var sensitive bool // the member named "name" names a secret
-	for i = w.blank(i); i < len(w.doc) && w.doc[i] != '}'; {
-		nameEnd := stringEnd(w.doc, i+1)
-		name := unquote(w.doc[i+1 : nameEnd])
-		i = w.blank(w.blank(nameEnd+1) + 1) // after the colon
-		below, hidden := under(at, name)
-		from := i
-		kind := w.name(name)
-		if kind.secret || hidden {
-			i = w.skip(i)
-			w.scanned += i - from
-			w.hide(from, i, hidden)
-		} else if i = w.value(i, below); w.at(from) == '"' {
-			switch {
-			case kind.isName:
-				sensitive = sensitive || w.secretNamed(unquote(w.doc[from+1:i-1]))
-			case kind.isValue:
-				value = cut{from + 1, i - 1, mask.Redacted}
-			}
+	for w.PeekKind() != '}' {
+		from, to, err := w.next()
+		if err != nil {
+			return err
 		}
-		if i = w.blank(i); w.at(i) == ',' {
-			i = w.blank(i + 1)
+		name := unquote(w.doc[from+1 : to-1])
+		below, hidden := under(at, name)
+		kind := w.name(name)
+		switch isText := w.PeekKind() == '"'; {
+		case kind.secret || hidden:
+			if from, to, err = w.next(); err == nil {
+				w.hide(from, to, hidden)
+			}
+		case isText && (kind.isName || kind.isValue):
+			if from, to, err = w.next(); err != nil {
+				break
+			}
+			w.string(from+1, to-1)
+			if kind.isName {
+				sensitive = sensitive || w.secretNamed(unquote(w.doc[from+1:to-1]))
+			} else {
+				value = cut{from + 1, to - 1, mask.Redacted}
+			}
+		default:
+			err = w.value(below)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	if sensitive && value.from < value.to {
 		w.cuts = append(w.cuts, value)
 	}
-	return i + 1
+	_, err := w.ReadToken()
+	return err
 }
 
 // secretNamed is secret for a name that is a value: such names are not cached, for they may be order
@@ -149,50 +184,6 @@ func (w *walk) string(from, to int) {
 	if shown := w.content(plain, w.depth+1); !bytes.Equal(shown, plain) {
 		w.cut(from, to, string(quote(shown)))
 	}
-}
-
-// number cuts a number that contains a card number.
-func (w *walk) number(i int) (end int) {
-	for end = i + 1; end < len(w.doc) && (isDigit(w.doc[end]) || strings.IndexByte(".eE+-", w.doc[end]) >= 0); end++ {
-	}
-	if n := w.doc[i:end]; len(n) >= shortestCard && !bytes.Equal(withoutCards(n), n) {
-		w.cut(i, end, quoted)
-	}
-	return end
-}
-
-// skip is the end of the value at i.
-func (w *walk) skip(i int) int {
-	switch w.at(i) {
-	case '{', '[':
-		return compositeEnd(w.doc, i)
-	case '"':
-		return stringEnd(w.doc, i+1) + 1
-	}
-	return w.literal(i)
-}
-
-// literal is the end of the number or word at i.
-func (w *walk) literal(i int) int {
-	for i++; i < len(w.doc) && strings.IndexByte(",]} \t\r\n", w.doc[i]) < 0; i++ {
-	}
-	return i
-}
-
-// blank is the first position from i on that is not white space.
-func (w *walk) blank(i int) int {
-	for i < len(w.doc) && strings.IndexByte(" \t\r\n", w.doc[i]) >= 0 {
-		i++
-	}
-	return i
-}
-
-// at is the byte at i, 0 after the end.
-func (w *walk) at(i int) byte {
-	if i < len(w.doc) {
-		return w.doc[i]
-	}
-	return 0
 }
 
 // harmless reports whether a string certainly needs no redaction, as most: it has no separator after

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"orderbeat/auth/mask"
 )
 
@@ -120,16 +122,17 @@ func (r Redactor) Body(ctx context.Context, contentType string, body []byte) []b
 func (r Redactor) document(cancelled func() bool, contentType string, body []byte) []byte {
 	s := &scan{r: r, cancelled: cancelled}
 	trimmed := bytes.TrimSpace(body)
-	var shown []byte
-	switch {
-	case len(trimmed) > 0 && strings.IndexByte(`{["-0123456789`, trimmed[0]) >= 0 && isJSON(body):
-		shown = s.json(body, r.paths, 0)
-	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && (len(trimmed) == 0 || strings.IndexByte(`{[<"`, trimmed[0]) < 0):
+	shown, ok := []byte(nil), false
+	if len(trimmed) > 0 && strings.IndexByte(`{["-0123456789`, trimmed[0]) >= 0 {
+		shown, ok = s.json(body, r.paths, 0)
+	}
+	if !ok {
 		s.nameLast()
-		shown = []byte(params(string(body), isOAuth(body), s.r.param))
-	default:
-		s.nameLast()
-		shown = s.text(body)
+		if strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && (len(trimmed) == 0 || strings.IndexByte(`{[<"`, trimmed[0]) < 0) {
+			shown = []byte(params(string(body), isOAuth(body), s.r.param))
+		} else {
+			shown = s.text(body)
+		}
 	}
 	if s.stopped {
 		return []byte(mask.Redacted)
@@ -143,6 +146,8 @@ type scan struct {
 	work    int // steps so far; about one for each name, value or piece of text
 	scanned int // bytes that were read to find the ends of values
 	stopped bool
+	// decoders read documents, by their depth in the strings of others.
+	decoders [maxDepth]*jsontext.Decoder
 	// cancelled reports whether the result is no longer needed; nil is never.
 	cancelled func() bool
 }
@@ -188,12 +193,12 @@ const maxDepth = 3
 
 // content redacts a string's content, which may be a document itself.
 func (s *scan) content(plain []byte, depth int) []byte {
-	switch trimmed := bytes.TrimSpace(plain); {
-	case depth < maxDepth && len(trimmed) > 0 && strings.IndexByte(`{["`, trimmed[0]) >= 0 && isJSON(plain):
-		return s.json(plain, nil, depth)
-	default:
-		return s.text(plain)
+	if trimmed := bytes.TrimSpace(plain); depth < maxDepth && len(trimmed) > 0 && strings.IndexByte(`{["`, trimmed[0]) >= 0 {
+		if shown, ok := s.json(plain, nil, depth); ok {
+			return shown
+		}
 	}
+	return s.text(plain)
 }
 
 // paramFunc returns the redacted value of a parameter, and whether it differs. oauth reports a
