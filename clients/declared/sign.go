@@ -3,7 +3,6 @@ package declared
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -214,21 +213,12 @@ func (c *Client) sign(s section.Section) error {
 	return c.signBearer(s, unsigned, origin)
 }
 
-// signFixed signs with a constant header. Its source has no tokens: it remembers whether the
-// credentials were rejected.
 func (c *Client) signFixed(s section.Section, unsigned *httpapi.HTTP, origin *url.URL, header string, value secret.Secret, hint string) error {
-	static, err := auth.NewStatic(auth.Config{
-		Provider: s.Name, Environment: s.Environment, ClientID: secret.New(header), ClientSecret: value,
-		Dialect: endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: endpoint.ClassCredential, Hint: hint}}},
-		Store:   s.Tokens, Timeout: s.Timeout, Log: s.Log,
-	})
+	signed, source, err := unsigned.Fixed(s, origin, header, map[string]secret.Secret{header: value}, hint)
 	if err != nil {
 		return &section.ConfigError{Key: "scheme", Message: err.Error()}
 	}
-	c.credentials = append(c.credentials, static.Source)
-	c.byUser[""] = unsigned.HintRefused(hint).With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: map[string]secret.Secret{header: value}, Refuses: httpapi.Refuses}
-	})
+	c.credentials, c.byUser[""] = append(c.credentials, source), signed
 	return nil
 }
 
@@ -237,16 +227,10 @@ func (c *Client) signBearer(s section.Section, unsigned *httpapi.HTTP, origin *u
 	tokenRate := s.TokenRate.Shared()
 	c.rates = append(c.rates, tokenRate)
 	tokens := set.tokenConfig
-	tokens.Client, tokens.Provider, tokens.Environment = auth.NewClient(), s.Name, s.Environment
-	tokens.Scope, tokens.TTL = strings.Join(strings.Fields(set.Scope), " "), set.TokenTTL
-	tokens.TokenURL, tokens.AuthorizeURL, tokens.Issuer = s.TokenURL, set.AuthorizeURL, set.Issuer
+	httpapi.CompleteTokens(&tokens, s, tokenRate)
+	tokens.Client, tokens.TTL, tokens.Scope = auth.NewClient(), set.TokenTTL, strings.Join(strings.Fields(set.Scope), " ")
+	tokens.AuthorizeURL, tokens.Issuer = set.AuthorizeURL, set.Issuer
 	tokens.IntrospectionURL, tokens.RevocationURL = set.IntrospectionURL, set.RevocationURL
-	tokens.ClientID, tokens.ClientSecret, tokens.ClientSecretNext = s.ClientID, s.ClientSecret, s.ClientSecretNext
-	tokens.Store, tokens.Limiter, tokens.Timeout = s.Tokens, tokenRate, s.Timeout
-	// Token requests have connections of their own: they must not wait for the calls that wait for a
-	// token.
-	tokens.Base = httpapi.NewTokenTransport(s.Config)
-	tokens.UserAgent, tokens.Mask, tokens.Log = s.UserAgent, s.Mask, s.Log
 	if len(set.TokenCommand) > 0 {
 		if tokens.ClientID.Empty() { // distinguishes commands
 			tokens.ClientID = secret.New(strings.Join(set.TokenCommand, "\x00"))

@@ -5,16 +5,20 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-resty/resty/v2"
 	"golang.org/x/time/rate"
 
 	"orderbeat/auth"
+	"orderbeat/auth/endpoint"
 	"orderbeat/auth/mask"
+	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"
 	"orderbeat/clients/httpapi/httpspan"
@@ -43,8 +47,8 @@ type HTTP struct {
 	log      *slog.Logger
 }
 
-// NewHTTP makes the client of the section's provider. It does not sign: use [HTTP.Bearer] or
-// [HTTP.With].
+// NewHTTP makes the client of the section's provider. It does not sign: use [HTTP.Bearer],
+// [HTTP.Fixed] or [HTTP.With].
 func NewHTTP(s section.Section) *HTTP {
 	log := s.Log
 	if log == nil {
@@ -96,11 +100,36 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 	return &signed
 }
 
-// HintRefused is h with another hint for credentials that the API rejects.
-func (h *HTTP) HintRefused(hint string) *HTTP {
-	hinting := *h
-	hinting.refused = hint
-	return &hinting
+// Fixed is h with constant headers on every call, which may only go to origin, and a source that has no
+// tokens: it remembers whether the credentials were rejected. clientID is part of its key; hint is for
+// rejected credentials.
+func (h *HTTP) Fixed(s section.Section, origin *url.URL, clientID string, header map[string]secret.Secret, hint string) (*HTTP, *auth.Source, error) {
+	var values []string
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		values = append(values, header[name].Reveal())
+	}
+	static, err := auth.NewStatic(auth.Config{
+		Provider: s.Name, Environment: s.Environment, ClientID: secret.New(clientID), ClientSecret: secret.New(strings.Join(values, "\n")),
+		Dialect: endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: endpoint.ClassCredential, Hint: hint}}},
+		Store:   s.Tokens, Timeout: s.Timeout, Log: s.Log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	signed := h.With(func(base http.RoundTripper) http.RoundTripper {
+		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: header, Refuses: Refuses}
+	})
+	signed.refused = hint
+	return signed, static.Source, nil
+}
+
+// CompleteTokens sets what sources of tokens have in common. Token requests have connections of their
+// own: they must not wait for the calls that wait for a token.
+func CompleteTokens(c *auth.Config, s section.Section, limiter *clients.SharedRate) {
+	c.Provider, c.Environment, c.TokenURL = s.Name, s.Environment, s.TokenURL
+	c.ClientID, c.ClientSecret, c.ClientSecretNext = s.ClientID, s.ClientSecret, s.ClientSecretNext
+	c.Store, c.Limiter, c.Base, c.Timeout = s.Tokens, limiter, NewTokenTransport(s.Config), s.Timeout
+	c.UserAgent, c.Mask, c.Log = s.UserAgent, s.Mask, s.Log
 }
 
 // Call is one request to an API.

@@ -56,10 +56,11 @@ func Open(s section.Section) (clients.Provider, error) {
 		return nil, &section.ConfigError{Key: "base_url", Message: "is not a URL"}
 	}
 	c := &Client{name: s.Name, base: s.BaseURL, profile: profiles[set.Request], basic: set.Scheme == schemeBasic}
+	unsigned := httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor())
 	if c.basic {
-		err = c.signBasic(s, set, origin)
+		err = c.signBasic(s, set, unsigned, origin)
 	} else {
-		err = c.signBearer(s, set, origin)
+		err = c.signBearer(s, set, unsigned, origin)
 	}
 	if err != nil {
 		return nil, &section.ConfigError{Key: "token_url", Message: err.Error()}
@@ -124,69 +125,41 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 
 // post sends one request about an account.
 func (c *Client) post(ctx context.Context, a clients.Account, op, path string, body []byte, read func(io.Reader) error) error {
-	return c.explain(c.http.Do(ctx, httpapi.Call{
+	return explain(c.http.Do(ctx, httpapi.Call{
 		Op: op, Account: a.Name, Idempotent: true, Method: http.MethodPost, URL: c.base + path, Body: body,
 		Header: map[string]string{"Content-Type": "application/json", "Accept": "application/json"},
 	}, read))
 }
 
-// explain adds hints to Michelin's errors.
-func (c *Client) explain(err error) error {
-	e, ok := errors.AsType[*clients.Error](err)
-	if !ok {
-		return err
-	}
-	switch {
-	case e.Code == clients.CodeForbidden:
+// explain adds a hint to Michelin's errors.
+func explain(err error) error {
+	if e, ok := errors.AsType[*clients.Error](err); ok && e.Code == clients.CodeForbidden {
 		e.Hint = "bill_to must be the Bill-to code of the customer whom these credentials belong to"
-	case e.Code == clients.CodeUnauthorized && c.basic:
-		e.Hint = hintBasic
 	}
-	return e
-}
-
-// signBearer signs calls with access tokens.
-func (c *Client) signBearer(s section.Section, set settings, origin *url.URL) (err error) {
-	c.tokens = s.TokenRate.Shared()
-	config := auth.Config{
-		Dialect: endpoint.Michelin(), Provider: s.Name, Environment: s.Environment,
-		TokenURL: s.TokenURL, IntrospectionURL: set.IntrospectionURL,
-		ClientID: s.ClientID, ClientSecret: s.ClientSecret, ClientSecretNext: s.ClientSecretNext, TTL: set.TokenTTL,
-		// Token requests have connections of their own: they must not wait for the calls that wait for a
-		// token.
-		Store: s.Tokens, Limiter: c.tokens, Base: httpapi.NewTokenTransport(s.Config),
-		Timeout: s.Timeout, UserAgent: s.UserAgent, Mask: s.Mask, Log: s.Log,
-	}
-	set.Apply(&config, &section.Errors{}) // reported before
-	c.source, err = auth.NewSource(config)
-	c.http = httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).Bearer(c.source, origin)
 	return err
 }
 
-// hintBasic is the hint for credentials rejected in the older scheme.
-const hintBasic = "check username, password and apikey: Michelin wants all three"
-
-// signBasic signs calls in the older scheme: HTTP Basic and the header apikey together (Michelin
-// North America Order-to-Cash, OpenAPI 1.0.1: basicAuth and apikey are both required). Its source has
-// no tokens: it remembers whether the credentials were rejected.
-func (c *Client) signBasic(s section.Section, set settings, origin *url.URL) error {
-	static, err := auth.NewStatic(auth.Config{
-		Provider: s.Name, Environment: s.Environment, ClientID: secret.New(set.Username),
-		ClientSecret: secret.New(set.Password.Reveal() + "\n" + set.APIKey.Reveal()),
-		Dialect:      endpoint.Dialect{Errors: map[string]endpoint.Meaning{"": {Class: endpoint.ClassCredential, Hint: hintBasic}}},
-		Store:        s.Tokens, Timeout: s.Timeout, Log: s.Log,
-	})
-	if err != nil {
+// signBearer signs calls with access tokens.
+func (c *Client) signBearer(s section.Section, set settings, unsigned *httpapi.HTTP, origin *url.URL) (err error) {
+	c.tokens = s.TokenRate.Shared()
+	config := auth.Config{Dialect: endpoint.Michelin(), IntrospectionURL: set.IntrospectionURL, TTL: set.TokenTTL}
+	set.Apply(&config, &section.Errors{}) // reported before
+	httpapi.CompleteTokens(&config, s, c.tokens)
+	if c.source, err = auth.NewSource(config); err != nil {
 		return err
 	}
-	c.source = static.Source
+	c.http = unsigned.Bearer(c.source, origin)
+	return nil
+}
+
+// signBasic signs calls in the older scheme: HTTP Basic and the header apikey together (Michelin
+// North America Order-to-Cash, OpenAPI 1.0.1: basicAuth and apikey are both required).
+func (c *Client) signBasic(s section.Section, set settings, unsigned *httpapi.HTTP, origin *url.URL) (err error) {
 	s.Mask.AddPair(set.Username, set.Password.Reveal())
 	s.Mask.Add(set.APIKey.Reveal())
 	header := map[string]secret.Secret{"Authorization": auth.Basic(set.Username, set.Password), "apikey": set.APIKey}
-	c.http = httpapi.NewHTTP(s).Keeping(set.Exchanges, set.Redactor()).With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Fixed{Base: base, Origin: origin, Header: header, Source: static}
-	})
-	return nil
+	c.http, c.source, err = unsigned.Fixed(s, origin, set.Username, header, "check username, password and apikey: Michelin requires all three")
+	return err
 }
 
 // Check implements [clients.Checker] with an access token and its introspection. The latter is a hint
