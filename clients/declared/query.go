@@ -148,10 +148,7 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 	if err != nil {
 		return First{}, err
 	}
-	f := First{query: q, op: "orders"}
-	if asked == c.set.fetch {
-		f.op = "fetch"
-	}
+	f := First{query: q, op: asked.op}
 	g := c.collector(ctx, h, asked, q.Account.Name)
 	g.first = &f
 	if err := g.pages(ctx, scopes[0]); err != nil {

@@ -32,20 +32,23 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 	case f.page == nil || len(f.Orders) == 0:
 		return Sample{}, errors.New("the response has no orders for a sample")
 	}
-	answer, item, err := c.presentable(ctx, f)
+	sm, err := c.redacted(ctx, f)
 	if err != nil {
 		return Sample{}, err
 	}
-	t := trial{c, f, answer, item}
-	orders, err := t.orders(ctx)
+	orders, outcome, err := c.mapSample(ctx, &sm)
+	if err == nil && outcome != "" && outcome != outcomePartial && outcome != outcomeNone {
+		err = fmt.Errorf("it is %s", outcome)
+	}
 	switch {
 	case err != nil:
 		return Sample{}, fmt.Errorf("the redacted response cannot be mapped; write the sample by hand: %w", err)
 	case len(orders) == 0:
 		return Sample{}, errors.New("the mapping returns no orders for the redacted response; write the sample by hand")
 	}
-	text, err := t.text(name, orders)
-	return Sample{Text: text, Orders: len(orders)}, err
+	sm.Name = name
+	sm.Orders, err = pretty(asMapped(orders))
+	return Sample{Text: sm.toml(), Orders: len(orders)}, err
 }
 
 // MaySample returns an error if responses of the provider must not be stored.
@@ -56,73 +59,41 @@ func (c *Client) MaySample() error {
 	return nil
 }
 
-// presentable is a copy of the mapped response, without secrets.
-func (c *Client) presentable(ctx context.Context, f First) (answer, item any, err error) {
+// redacted is a sample of the mapped response, without secrets and without the expected orders.
+func (c *Client) redacted(ctx context.Context, f First) (sample, error) {
 	both, err := json.Marshal([]any{f.page.body, f.item})
 	if err != nil {
-		return nil, nil, err
+		return sample{}, err
 	}
 	if len(both) > maxSample {
-		return nil, nil, fmt.Errorf("the response has %d bytes, a sample at most %d; request one order, or fewer days", len(both), maxSample)
+		return sample{}, fmt.Errorf("the response has %d bytes, a sample at most %d; request one order, or fewer days", len(both), maxSample)
 	}
 	v, _, err := parseJSON(string(c.redactor.Body(ctx, "application/json", both)))
 	list, ok := v.([]any)
 	if err != nil || !ok || len(list) != 2 {
-		return nil, nil, errors.New("the response cannot be redacted")
+		return sample{}, errors.New("the response cannot be redacted")
 	}
-	return list[0], list[1], nil
-}
-
-// trial is a sample in the making.
-type trial struct {
-	client       *Client
-	first        First
-	answer, item any
-}
-
-func (t trial) sample() (sample, error) {
-	sm := sample{Operation: t.first.op, Status: t.first.page.status}
-	var err error
-	if !t.first.page.empty {
-		sm.Answer, err = pretty(t.answer)
+	sm := sample{Operation: f.op, Status: f.page.status}
+	if !f.page.empty {
+		sm.Answer, err = pretty(list[0])
 	}
-	if t.item != nil && err == nil {
-		sm.Item, err = pretty(t.item)
+	if list[1] != nil && err == nil {
+		sm.Item, err = pretty(list[1])
 	}
-	if names := t.first.query.OrderIDs; len(names) > 0 {
+	if names := f.query.OrderIDs; len(names) > 0 {
 		sm.OrderID = names[0]
 	}
-	if names := t.first.query.References; len(names) > 0 {
+	if names := f.query.References; len(names) > 0 {
 		sm.Reference = names[0]
 	}
 	return sm, err
 }
 
-// orders are what the mapping returns for it.
-func (t trial) orders(ctx context.Context) ([]clients.Order, error) {
-	sm, err := t.sample()
-	if err != nil {
-		return nil, err
-	}
-	orders, outcome, err := t.client.mapSample(ctx, &sm)
-	if err == nil && outcome != "" && outcome != outcomePartial && outcome != outcomeNone {
-		err = fmt.Errorf("it is %s", outcome)
-	}
-	return orders, err
-}
-
-// text is the table as TOML.
-func (t trial) text(name string, orders []clients.Order) (string, error) {
-	sm, err := t.sample()
-	if err != nil {
-		return "", err
-	}
-	if sm.Orders, err = pretty(asMapped(orders)); err != nil {
-		return "", err
-	}
+// toml is the table as TOML.
+func (sm *sample) toml() string {
 	var b strings.Builder
 	line := func(key, value string) { fmt.Fprintf(&b, "%-9s = %s\n", key, value) }
-	line("name", quotedTOML(name))
+	line("name", quotedTOML(sm.Name))
 	line("operation", quotedTOML(sm.Operation))
 	if sm.Status != 200 {
 		line("status", fmt.Sprint(sm.Status))
@@ -137,7 +108,7 @@ func (t trial) text(name string, orders []clients.Order) (string, error) {
 	}
 	line("answer", longTOML(sm.Answer))
 	line("orders", longTOML(sm.Orders))
-	return b.String(), nil
+	return b.String()
 }
 
 // asMapped are orders as they would be stored, written as a mapping returns them.
