@@ -173,7 +173,6 @@ func (c Config) key() string {
 	return key
 }
 
-// pairs lists names and values, sorted.
 func pairs(values map[string]secret.Secret) (all []string) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		all = append(all, name, values[name].Reveal())
@@ -181,7 +180,6 @@ func pairs(values map[string]secret.Secret) (all []string) {
 	return all
 }
 
-// hash is a fingerprint of values, in hexadecimal.
 func hash(values ...string) string {
 	h := sha256.New()
 	for _, v := range values {

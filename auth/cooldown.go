@@ -205,7 +205,6 @@ func (c *Client) begin(ctx context.Context, s *Source) (release func(), err erro
 	return func() { <-c.ahead }, nil
 }
 
-// accept notes that the endpoint accepted the credentials.
 func (c *Client) accept() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

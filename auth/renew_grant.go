@@ -58,7 +58,6 @@ func (s *Source) stale(row *Row, failures int) error {
 	return e
 }
 
-// next is the request that renews the row's token.
 func (s *Source) next(row Row) endpoint.Request {
 	if s.config.User != "" {
 		return endpoint.Request{Type: endpoint.RefreshToken, Params: map[string]string{"refresh_token": row.Refresh.Reveal()}}
@@ -73,7 +72,6 @@ func (s *Source) next(row Row) endpoint.Request {
 	return g
 }
 
-// turn waits for the limiter.
 func (s *Source) turn(ctx context.Context) error {
 	if s.limiter == nil {
 		return nil

@@ -110,7 +110,6 @@ func (s *Source) adopt(row Row) {
 	}
 }
 
-// with is the endpoint with the first or the second secret.
 func (s *Source) with(next bool) *endpoint.Endpoint {
 	if next {
 		return s.second
@@ -118,13 +117,10 @@ func (s *Source) with(next bool) *endpoint.Endpoint {
 	return s.endpoint
 }
 
-// usesNext reports whether the second secret is in use.
 func (s *Source) usesNext() bool { return s.second != nil && s.client.secrets.inUse() }
 
-// current is the endpoint with the secret in use.
 func (s *Source) current() *endpoint.Endpoint { return s.with(s.usesNext()) }
 
-// credential is the fingerprint of the credential with the secret in use.
 func (s *Source) credential() string {
 	if s.usesNext() {
 		return s.nextCredential

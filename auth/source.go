@@ -228,7 +228,6 @@ func hold(row Row, remedies int64, now time.Time) *held {
 	}
 }
 
-// withRefreshAt is the same token, renewed at another time.
 func (h *held) withRefreshAt(t time.Time) *held {
 	c := *h
 	c.refreshAt = t

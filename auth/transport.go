@@ -100,7 +100,6 @@ func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) 
 	return resp, nil
 }
 
-// refused reports whether a response rejects the token.
 func (t *Transport) refused(req *http.Request, resp *http.Response) bool {
 	return RefusesToken(resp.StatusCode, resp.Header) || t.Refuses != nil && t.Refuses(req, resp)
 }
@@ -122,7 +121,6 @@ func signed(req *http.Request, token *held) *http.Request {
 	return &r
 }
 
-// replayable reports whether the body can be sent a second time.
 func replayable(req *http.Request) bool {
 	return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 }

@@ -35,7 +35,6 @@ const (
 	UnreadContent // the lines
 )
 
-// has reports whether any of the fields is unread.
 func (u Unread) has(fields Unread) bool { return u&fields != 0 }
 
 // AnyUnread reports whether any field of the order is unread.

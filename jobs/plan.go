@@ -184,7 +184,6 @@ func NewFailed(r Request, err error, now time.Time) Run {
 	return run
 }
 
-// isObject reports whether a text is a JSON object.
 func isObject(text []byte) bool {
 	return json.Valid(text) && bytes.HasPrefix(bytes.TrimSpace(text), []byte("{"))
 }
@@ -311,7 +310,6 @@ func (q Question) covers(other Question) bool {
 		!slices.ContainsFunc(other.names(), func(name string) bool { return !slices.Contains(names, name) })
 }
 
-// names returns the order ids and references of a query.
 func (q Question) names() (names []string) {
 	for _, id := range q.OrderIDs {
 		names = append(names, "id "+id)
@@ -338,7 +336,6 @@ func PlanAgain(r Request, planned []Job, slots int, now time.Time) (Run, []Job) 
 	return run, again
 }
 
-// job returns the run's i-th job.
 func (r *Run) job(i int, account string, q Question, now time.Time) Job {
 	return Job{
 		ID: fmt.Sprintf("%s-%05d", r.ID, i+1), RunID: r.ID, Provider: r.Provider,

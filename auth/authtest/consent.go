@@ -43,7 +43,6 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, f Fault) {
 	s.ask(w)
 }
 
-// registered reports whether a redirect URI is allowed.
 func (s *Server) registered(redirectURI string) bool {
 	if len(s.options.RedirectURIs) > 0 {
 		return slices.Contains(s.options.RedirectURIs, redirectURI)
@@ -146,7 +145,6 @@ var stopPage = template.Must(template.New("stop").Parse(`<!doctype html>
 </html>
 `))
 
-// ask shows the consent page.
 func (s *Server) ask(w http.ResponseWriter) {
 	show(w, http.StatusOK, consentPage, map[string]any{
 		"User": s.options.User, "Application": s.options.ClientID,
@@ -154,7 +152,6 @@ func (s *Server) ask(w http.ResponseWriter) {
 	})
 }
 
-// stop shows why there is no consent page.
 func (s *Server) stop(w http.ResponseWriter, status int, why string) {
 	s.counts.add(&s.counts.Refused)
 	show(w, status, stopPage, why)
@@ -185,7 +182,6 @@ type code struct {
 	used                   bool
 }
 
-// addCode stores a code.
 func (t *tokens) addCode(text string, c *code) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -72,7 +72,6 @@ const (
 	basicForm                   // Basic with the values form-encoded, as in the RFC
 )
 
-// body is an encoding of a request.
 type body struct {
 	mediaType string
 	// grantInQuery requires grant_type, and nothing else, in the query.
@@ -85,7 +84,6 @@ const (
 	mediaMultipart = "multipart/form-data"
 )
 
-// reason is why a request is rejected.
 type reason int
 
 const (
@@ -125,7 +123,6 @@ type errorDocument struct {
 	code, text string
 }
 
-// reply is a constant response.
 type reply struct {
 	status int
 	header http.Header

@@ -35,7 +35,6 @@ var unauthorizedBearer = reply{
 	header: http.Header{"Www-Authenticate": {`Bearer realm="api", error="invalid_token"`}},
 }
 
-// jsonHeader is sent with JSON responses.
 var jsonHeader = http.Header{"Content-Type": {"application/json;charset=UTF-8"}}
 
 // dialects is the table of all differences. It never changes.

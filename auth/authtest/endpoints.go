@@ -7,7 +7,6 @@ import (
 	"strings"
 )
 
-// token serves the token endpoint.
 func (s *Server) token(w http.ResponseWriter, r *http.Request, f Fault) {
 	p, refused := s.params(r, s.dialect.bodies)
 	if refused == nil {
@@ -25,7 +24,6 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, f Fault) {
 	answer(w, http.StatusOK, s.dialect.answer.write(i))
 }
 
-// admit checks the grant type and authenticates the client.
 func (s *Server) admit(r *http.Request, p params, f Fault) *problem {
 	kind := p["grant_type"]
 	if kind == "" {
@@ -37,7 +35,6 @@ func (s *Server) admit(r *http.Request, p params, f Fault) *problem {
 	return s.authenticate(r, p, f)
 }
 
-// exchange issues a token for the request.
 func (s *Server) exchange(p params, f Fault) (issued, *problem) {
 	now := s.options.Now()
 	g := &grant{scope: p["scope"]} // the client's own

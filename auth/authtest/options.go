@@ -91,7 +91,6 @@ const (
 	SameConstant  SameToken = "constant"
 )
 
-// complete fills in defaults.
 func (o Options) complete() Options {
 	if o.Dialect == "" {
 		o.Dialect = RFC6749

@@ -10,7 +10,6 @@ import (
 	"sync"
 )
 
-// maxBodyBytes bounds a request's body.
 const maxBodyBytes = 1 << 20
 
 // Server is the authorization server of one provider, an [http.Handler] for the dialect's [Paths]. It

@@ -67,7 +67,6 @@ func (t *tokens) addRefresh(text string, r *refreshToken) {
 	t.refresh[text] = r
 }
 
-// find returns a valid access token.
 func (t *tokens) find(text string, now time.Time) (*accessToken, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -81,12 +81,10 @@ func NewAssertion(key secret.Secret) (*Assertion, error) {
 	return nil, errors.New("the key must be RSA, ECDSA on P-256 or P-384, or Ed25519")
 }
 
-// client authenticates a client.
 func (a *Assertion) client(tokenURL, clientID string) (string, error) {
 	return a.sign(a.claims(tokenURL, clientID, clientID))
 }
 
-// grant requests a token.
 func (a *Assertion) grant(tokenURL, clientID, scope string) (string, error) {
 	claims := a.claims(tokenURL, cmp.Or(a.Issuer, clientID), cmp.Or(a.Subject, clientID))
 	if scope != "" {

@@ -50,7 +50,6 @@ func ConnectionFailure(err error) *ConnectionError {
 	}
 }
 
-// reason describes why there was no response.
 func reason(err error) string {
 	connection := ConnectionFailure(err)
 	switch {

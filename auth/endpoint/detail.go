@@ -51,7 +51,6 @@ func (e *Endpoint) detail(g Request, r reply, m members) string {
 	return said
 }
 
-// because appends a detail to a reason.
 func because(reason, detail string) string {
 	if detail == "" {
 		return reason

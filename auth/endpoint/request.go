@@ -31,7 +31,6 @@ type Request struct {
 // params are the parameters of a request, each at most once (RFC 6749 section 3.2).
 type params map[string]string
 
-// request writes a token request.
 func (e *Endpoint) request(ctx context.Context, g Request) (*http.Request, error) {
 	with := params{}
 	for name, value := range e.params {

@@ -92,7 +92,6 @@ func (d Dialect) identity(m members) string {
 	return text(claims.at(d.UserClaim))
 }
 
-// tokenField is the path of the access token in a response.
 func (d Dialect) tokenField() string { return cmp.Or(d.TokenField, "access_token") }
 
 // beside finds members in the same object as the one at a path, or at the top.

@@ -158,7 +158,6 @@ func backslash(rest []byte, buf *[utf8.UTFMax]byte) (size int, decoded []byte) {
 	}
 }
 
-// hexNumber reads exactly that many hexadecimal digits.
 func hexNumber(text []byte, digits int) (n int, ok bool) {
 	if len(text) < digits {
 		return 0, false

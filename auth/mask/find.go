@@ -109,7 +109,6 @@ func linked(bucket []entry) []entry {
 	return bucket
 }
 
-// span is a part of a text.
 type span struct{ from, to int }
 
 // find appends the places of patterns in a text, in order and without overlaps.

@@ -37,7 +37,6 @@ type Set struct {
 	escaped  int // the number of secrets that look as if they had escapes
 }
 
-// retired is a replaced token.
 type retired struct {
 	value string
 	until time.Time
@@ -136,7 +135,6 @@ func (s *Set) remove(value string) {
 	}
 }
 
-// maskable reports whether a value is long enough.
 func maskable(value string) bool {
 	return len(value) >= shortestDigits || len(value) >= shortest && strings.Trim(value, "0123456789") != ""
 }

@@ -76,7 +76,6 @@ func keyFile(ring []*sealKey) []byte {
 
 func (k *keys) current() *sealKey { return k.ring[0] }
 
-// find returns the key with an id, nil if there is none.
 func (k *keys) find(id string) *sealKey {
 	for _, key := range k.ring {
 		if key.id == id {
@@ -117,7 +116,6 @@ func newSealKey(raw []byte) (*sealKey, error) {
 	}, nil
 }
 
-// freshKey generates a random key.
 func freshKey() (*sealKey, error) {
 	raw := make([]byte, keyBytes)
 	_, _ = rand.Read(raw) // never fails

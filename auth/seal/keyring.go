@@ -139,7 +139,6 @@ type keyError struct{ error }
 
 func (e *keyError) Unwrap() []error { return []error{auth.ErrNoKeys, e.error} }
 
-// read returns the current content of the file.
 func (k *Keyring) read() (*keys, error) {
 	f, err := os.Open(k.path)
 	if err != nil {

@@ -120,14 +120,12 @@ func leased(t *testing.T, s auth.Store, full auth.Row) {
 	holds(t, s, want)
 }
 
-// put stores the row under a lease.
 func put(t *testing.T, s auth.Store, row auth.Row) {
 	t.Helper()
 	take(t, s, lease(), true)
 	commit(t, s, lease(), row, true)
 }
 
-// holds checks the stored row of the key.
 func holds(t *testing.T, s auth.Store, want auth.Row) {
 	t.Helper()
 	got, err := s.Load(t.Context(), "k")

@@ -98,7 +98,6 @@ type runner struct {
 	Wire
 }
 
-// ask sends the query.
 func (r *runner) ask(ctx context.Context, p clients.Provider) (clients.Answer, error) {
 	if !r.Check {
 		return p.Orders(ctx, r.Query)
@@ -107,7 +106,6 @@ func (r *runner) ask(ctx context.Context, p clients.Provider) (clients.Answer, e
 	return clients.Answer{Partial: problems}, err
 }
 
-// want checks an error's code and its text.
 func (r *runner) want(t *testing.T, err error, code clients.Code) {
 	t.Helper()
 	if err == nil {

@@ -74,7 +74,6 @@ func grantAccess(t *testing.T, p clients.Provider) {
 // accessToken is the nth token that a server grants.
 func accessToken(n int64) string { return fmt.Sprintf("%s-%d", tokenCanary, n) }
 
-// reply responds with a status and a body.
 func reply(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -101,7 +100,6 @@ func cutOff(body string, chunked bool) http.HandlerFunc {
 	}
 }
 
-// hangUp closes the connection without a response.
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {

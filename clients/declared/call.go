@@ -17,7 +17,6 @@ import (
 	"orderbeat/clients/memory"
 )
 
-// page is one decoded response.
 type page struct {
 	status int
 	header http.Header

@@ -18,7 +18,6 @@ import (
 // maxOrders is the limit of orders in one answer.
 const maxOrders = 200_000
 
-// collector collects the answer to one query.
 type collector struct {
 	client  *Client
 	http    *httpapi.HTTP
@@ -244,7 +243,6 @@ func (g *collector) useless() error {
 	return g.unread
 }
 
-// add adds an order.
 func (g *collector) add(v any) error {
 	at := fmt.Sprintf("orders[%d]", g.mapped)
 	if g.mapped++; g.mapped > maxOrders {

@@ -16,7 +16,6 @@ import (
 	"orderbeat/clients/section"
 )
 
-// requestSpec is a compiled request.
 type requestSpec struct {
 	op         string // for errors and logs
 	method     string
@@ -31,7 +30,6 @@ type requestSpec struct {
 	rules      []rule
 }
 
-// operationSpec is a compiled operation.
 type operationSpec struct {
 	requestSpec
 	uses    map[string]bool // the variables that its call depends on
@@ -73,7 +71,6 @@ func newCompiler(set *settings, wrong *section.Errors) *compiler {
 	return c
 }
 
-// methods are the allowed methods of an operation.
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch}
 
 // operation compiles a declared operation; otherwise it returns nil.
@@ -115,7 +112,6 @@ func (c *compiler) operation(key string, o operation) *operationSpec {
 	return q
 }
 
-// undeclared reports whether an operation is not declared.
 func (o *operation) undeclared() bool { return o.Path == "" && o.Map == "" && o.Method == "" }
 
 func (c *compiler) request(key string, r request) requestSpec {

@@ -21,13 +21,11 @@ const (
 	outcomePartial = "partial" // there are orders, and a problem
 )
 
-// codes are the allowed codes of a failure rule.
 var codes = []string{
 	string(clients.CodeInvalid), string(clients.CodeForbidden), string(clients.CodeThrottled),
 	string(clients.CodeUnavailable), string(clients.CodeBadResponse), outcomeNone, outcomePartial, string(clients.CodeUnauthorized),
 }
 
-// rule is a compiled failure rule.
 type rule struct {
 	statuses []int
 	when     *jq.Program

@@ -75,10 +75,8 @@ func (sh shape) read(v any, into reflect.Value, noDates []string) error {
 	return below("."+failed, failure)
 }
 
-// errNoMember is the error of an unknown name.
 var errNoMember = errors.New("there is no such member")
 
-// readMember reads a value into a field of a struct.
 func readMember(v, field any, noDates []string) (err error) {
 	if v == nil {
 		return nil

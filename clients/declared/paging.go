@@ -25,12 +25,10 @@ const (
 	byLink   = "link"   // the header Link (RFC 8288), or the response, has the URL
 )
 
-// followPath is the value of the key follow.
 const followPath = "path"
 
 var pagings = []string{byCursor, byPage, byOffset, byLink}
 
-// pager is a compiled paging.
 type pager struct {
 	paging
 	next, items, total, pages, more, nextURL *jq.Program

@@ -145,7 +145,6 @@ func members(v any, names []string) map[string]any {
 	return some
 }
 
-// pretty is a value as indented JSON.
 func pretty(v any) (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -230,7 +230,6 @@ const unsaid = "\x00"
 // Keys returns the keys of a declaration, for the JSON Schema of the configuration.
 func Keys() any { return defaults() }
 
-// defaults are the values of missing keys.
 func defaults() settings {
 	asks := operation{
 		request:       request{Idempotent: true},

@@ -54,7 +54,6 @@ func (set *settings) tokens() bool {
 	return set.Scheme == schemeOAuth2 || set.Scheme == schemeOAuth2User
 }
 
-// users reports whether tokens belong to users.
 func (set *settings) users() bool { return set.Scheme == schemeOAuth2User }
 
 // checkScheme checks the keys of the scheme, and those without effect.

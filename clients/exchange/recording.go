@@ -101,7 +101,6 @@ func (r *Recording) put(i int, x *Exchange) {
 	r.list[i] = x
 }
 
-// stored is the approximate size of an exchange in bytes.
 func (x *Exchange) stored() int {
 	return len(x.RequestBody) + len(x.ResponseBody) + len(x.ResponseGzip)
 }

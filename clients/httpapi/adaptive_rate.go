@@ -32,7 +32,6 @@ func newCallRate(configured clients.Rate) *callRate {
 	return &callRate{Limiter: configured.Limiter(), processes: 1}
 }
 
-// answered changes the rate after a response.
 func (r *callRate) answered(tooMany bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,7 +59,6 @@ func (r *callRate) share(configured clients.Rate, processes int) {
 	}
 }
 
-// reconfigure changes the configured rate.
 func (r *callRate) reconfigure(configured clients.Rate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -61,7 +61,6 @@ func (b *breaker) tooMany(now time.Time) bool {
 	return b.status.Failures >= breakerFailures && now.Sub(b.first) >= breakerSpan && (b.lone || b.others >= breakerOthers)
 }
 
-// turn changes the state.
 func (b *breaker) turn(to clients.BreakerState) {
 	now := time.Now().UTC()
 	b.changes++
@@ -89,7 +88,6 @@ func (b *breaker) now() clients.BreakerStatus {
 	return st
 }
 
-// openings is how often it has opened.
 func (b *breaker) openings() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -184,7 +182,6 @@ func (b *breaker) tell(before, after clients.BreakerStatus) {
 	}
 }
 
-// refusal is the error of a blocked call.
 func (b *breaker) refusal(now time.Time) error {
 	e := &clients.Error{
 		Code: clients.CodeUnavailable, NotSent: true, After: probeWait,
@@ -200,7 +197,6 @@ func (b *breaker) refusal(now time.Time) error {
 	return e
 }
 
-// cause is the last failure in a row.
 func (b *breaker) cause() string {
 	if b.last.Status != 0 {
 		return fmt.Sprintf("%s, status %d", b.last.Message, b.last.Status)

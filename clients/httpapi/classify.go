@@ -116,7 +116,6 @@ func (h *HTTP) tokenFailure(e *endpoint.Error) *clients.Error {
 	return f
 }
 
-// login is the command with which a user grants access.
 func (h *HTTP) login() string {
 	return fmt.Sprintf("orderbeat auth login %s --user %s", h.provider, h.source.User())
 }

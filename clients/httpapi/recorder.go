@@ -29,7 +29,6 @@ func (h *HTTP) Keeping(keep exchange.Detail, hide redact.Redactor) *HTTP {
 	return &other
 }
 
-// bodies reports whether bodies may be recorded.
 func (h *HTTP) bodies() bool { return h.keep == exchange.Full || h.keep == "" }
 
 // recording is the recording of a call, nil for none.
@@ -188,7 +187,6 @@ func (c *Call) header() http.Header {
 	return header
 }
 
-// asked is the request part of an exchange.
 func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *exchange.Exchange {
 	e := &exchange.Exchange{
 		Op: call.Op, Method: call.Method, URL: h.shownURL(call), StartedAt: began, Duration: took,

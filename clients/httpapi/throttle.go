@@ -84,7 +84,6 @@ func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 	return late
 }
 
-// sleep waits, or returns ctx's error when it ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

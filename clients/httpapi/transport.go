@@ -153,7 +153,6 @@ func (b *timedBody) Close() error {
 	return err
 }
 
-// isTimeout reports whether an error is a timeout.
 func isTimeout(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return true
@@ -176,7 +175,6 @@ func newCallMetrics(provider string) *prometheus.HistogramVec {
 
 type operationKey struct{}
 
-// withOperation names the operation of the exchanges of a call.
 func withOperation(ctx context.Context, op string) context.Context {
 	return context.WithValue(ctx, operationKey{}, op)
 }

@@ -119,7 +119,6 @@ func (b *Budget) Free(bytes int64) {
 	}
 }
 
-// leave releases the first n places.
 func (b *Budget) leave(n int) {
 	for _, place := range b.places[:n] {
 		place.Release(1)

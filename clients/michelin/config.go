@@ -23,7 +23,6 @@ var environments = section.Environments{
 	"production": {BaseURL: "https://api.michelin.com"},
 }
 
-// settings are the section's own keys.
 type settings struct {
 	section.ExchangeKeys
 	section.TokenKeys

@@ -170,7 +170,6 @@ func (w *wireAdviceLine) renew(m *memory.Meter) {
 
 func (w *wireTracing) renew(m *memory.Meter) { *w = wireTracing{w.IDs.renewed(m)} }
 
-// advice maps the whole entry.
 func (m *mapper) advice(w *wireAdvice, a *clients.Advice) problem {
 	a.AdviceID = m.text(w.Number)
 	trouble := m.problem(&w.Error)
@@ -227,7 +226,6 @@ func (m *mapper) adviceLine(w *wireAdviceLine, a *clients.Advice) (l clients.Adv
 	return l
 }
 
-// reference is one entry of references.
 type reference struct {
 	code     string
 	id, line clients.Text
@@ -235,7 +233,6 @@ type reference struct {
 
 func (r reference) is(codes ...string) bool { return slices.Contains(codes, r.code) }
 
-// references calls use for every reference.
 func (m *mapper) references(w *oneOrMany[wireReference, *wireReference], use func(reference)) {
 	for i := range w.list {
 		use(m.reference(&w.list[i]))

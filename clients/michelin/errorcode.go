@@ -35,7 +35,6 @@ func (p problem) message() string {
 	return "the order came with an error"
 }
 
-// meaning is the meaning of an errorCode, and a hint.
 type meaning struct {
 	code    clients.Code
 	message string

@@ -60,7 +60,6 @@ func (c *Client) Invoices(ctx context.Context, q clients.Query) (clients.Answer,
 	return c.halves(ctx, q)
 }
 
-// halves requests the date range in two parts.
 func (c *Client) halves(ctx context.Context, q clients.Query) (clients.Answer, error) {
 	first, second := q, q
 	first.To = q.From.AddDays(int(q.To.Time().Sub(q.From.Time())/(24*time.Hour)) / 2)

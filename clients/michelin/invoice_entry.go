@@ -88,7 +88,6 @@ func (w *wireInvoiceReferences) renew(m *memory.Meter) {
 	*w = wireInvoiceReferences{DeliveryNote: w.DeliveryNote.renewed(m), Suppliers: w.Suppliers.renewed(m), Buyers: w.Buyers.renewed(m)}
 }
 
-// invoice maps the whole entry.
 func (m *mapper) invoice(w *wireInvoice, i *clients.Invoice) problem {
 	i.Number = m.text(w.Number)
 	trouble := m.problem(&w.Error)

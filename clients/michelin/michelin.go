@@ -123,7 +123,6 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	return answer, nil
 }
 
-// post sends one request about an account.
 func (c *Client) post(ctx context.Context, a clients.Account, op, path string, body []byte, read func(io.Reader) error) error {
 	return explain(c.http.Do(ctx, httpapi.Call{
 		Op: op, Account: a.Name, Idempotent: true, Method: http.MethodPost, URL: c.base + path, Body: body,
@@ -139,7 +138,6 @@ func explain(err error) error {
 	return err
 }
 
-// signBearer signs calls with access tokens.
 func (c *Client) signBearer(s section.Section, set settings, unsigned *httpapi.HTTP, origin *url.URL) (err error) {
 	c.tokens = s.TokenRate.Shared()
 	config := auth.Config{Dialect: endpoint.Michelin(), IntrospectionURL: set.IntrospectionURL, TTL: set.TokenTTL}

@@ -186,7 +186,6 @@ func (m *mapper) report() (unmapped []string, message string) {
 	return unmapped, message
 }
 
-// order maps the whole entry.
 func (m *mapper) order(w *wireOrder, o *clients.Order) problem {
 	o.OrderID = m.text(w.Number.text)
 	trouble := m.problem(&w.Error)

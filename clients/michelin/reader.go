@@ -122,7 +122,6 @@ func (d *reader) check() error {
 	return nil
 }
 
-// member reads a member other than the list.
 func (d *reader) member(name string, value jsontext.Value) error {
 	switch {
 	case strings.EqualFold(name, "errorHead"):

@@ -37,7 +37,6 @@ type lineSet[L any] struct {
 	groups map[string]*lineGroup
 }
 
-// lineGroup are the lines with one key.
 type lineGroup struct {
 	at       []int // indexes of lines
 	contents map[string]bool

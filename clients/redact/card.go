@@ -56,7 +56,6 @@ func luhn(s []byte) bool {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// withoutCards masks card numbers in a text.
 func withoutCards(s []byte) []byte {
 	w := walk{doc: s}
 	for i := 0; i < len(s); {

@@ -42,7 +42,6 @@ func (s *scan) json(document []byte, hidden paths, depth int) (shown []byte, ok 
 	return w.shown(), true
 }
 
-// walk traverses a document once.
 type walk struct {
 	*scan
 	*jsontext.Decoder
@@ -175,7 +174,6 @@ func (w *walk) hide(from, to int, path bool) {
 	}
 }
 
-// string redacts the content of a string.
 func (w *walk) string(from, to int) {
 	plain := unquote(w.doc[from:to])
 	if harmless(plain) {

@@ -25,7 +25,6 @@ var (
 	partValues = []string{"value", "content"}
 )
 
-// nameKind is what matters about a name.
 type nameKind struct {
 	secret  bool // its value is redacted
 	isName  bool // its value may be the name of another member's value
@@ -98,7 +97,6 @@ var (
 	oauthPaths = []string{"/callback", "/oauth", "/authorize", "/token"}
 )
 
-// isOAuth reports whether a text looks like OAuth 2.0.
 func isOAuth(text []byte) bool {
 	text = bytes.ToLower(text)
 	in := func(path string) bool { return bytes.Contains(text, []byte(path)) }
@@ -106,7 +104,6 @@ func isOAuth(text []byte) bool {
 	return slices.ContainsFunc(oauthPaths, in) || slices.ContainsFunc(oauthParams, has) || has("code") && has("state")
 }
 
-// hasParam reports whether a text has a parameter with a name.
 func hasParam(text []byte, name string) bool {
 	assigned := []byte(name + "=")
 	for rest := text; ; {
@@ -121,7 +118,6 @@ func hasParam(text []byte, name string) bool {
 	}
 }
 
-// fold normalizes a name.
 func fold(name string) string {
 	return strings.Map(func(c rune) rune {
 		switch {

@@ -37,7 +37,6 @@ func (p paths) hides(name string) bool {
 	return ok && below == nil
 }
 
-// last are the last names of the paths.
 func (p paths) last() (names []string) {
 	for name, below := range p {
 		if below == nil && name != anyName {
@@ -76,7 +75,6 @@ func ValidPath(path string) bool {
 	return ok
 }
 
-// parsePath splits a path into folded names.
 func parsePath(path string) (names []string, ok bool) {
 	if strings.ContainsAny(path, `[]$"' `) {
 		return nil, false

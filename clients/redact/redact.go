@@ -185,7 +185,6 @@ func (s *scan) name(name []byte) nameKind {
 	return s.r.known.of(name, s.r)
 }
 
-// secret reports whether the value of a name is redacted.
 func (s *scan) secret(name []byte) bool { return s.name(name).secret }
 
 // maxDepth is how many levels of documents in strings are parsed; deeper ones are text.
@@ -205,7 +204,6 @@ func (s *scan) content(plain []byte, depth int) []byte {
 // parameter of OAuth 2.0.
 type paramFunc func(name, value string, oauth bool) (shown string, changed bool)
 
-// param redacts a parameter of a query or a form.
 func (r Redactor) param(name, value string, oauth bool) (string, bool) {
 	folded := fold(name)
 	if r.secret(folded) || r.paths.hides(name) || slices.Contains(addressNames, folded) || oauth && isOAuthSecret(folded) && !isStatus(value) {
@@ -236,7 +234,6 @@ func params(query string, oauth bool, f paramFunc) string {
 	return strings.Join(pairs, "&")
 }
 
-// unescaped is s unescaped, or s if that fails.
 func unescaped(s string) string {
 	if plain, err := url.QueryUnescape(s); err == nil {
 		return plain

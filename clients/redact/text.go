@@ -29,7 +29,6 @@ func (s *scan) text(text []byte) []byte {
 	return t.shown()
 }
 
-// reader reads a text once.
 type reader struct {
 	*scan
 	s    []byte
@@ -130,7 +129,6 @@ func (t *reader) find(a assigned) (from, to, marked int) {
 	return from, to, marked
 }
 
-// treatment says what to do with a value.
 type treatment int
 
 const (
@@ -248,7 +246,6 @@ func plainName(run []byte) []byte {
 	return run
 }
 
-// assigned is a value after its name.
 type assigned struct {
 	value  int
 	sep    byte // ':', '=', or '>' after an XML element's name

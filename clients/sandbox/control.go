@@ -24,7 +24,6 @@ func (s *Sandbox) controlRoutes() {
 	})
 }
 
-// description is the response to GET /_sandbox/.
 type description struct {
 	About     string                `json:"about"`
 	Day       string                `json:"day"`
@@ -70,7 +69,6 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// describeProvider describes a provider with its paths.
 func (s *Sandbox) describeProvider(p provider) providerDescription {
 	paths := p.dialect.Paths()
 	d := providerDescription{

@@ -8,7 +8,6 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// maxBodyBytes bounds a request's body.
 const maxBodyBytes = 1 << 20
 
 // handler serves one operation. f is the fault to apply if struck is true, and empty otherwise.

@@ -46,7 +46,6 @@ const (
 	ShellTimezone         = shell.Timezone // the customers' local time
 )
 
-// provider is one simulator.
 type provider struct {
 	dialect                authtest.Dialect // and its name
 	clientID, clientSecret string
@@ -103,7 +102,6 @@ var providers = []provider{
 	},
 }
 
-// providerRoutes registers a provider's authorization server and API.
 func (s *Sandbox) providerRoutes(p provider) {
 	issuer := authtest.New(authtest.Options{
 		Dialect: p.dialect, Now: s.options.Now, Life: s.options.TokenTTL, ClientID: p.clientID, ClientSecret: p.clientSecret,

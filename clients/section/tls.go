@@ -48,7 +48,6 @@ func (f TLS) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// check reports mistakes in the files.
 func (f TLS) check(m *Errors) {
 	if (f.Cert == "") != (f.Key == "") {
 		m.Add("tls", "cert and key go together")

@@ -139,7 +139,6 @@ func objectSize(members int) int {
 	return objectBytes + members*memberBytes
 }
 
-// object charges for a new object and for its members.
 func (a *allowance) object(v any) error {
 	members := v.(map[string]any)
 	n := objectSize(len(members))
@@ -155,7 +154,6 @@ func (a *allowance) object(v any) error {
 	return a.meter.Use(n)
 }
 
-// measure is a walk over a value.
 type measure struct {
 	ctx          context.Context //nolint:containedctx // for the time of the walk
 	nodes, bytes int

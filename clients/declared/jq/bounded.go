@@ -163,7 +163,6 @@ var boundedText string
 // function, and a program's functions do not hide those that boundSyntax calls.
 const boundedPrefix = "_bounded_"
 
-// function identifies a function of jq.
 type function struct {
 	name  string
 	arity int

@@ -92,10 +92,8 @@ func (p *Program) discreetText(text string) string {
 	return "the program fails"
 }
 
-// spells reports whether the program contains a text.
 func (p *Program) spells(text string) bool { return strings.Contains(p.Text, text) }
 
-// isJQ reports whether an error is one of gojq's own.
 func isJQ(err error) bool {
 	t := reflect.TypeOf(err)
 	if t.Kind() == reflect.Pointer {

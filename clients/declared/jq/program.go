@@ -128,7 +128,6 @@ func used(text string) (names []string) {
 	return names
 }
 
-// syntaxMistake locates a syntax error.
 func syntaxMistake(text string, err error) *Mistake {
 	e, ok := errors.AsType[*gojq.ParseError](err)
 	switch {

@@ -15,7 +15,6 @@ var (
 	treads = []string{"A", "B", "C", "D", "E", "F"}
 )
 
-// catalog has all articles.
 var catalog = newCatalog()
 
 // methods are ways of ordering (OpenAPI 1.0.1, orderingMethod).

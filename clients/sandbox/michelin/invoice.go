@@ -151,7 +151,6 @@ func newInvoiceLine(b *bill, t *truck, l load, id int, net cents) object {
 	}
 }
 
-// price is the price of an article.
 func (a *article) price() cents {
 	n, _ := strconv.Atoi(a.id) // ids are numbers
 	return cents(9000 + n%97*115)

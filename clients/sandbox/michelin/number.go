@@ -24,10 +24,8 @@ const (
 	poInverse = 66_465_863
 )
 
-// numberRange is the number of numbers.
 func numberRange() int64 { return generations * int64(len(Parties)) * slotsPerHead }
 
-// number numbers an order within the range.
 func (id orderID) number() int64 {
 	generation := clock.FloorMod(id.generation, generations)
 	return (generation*int64(len(Parties))+int64(id.account))*slotsPerHead + int64(id.slot)

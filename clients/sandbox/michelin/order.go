@@ -59,7 +59,6 @@ const (
 func (s state) waits() bool     { return s < shipped }
 func (s state) cancelled() bool { return s == cancelled }
 
-// has reports whether any part of the line is in such a state.
 func (l *line) has(such func(state) bool) bool {
 	return slices.ContainsFunc(l.parts, func(p part) bool { return such(p.state) })
 }

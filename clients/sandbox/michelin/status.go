@@ -70,7 +70,6 @@ func (s *Server) OrderStatus(w http.ResponseWriter, r *http.Request, fault strin
 	}
 }
 
-// statusDocument is the response to q, in its variant.
 func (s *Server) statusDocument(q statusRequest, account int, fault string) any {
 	code := q.check(account)
 	if code == codeNone && fault != "" {
@@ -89,7 +88,6 @@ func (s *Server) statusDocument(q statusRequest, account int, fault string) any 
 	return newC11Answer(q, code, found)
 }
 
-// find collects the requested orders: by reference, or by order date.
 func (s *Server) find(q statusRequest, account int) []order {
 	now := s.now()
 	if account < 0 {
@@ -166,5 +164,4 @@ func shown(orders []order, indicator string) []order {
 	return kept
 }
 
-// numeric reports whether the text is all digits, and not empty.
 func numeric(t wire.Text) bool { return t != "" && strings.Trim(string(t), "0123456789") == "" }

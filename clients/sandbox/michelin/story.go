@@ -20,7 +20,6 @@ type story struct {
 	calendar func(age int64) clock.Date
 }
 
-// fate is what will happen to one part.
 type fate struct {
 	first    state      // open or backordered
 	lag      int        // steps that it lags
@@ -135,7 +134,6 @@ func (s *story) tell(p *part, f fate, steps int, late clock.Date) {
 	}
 }
 
-// shipsOn is the date on which a part is shipped.
 func (s *story) shipsOn(f fate) clock.Date { return s.calendar(s.ageOf(f.lag + stepShipped)) }
 
 // ageOf is the order's age at a step, counted from 1.

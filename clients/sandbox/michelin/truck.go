@@ -54,7 +54,6 @@ func (t *truck) add(l *line, quantity int, due clock.Date) {
 	t.loads = append(t.loads, load{l, quantity})
 }
 
-// pieces is the quantity on the truck.
 func (t *truck) pieces() (sum int) {
 	for _, l := range t.loads {
 		sum += l.quantity

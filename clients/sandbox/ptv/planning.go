@@ -27,7 +27,6 @@ var ptvSlots = clock.NewSlots(ptvLive, ptvSeed, 18, 45, ptvHurriedReleases+1)
 
 const ptvHurriedReleases = 5
 
-// planning is the current state of a planning.
 type planning struct {
 	ID         string     `json:"id"`
 	CreatedAt  time.Time  `json:"created_at"`

@@ -106,7 +106,6 @@ func (q ptvQuery) page(all []planning) ptvPage {
 	return page
 }
 
-// cursor is the planning's opaque position.
 func (p planning) cursor() string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %s", p.CreatedAt.UnixNano(), p.ID))
 }

@@ -29,7 +29,6 @@ const (
 	shellBulkReference = "3"
 )
 
-// shellDate is the format of dates in an enquiry.
 const shellDate = "20060102"
 
 // shellWindow is the number of days before today that an enquiry may cover.

@@ -92,7 +92,6 @@ func shellOrders(m clock.Moment, from, to clock.Date) []shellOrder {
 	return found
 }
 
-// shellOrderOf finds the order with a main reference.
 func shellOrderOf(m clock.Moment, reference int64) (shellOrder, bool) {
 	n := int64(len(shellSlots))
 	o := shellOrder{int(clock.FloorMod(reference, n)), clock.FloorDiv(reference, n)}
@@ -101,10 +100,8 @@ func shellOrderOf(m clock.Moment, reference int64) (shellOrder, bool) {
 	return o, placed && m.Now.Sub(m.Begin(s.Birth(o.generation))) < shellMemory
 }
 
-// reference is the order's main reference.
 func (o shellOrder) reference() int64 { return o.generation*int64(len(shellSlots)) + int64(o.slot) }
 
-// payer is the payer of the order.
 func (o shellOrder) payer() int { return o.slot % len(shellPayers) }
 
 // shellSubmitted is when the order was submitted, in the customer's local time.
@@ -132,7 +129,6 @@ func shellCards(m clock.Moment, o shellOrder) []shellCard {
 	return cards
 }
 
-// tellCard sets a card to its current state.
 func tellCard(m clock.Moment, c *shellCard, o shellOrder, way []shellState, dice *rand.Rand) {
 	s := shellSlots[o.slot]
 	for i, age := range append([]int64{0}, clock.Spread(dice, int64(len(way)-1), s.Life)...) {

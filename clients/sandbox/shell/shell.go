@@ -23,13 +23,11 @@ const (
 
 const shellColCoID = "14"
 
-// shellParty is a payer with its accounts.
 type shellParty struct {
 	number, id string
 	accounts   [2]string
 }
 
-// shellPayers are all payers.
 var shellPayers = []shellParty{
 	{PayerNumber, "1101", [2]string{"GB00000111", "GB00000112"}},
 	{OtherPayerNumber, "1102", [2]string{"GB00000121", "GB00000122"}},
