@@ -259,14 +259,10 @@ func storeError(what string, err error) error {
 	return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token store " + what + ": " + err.Error(), Err: err}
 }
 
-// pause waits, or returns ctx's error when it ends first.
+// pause waits, or returns the error of a context that ends first.
 func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	waiting, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-waiting.Done()
+	return ctx.Err()
 }

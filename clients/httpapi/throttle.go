@@ -84,13 +84,10 @@ func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 	return late
 }
 
+// sleep waits, or returns the error of a context that ends first.
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	waiting, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-waiting.Done()
+	return ctx.Err()
 }
