@@ -58,7 +58,7 @@ func TestResponsesWithoutAToken(t *testing.T) {
 		{"RFC 6749 section 5.2", "the client's grant is not valid", rfc, 400, `{"error":"invalid_grant"}`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_grant"}},
 		{"RFC 6749 section 5.2", "the scope is not known", rfc, 400, `{"error":"invalid_scope"}`, endpoint.Error{Class: endpoint.ClassRequest, Code: "invalid_scope", Hint: "scope"}},
 		{"RFC 6749 section 5.2", "the request is wrong, whatever its status says", rfc, 401, `{"error":"invalid_request"}`, endpoint.Error{Class: endpoint.ClassRequest, Code: "invalid_request", Hint: "provider's kind"}},
-		{"RFC 6749 section 5.2", "the grant is not known, whatever its status says", rfc, 401, `{"error":"unsupported_grant_type"}`, endpoint.Error{Class: endpoint.ClassRequest, Code: "unsupported_grant_type", Hint: "does not take this grant"}},
+		{"RFC 6749 section 5.2", "the grant is not known, whatever its status says", rfc, 401, `{"error":"unsupported_grant_type"}`, endpoint.Error{Class: endpoint.ClassRequest, Code: "unsupported_grant_type", Hint: "does not support this grant"}},
 		{"RFC 6749 section 4.1.2.1", "a redirect's code for an outage", rfc, 400, `{"error":"server_error"}`, endpoint.Error{Class: endpoint.ClassTransient, Code: "server_error"}},
 		{"RFC 6749 section 4.1.2.1", "a redirect's code for an overload", rfc, 400, `{"error":"temporarily_unavailable"}`, endpoint.Error{Class: endpoint.ClassTransient, Code: "temporarily_unavailable"}},
 		{"RFC 6749 section 4.1.2.1", "a redirect's code for a refusal", rfc, 400, `{"error":"access_denied"}`, endpoint.Error{Class: endpoint.ClassCredential, Code: "access_denied", Hint: "enabled"}},

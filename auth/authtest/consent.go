@@ -29,7 +29,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, f Fault) {
 		return
 	}
 	if !same(q.Get("client_id"), s.options.ClientID) || !s.registered(q.Get("redirect_uri")) {
-		s.stop(w, http.StatusBadRequest, "This application, or the address that it wants to be answered at, is not known.")
+		s.stop(w, http.StatusBadRequest, "This application, or its redirect address, is unknown.")
 		return
 	}
 	if wrong := s.wrong(q, f); wrong != "" {
@@ -198,7 +198,7 @@ func (t *tokens) redeem(p params, now time.Time) (*grant, *problem) {
 	case p["code"] == "" || p["redirect_uri"] == "":
 		return nil, &problem{badRequest, "code or redirect_uri is missing"}
 	case !ok || !now.Before(c.expires):
-		return nil, &problem{badCode, "the code is not known, or has ended"}
+		return nil, &problem{badCode, "the code is unknown or has expired"}
 	case c.used:
 		c.grant.ended = true
 		return nil, &problem{badCode, "the code was used before: its tokens end"}

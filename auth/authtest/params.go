@@ -31,11 +31,11 @@ func (s *Server) params(r *http.Request, bodies []body) (params, *problem) {
 	media, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	i := slices.IndexFunc(bodies, func(b body) bool { return b.mediaType == media })
 	if err != nil || i < 0 || len(r.Header.Values("Content-Type")) > 1 {
-		return nil, &problem{badRequest, "the Content-Type is not one that is taken here"}
+		return nil, &problem{badRequest, "this Content-Type is not accepted"}
 	}
 	values, err := parse(r.Body, media, attributes["boundary"])
 	if err != nil {
-		return nil, &problem{badRequest, "the body is not what its Content-Type says"}
+		return nil, &problem{badRequest, "the body does not match its Content-Type"}
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Server) params(r *http.Request, bodies []body) (params, *problem) {
 	p := params{}
 	for name, value := range values {
 		if len(value) > 1 {
-			return nil, &problem{badRequest, "a parameter is there twice"}
+			return nil, &problem{badRequest, "a parameter is repeated"}
 		}
 		p[name] = value[0]
 	}
@@ -136,15 +136,15 @@ func (s *Server) authenticate(r *http.Request, p params, f Fault) *problem {
 	inForm := p["client_id"] != "" || p["client_secret"] != ""
 	switch {
 	case len(headers) > 1 || len(headers) == 1 && inForm:
-		return &problem{badRequest, "the client proves itself in two ways"}
+		return &problem{badRequest, "the client authenticates in two ways"}
 	case f.RefuseClient:
-		return &problem{badClient, "the client is not known"}
+		return &problem{badClient, "the client is unknown"}
 	case len(headers) == 1 && s.knownHeader(r):
 		return nil
 	case inForm && s.dialect.takes(inBody) && s.known(p["client_id"], p["client_secret"]):
 		return nil
 	default:
-		return &problem{badClient, "the client is not known, or proves itself in another way"}
+		return &problem{badClient, "the client is unknown, or authenticates in another way"}
 	}
 }
 

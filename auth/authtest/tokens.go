@@ -86,14 +86,14 @@ func (t *tokens) spend(p params, o Options, now time.Time) (*grant, *problem) {
 	case p["refresh_token"] == "":
 		return nil, &problem{badRequest, "refresh_token is missing"}
 	case !ok || r.grant.ended || !now.Before(r.expires):
-		return nil, &problem{badRefresh, "the refresh token is not known, or has ended"}
+		return nil, &problem{badRefresh, "the refresh token is unknown or has expired"}
 	case r.used && o.Reuse == ReuseRevokes:
 		r.grant.ended = true
 		return nil, &problem{badRefresh, "the refresh token was used before: its grant ends"}
 	case r.used && o.Reuse == ReuseRefused:
 		return nil, &problem{badRefresh, "the refresh token was used before"}
 	case !within(p["scope"], r.grant.scope):
-		return nil, &problem{badScope, "the scope is wider than what was granted"}
+		return nil, &problem{badScope, "the scope exceeds the grant"}
 	}
 	r.used = o.Refresh == RefreshRotates
 	return r.grant, nil

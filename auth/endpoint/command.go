@@ -45,7 +45,7 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	case err != nil && !ended:
 		return Answer{}, &Error{Class: ClassRequest, Reason: "the token command cannot be run: " + reasonOf(err), Hint: "check token_command: a program with its arguments, which is not run by a shell", Err: err}
 	case err != nil && stdout.Len() == 0:
-		return Answer{}, &Error{Class: ClassTransient, Reason: because(fmt.Sprintf("the token command failed: %v", err), said), Hint: "run it by hand, as the user that Orderbeat runs as", Err: err}
+		return Answer{}, &Error{Class: ClassTransient, Reason: because(fmt.Sprintf("the token command failed: %v", err), said), Hint: "run it by hand, as the user of the Orderbeat process", Err: err}
 	}
 	a, err := c.endpoint.read(r, reply{status: http.StatusOK, body: stdout.Bytes()})
 	if e, ok := errors.AsType[*Error](err); ok {

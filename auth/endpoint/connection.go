@@ -42,7 +42,7 @@ func ConnectionFailure(err error) *ConnectionError {
 	} else if inner, ok := errors.AsType[*net.DNSError](op.Err); ok {
 		cause = inner.Error()
 	} else if isTimeout(err) {
-		cause = "it does not answer in time"
+		cause = "it does not respond in time"
 	}
 	return &ConnectionError{
 		Reason: "the proxy does not connect: " + cause,

@@ -132,7 +132,7 @@ func (d Dialect) Hint(c Class, code string) string {
 	case ClassCredential:
 		return "check the client id and the client secret"
 	case ClassBlock:
-		return "the provider may block this address after refused credentials: correct them, wait, then ask the provider"
+		return "the provider may block this address after rejected credentials: correct them, wait, then contact the provider"
 	case ClassRequest:
 		return "check the token URL; a redirect is not followed"
 	case ClassConsent:

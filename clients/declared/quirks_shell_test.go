@@ -152,7 +152,7 @@ func TestShellErrorsHaveSixFormats(t *testing.T) {
 		{400, `{"ErrorCode":"x","Error":"Sample error"}`, clients.CodeInvalid, "Sample error"},
 		{404, `{"fault":{"faultstring":"Sample fault","detail":{"errorcode":"x"}}}`, clients.CodeInvalid, "Sample fault"},
 		{422, `{"errorCode":"x","message":"Sample message","error":{}}`, clients.CodeInvalid, "Sample message"},
-		{503, `{"fault":{"faultstring":"Sample fault"}}`, clients.CodeUnavailable, "cannot answer now"},
+		{503, `{"fault":{"faultstring":"Sample fault"}}`, clients.CodeUnavailable, "is unavailable"},
 	} {
 		_, err := enquire(t, "", c.status, c.body)
 		if e := clients.AsError(err); e == nil || e.Code != c.code || !strings.Contains(e.Message, c.says) {

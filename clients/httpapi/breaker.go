@@ -185,14 +185,14 @@ func (b *breaker) tell(before, after clients.BreakerStatus) {
 func (b *breaker) refusal(now time.Time) error {
 	e := &clients.Error{
 		Code: clients.CodeUnavailable, NotSent: true, After: probeWait,
-		Message: fmt.Sprintf("the provider has not answered %d calls in a row (%s); ", b.status.Failures, b.cause()),
+		Message: fmt.Sprintf("the provider has not responded to %d calls in a row (%s); ", b.status.Failures, b.cause()),
 		Hint:    "calls resume automatically when the provider responds again",
 	}
 	if until := b.status.Until; until != nil && now.Before(*until) {
 		e.After = until.Sub(now)
 		e.Message += "the next try is at " + until.UTC().Format(time.RFC3339)
 	} else {
-		e.Message += "one call tries whether it does now"
+		e.Message += "a probe is in progress"
 	}
 	return e
 }

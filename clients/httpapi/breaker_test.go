@@ -99,7 +99,7 @@ func TestBreakerOpensWithoutResponses(t *testing.T) {
 		}
 		before := time.Now()
 		e := clients.AsError(o.ask(t.Context(), "a"))
-		want := "the provider has not answered 5 calls in a row (the provider cannot answer now, status 503); the next try is at " + st.Until.Format(time.RFC3339)
+		want := "the provider has not responded to 5 calls in a row (the provider is unavailable, status 503); the next try is at " + st.Until.Format(time.RFC3339)
 		if e.Code != clients.CodeUnavailable || e.Message != want || e.After != time.Until(*st.Until) || !e.NotSent || e.Provider != "sample" || e.Op != "sample" {
 			t.Errorf("got %+v, want unavailable until then: %s", e, want)
 		}

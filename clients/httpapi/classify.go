@@ -23,25 +23,25 @@ func refusal(resp *http.Response) *clients.Error {
 	e := &clients.Error{Code: clients.CodeInvalid, After: endpoint.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized && auth.LacksRights(resp.Header):
-		e.Code, e.Message = clients.CodeForbidden, "the token has not the rights that were needed"
+		e.Code, e.Message = clients.CodeForbidden, "the token lacks the required rights"
 		e.Hint = "check the scope, or ask the provider what these credentials may do"
 	case auth.RefusesToken(status, resp.Header):
-		e.Code, e.Message = clients.CodeUnauthorized, "the API rejects the credentials that it was sent"
+		e.Code, e.Message = clients.CodeUnauthorized, "the API rejects the credentials"
 		e.Hint = hintRefused
 	case status == http.StatusForbidden:
-		e.Code, e.Message = clients.CodeForbidden, "the account may not see what was asked"
-		e.Hint = "check the account's numbers, and whether the provider lets these credentials see it"
+		e.Code, e.Message = clients.CodeForbidden, "the account has no access to the requested data"
+		e.Hint = "check the account's numbers, and whether these credentials may access it"
 	case status == http.StatusTooManyRequests:
 		e.Code, e.Message = clients.CodeThrottled, "too many calls"
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
-		e.Code, e.Message = clients.CodeUnavailable, "the provider cannot answer now"
+		e.Code, e.Message = clients.CodeUnavailable, "the provider is unavailable"
 	case status >= 300 && status < 400:
 		e.Message, e.Hint = "the API redirects elsewhere", "check base_url: redirects are not followed"
 	case status == http.StatusNotFound:
-		e.Message, e.Hint = "there is no such API", "check base_url"
+		e.Message, e.Hint = "the API does not exist at this URL", "check base_url"
 	default:
-		e.Message = "the API does not take the question"
-		e.Hint = "check the account's numbers and the run's params; when they are right, ask the provider what it wants"
+		e.Message = "the API rejects the request"
+		e.Hint = "check the account's numbers and the run's params; if they are correct, contact the provider"
 	}
 	return e
 }
@@ -127,7 +127,7 @@ func describe(err error) string {
 		return e.Reason
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "no complete answer in time"
+		return "no complete response in time"
 	}
 	if e, ok := errors.AsType[*net.DNSError](err); ok {
 		return e.Error()
@@ -139,10 +139,10 @@ func describe(err error) string {
 		return fmt.Sprintf("%s: %v", e.Op, e.Err)
 	}
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-		return "no complete answer in time"
+		return "no complete response in time"
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return "the connection was closed before the answer was complete"
+		return "the connection was closed before the response was complete"
 	}
 	return "the connection failed"
 }

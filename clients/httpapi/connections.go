@@ -238,8 +238,8 @@ func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *htt
 	e := &endpoint.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
 	switch resp.StatusCode {
 	case http.StatusProxyAuthRequired:
-		e.Reason = fmt.Sprintf("the proxy %s wants a user name and a password (status 407)", proxy.Host)
-		e.Hint = "write them into the proxy's URL: HTTPS_PROXY, or the provider's proxy as a reference to a secret"
+		e.Reason = fmt.Sprintf("the proxy %s requires a user name and a password (status 407)", proxy.Host)
+		e.Hint = "add them to the proxy's URL: HTTPS_PROXY, or the provider's proxy as a reference to a secret"
 	case http.StatusForbidden:
 		e.Hint = "ask the proxy's administrator to allow the provider's host"
 	}

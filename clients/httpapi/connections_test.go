@@ -274,7 +274,7 @@ func TestFailingProxyIsNamed(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	for name, c := range map[string]struct{ url, want string }{
-		"407":     {proxy(t, 407), "wants a user name and a password (status 407)"},
+		"407":     {proxy(t, 407), "requires a user name and a password (status 407)"},
 		"403":     {proxy(t, 403), "does not connect (status 403)"},
 		"502":     {proxy(t, 502), "does not connect (status 502)"},
 		"503":     {proxy(t, 503), "does not connect (status 503)"},

@@ -109,7 +109,7 @@ func TestResponsesAreReadInEveryEncoding(t *testing.T) {
 		"bytes that are not windows-1252":  {"application/json; charset=windows-1252", "", "[\"\x81\"]", "bad_response: the response has bytes that are not valid windows-1252"},
 		"half of a surrogate":              {"application/json", "", "\xff\xfe[\x00\x00\xd8]\x00", "bad_response: the response has bytes that are not valid Unicode"},
 		"gzip that is damaged":             {"application/json", "gzip", wrongSum(compressed(t, gzipped, sampleText)), "bad_response: the response is not valid gzip"},
-		"gzip that ends early":             {"application/json", "gzip", compressed(t, gzipped, long)[:200], "unavailable: the connection was closed before the answer was complete"},
+		"gzip that ends early":             {"application/json", "gzip", compressed(t, gzipped, long)[:200], "unavailable: the connection was closed before the response was complete"},
 		"br that is damaged":               {"application/json", "br", "\x00\x01\x02 something else", "bad_response: the response is not valid br"},
 		"an encoding that nobody can read": {"application/json", "compress", "\x1f\x9d\x90", `bad_response: the response has the Content-Encoding "compress", which cannot be read`},
 		"a charset that must not be read":  {"application/json; charset=iso-2022-kr", "", sampleText, `bad_response: the response has the charset "iso-2022-kr", which cannot be read`},

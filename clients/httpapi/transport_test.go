@@ -48,7 +48,7 @@ func TestTimedOutExchangeIsMarked(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), c.caller)
 				defer cancel()
 				err := roundTrip(ctx, t, limitedTo(c.base, c.timeout))
-				if got := describe(err); got != "no complete answer in time" || !errors.Is(err, net.ErrClosed) {
+				if got := describe(err); got != "no complete response in time" || !errors.Is(err, net.ErrClosed) {
 					t.Errorf("got %q for %v, want that the time was over, and the cause", got, err)
 				}
 			})
@@ -67,7 +67,7 @@ func TestCallersTimeoutHasItsOwnCode(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errors.New("the job has had its time"))
 		defer cancel()
 		err := h.Do(ctx, Call{Op: "sample", Method: http.MethodGet, URL: "https://api.example"}, nil)
-		if e := clients.AsError(err); e == nil || e.Code != clients.CodeUnavailable || e.Message != "no complete answer in time" {
+		if e := clients.AsError(err); e == nil || e.Code != clients.CodeUnavailable || e.Message != "no complete response in time" {
 			t.Errorf("got %v, want unavailable for want of time", err)
 		}
 	})

@@ -32,7 +32,7 @@ func (p problem) message() string {
 	if known, ok := meanings[p.code]; ok {
 		return known.message
 	}
-	return "the order came with an error"
+	return "the order has an error"
 }
 
 type meaning struct {
@@ -50,7 +50,7 @@ const partly = "1"
 // meaning. Any other code means that Michelin rejects the request.
 var meanings = map[string]meaning{
 	partly: {message: "at least one item is incorrect"},
-	"901":  {clients.CodeInvalid, "a document number is invalid", "check the order numbers and references that were asked for"},
+	"901":  {clients.CodeInvalid, "a document number is invalid", "check the requested order numbers and references"},
 	"907": {
 		clients.CodeInvalid, "the ship-to number is missing, invalid or not active",
 		`set the account's ship_to and request = "openapi", which sends it; if it is set, ask Michelin whether it is active`,
@@ -58,12 +58,12 @@ var meanings = map[string]meaning{
 	"915": {clients.CodeInvalid, "the bill-to number is missing, invalid or not active", "check the account's bill_to"},
 	"920": {clients.CodeInvalid, "the account is not activated for this bill-to number", "ask Michelin to activate the account"},
 	"925": {clients.CodeInvalid, "the supplier party is invalid", "ask Michelin which party the account belongs to"},
-	"987": {clients.CodeInvalid, "a window cannot be combined with references", "ask for a window, or for orders by number"},
+	"987": {clients.CodeInvalid, "a window cannot be combined with references", "request a date range, or orders by number"},
 	"303": {clients.CodeUnavailable, "no connection to the ERP system", ""},
-	"304": {clients.CodeUnavailable, "the ERP system cannot answer now", ""},
-	"399": {clients.CodeUnavailable, "the ERP system cannot answer now", ""},
+	"304": {clients.CodeUnavailable, "the ERP system is unavailable", ""},
+	"399": {clients.CodeUnavailable, "the ERP system is unavailable", ""},
 	"405": {clients.CodeUnavailable, "timeout in the ERP system", ""},
-	"499": {clients.CodeUnavailable, "the ERP system cannot answer now", ""},
+	"499": {clients.CodeUnavailable, "the ERP system is unavailable", ""},
 	"999": {clients.CodeUnavailable, "miscellaneous error", ""},
 }
 
@@ -80,7 +80,7 @@ func judge(head problem, answer *clients.Answer) error {
 	}
 	m, known := meanings[head.code]
 	if !known {
-		m = meaning{code: clients.CodeInvalid, message: "the question is refused", hint: "ask Michelin what the code means"}
+		m = meaning{code: clients.CodeInvalid, message: "the request is rejected", hint: "contact Michelin with the code"}
 	}
 	message := "errorCode " + shorten(head.code) + ": " + m.message
 	if head.text != "" {

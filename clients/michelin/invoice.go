@@ -53,7 +53,7 @@ func (c *Client) Invoices(ctx context.Context, q clients.Query) (clients.Answer,
 		return answer, nil
 	case q.From >= q.To:
 		answer.Partial = append(answer.Partial, clients.Problem{Message: fmt.Sprintf(
-			`the answer for %s has %d invoices, the most there can be: others of that day may be missing (request = "openapi" asks by ship_to, for fewer at a time)`,
+			`the response for %s has %d invoices, which is the maximum: others of that day may be missing (request = "openapi" requests fewer, by ship_to)`,
 			q.From, messages)})
 		return answer, nil
 	}

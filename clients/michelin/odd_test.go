@@ -170,7 +170,7 @@ func TestRepeatedEntriesCountOnce(t *testing.T) {
 	entry := func(lines ...string) string {
 		return `{"supplierOrderNumber":{"documentID":"SO1"},"orderDate":"2026-01-15","orderLine":[` + strings.Join(lines, ",") + `]}`
 	}
-	const again = "is there twice with different contents: the last counts"
+	const again = "is repeated with different contents: the last counts"
 	reversed := strings.Replace(ordered("1", "A", 8), `{"deliveryDate":"2026-01-20","openQuantity":8},{"deliveryDate":"2026-01-21","openQuantity":0}`,
 		`{"deliveryDate":"2026-01-21","openQuantity":0},{"deliveryDate":"2026-01-20","openQuantity":8}`, 1)
 	for name, c := range map[string]struct {
@@ -255,7 +255,7 @@ func TestRepeatedDocumentsCountOnce(t *testing.T) {
 				t.Errorf("quantities (-want +got):\n%s", diff)
 			}
 			for _, a := range []clients.Answer{advices, invoices} {
-				if unread := unreadIn(t, a); c.partial != strings.Contains(unread, "is there twice") {
+				if unread := unreadIn(t, a); c.partial != strings.Contains(unread, "is repeated") {
 					t.Errorf("got the problems %q, want a contradiction: %t", unread, c.partial)
 				}
 			}

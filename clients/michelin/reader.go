@@ -117,7 +117,7 @@ func (d *reader) check() error {
 	case !d.identified && !d.listed:
 		return d.wrong("it has neither " + d.proof + " nor " + d.list)
 	case d.messages > 0 && d.elements == 0:
-		return d.wrong(fmt.Sprintf("it announces %d messages and has none", d.messages))
+		return d.wrong(fmt.Sprintf("it announces %d messages but has none", d.messages))
 	}
 	return nil
 }

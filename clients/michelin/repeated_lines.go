@@ -17,7 +17,7 @@ import (
 
 // The messages for responses that contradict themselves.
 const (
-	lineTwice  = "is there twice with different contents: the last counts"
+	lineTwice  = "is repeated with different contents: the last counts"
 	valueTwice = "differs from an earlier entry: the last counts"
 )
 

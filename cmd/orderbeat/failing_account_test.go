@@ -62,17 +62,17 @@ func unreadable(name, fault, more, says string) trouble {
 func troubles() []trouble {
 	const html = `"status":200,"header":{"Content-Type":"text/html"},"body":"<html>Sorry, we are closed.</html>"`
 	list := []trouble{
-		refused("status-403", `"status":403`, clients.CodeForbidden, "may not see", "bill_to must be the Bill-to code"),
+		refused("status-403", `"status":403`, clients.CodeForbidden, "has no access", "bill_to must be the Bill-to code"),
 
-		refused("status-400", `"status":400`, clients.CodeInvalid, "does not take the question", "check the account's numbers"),
-		refused("status-404", `"status":404`, clients.CodeInvalid, "no such API", "check base_url"),
-		refused("status-422", `"status":422,"body":"{}"`, clients.CodeInvalid, "does not take the question (status 422)", "check the account's numbers"),
-		refused("code-901", `"error_code":"901"`, clients.CodeInvalid, "errorCode 901: a document number", "check the order numbers"),
+		refused("status-400", `"status":400`, clients.CodeInvalid, "rejects the request", "check the account's numbers"),
+		refused("status-404", `"status":404`, clients.CodeInvalid, "does not exist at this URL", "check base_url"),
+		refused("status-422", `"status":422,"body":"{}"`, clients.CodeInvalid, "rejects the request (status 422)", "check the account's numbers"),
+		refused("code-901", `"error_code":"901"`, clients.CodeInvalid, "errorCode 901: a document number", "check the requested order numbers"),
 		refused("code-907", `"error_code":"907"`, clients.CodeInvalid, "errorCode 907: the ship-to", "ship_to"),
 		refused("code-915", `"error_code":"915"`, clients.CodeInvalid, "errorCode 915: the bill-to", "check the account's bill_to"),
 		refused("code-920", `"error_code":"920"`, clients.CodeInvalid, "errorCode 920: the account is not activated", "ask Michelin to activate"),
 		refused("code-925", `"error_code":"925"`, clients.CodeInvalid, "errorCode 925: the supplier party", "ask Michelin which party"),
-		refused("code-987", `"error_code":"987"`, clients.CodeInvalid, "errorCode 987: a window cannot", "ask for a window, or"),
+		refused("code-987", `"error_code":"987"`, clients.CodeInvalid, "errorCode 987: a window cannot", "request a date range, or"),
 
 		fleeting("timeout", `"hang":true`, `timeout = "5s"`),
 		fleeting("slow", `"delay":"1h"`, `timeout = "5s"`),
@@ -96,7 +96,7 @@ func troubles() []trouble {
 		},
 		{
 			name: "down", fault: `"status":503`, times: -1, state: jobs.Dead, attempts: 2, code: clients.CodeUnavailable,
-			says: "the provider cannot answer now (status 503)", alert: "dead_job",
+			says: "the provider is unavailable (status 503)", alert: "dead_job",
 		},
 	}
 	for _, status := range []int{408, 425, 500, 502, 503, 504} {

@@ -75,7 +75,7 @@ func readPTVQuery(v url.Values) (ptvQuery, error) {
 	if text := v.Get("cursor"); text != "" {
 		p, ok := parseCursor(text)
 		if !ok {
-			return q, fmt.Errorf("cursor: none of ours, got %q", text)
+			return q, fmt.Errorf("cursor: unknown cursor %q", text)
 		}
 		q.cursor = &p
 	}
@@ -131,7 +131,7 @@ func Release(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	all := plannings(m)
 	i := slices.IndexFunc(all, func(p planning) bool { return p.ID == r.PathValue("id") })
 	if i < 0 || all[i].ReleasedAt == nil || m.Now.Sub(*all[i].ReleasedAt) > ptvKept {
-		wire.AnswerJSON(w, http.StatusNotFound, ptvError{"no release of such a planning"})
+		wire.AnswerJSON(w, http.StatusNotFound, ptvError{"the planning has no release"})
 		return
 	}
 	wire.AnswerJSON(w, http.StatusOK, ptvReleased{all[i].ID, *all[i].ReleasedAt, all[i].routes()})

@@ -54,8 +54,8 @@ var shellDescriptions = map[shellState]string{
 // shellErrors are the states with an ErrorCode that is not "0000". The documents list
 // no codes; these are ours.
 var shellErrors = map[shellState][2]string{
-	shellRetrying: {"9001", "Sample: the queue did not answer"},
-	shellGivenUp:  {"9001", "Sample: the queue did not answer"},
+	shellRetrying: {"9001", "Sample: the queue did not respond"},
+	shellGivenUp:  {"9001", "Sample: the queue did not respond"},
 	shellFailed:   {"9002", "Sample: the vehicle has such a card already"},
 }
 

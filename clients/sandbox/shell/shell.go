@@ -75,7 +75,7 @@ func OrderCardEnquiry(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	case wire.ContentType(r) != "application/json":
 		refuse(http.StatusUnsupportedMediaType, "0002", "Content-Type", errors.New("want application/json"))
 	case err != nil || unreadable != nil:
-		refuse(http.StatusBadRequest, "0003", "Body", errors.New("no JSON that is an enquiry"))
+		refuse(http.StatusBadRequest, "0003", "Body", errors.New("the body is not an enquiry in JSON"))
 	case wrong != nil:
 		refuse(http.StatusBadRequest, "0004", "Filters", wrong)
 	default:
