@@ -10,6 +10,8 @@ import (
 	"orderbeat/auth/secret"
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/microbilt"
+	"orderbeat/clients/sandbox/shell"
 	"orderbeat/clients/section"
 	"orderbeat/jobs"
 )
@@ -84,7 +86,7 @@ func TestSandboxHasOrdersOfAllFourProviders(t *testing.T) {
 	stand := sandbox.New(sandbox.Options{Now: func() time.Time { return now }})
 	server := httptest.NewServer(stand)
 	defer server.Close()
-	london, err := time.LoadLocation(sandbox.ShellTimezone)
+	london, err := time.LoadLocation(shell.Timezone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,14 +131,14 @@ func TestSandboxHasOrdersOfAllFourProviders(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, secret := range []string{sandbox.MicrobiltCanaryName, sandbox.MicrobiltCanaryNumber, "7077327000"} {
+			for _, secret := range []string{microbilt.CanaryName, microbilt.CanaryNumber, "7077327000"} {
 				if strings.Contains(string(text), secret) {
 					t.Errorf("the orders tell %q", secret)
 				}
 			}
 		})
 	}
-	if got := stand.GetReports(); got != 0 {
+	if got := stand.Requests(sandbox.OpMicrobiltGetReport); got != 0 {
 		t.Errorf("got %d reports ordered", got)
 	}
 }

@@ -38,7 +38,7 @@ func TestAgainstTheSandbox(t *testing.T) {
 					t.Errorf("order %s: status %s, open %v, unmapped %v", o.OrderID, o.Status, o.OpenQuantity, o.Unmapped)
 				}
 			}
-			stand.RevokeTokens()
+			stand.Revoke(sandbox.Revocation{})
 			first, last := all.Orders[0], all.Orders[len(all.Orders)-1]
 			for _, o := range all.Orders { // some have no reference of the customer's
 				if o.Reference != "" && o.OrderID != first.OrderID {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/michelin"
 )
 
 // BenchmarkOrderStatus answers a whole window, some 120 orders.
@@ -20,8 +20,8 @@ func BenchmarkOrderStatus(b *testing.B) {
 				for p.Next() {
 					r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, statusPath, strings.NewReader(body))
 					asJSON(r)
-					r.SetBasicAuth(sandbox.Username, sandbox.Password)
-					r.Header.Set("apikey", sandbox.APIKey)
+					r.SetBasicAuth(michelin.Username, michelin.Password)
+					r.Header.Set("apikey", michelin.APIKey)
 					w := httptest.NewRecorder()
 					s.ServeHTTP(w, r)
 					if w.Code != http.StatusOK {

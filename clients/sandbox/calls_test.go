@@ -9,6 +9,8 @@ import (
 
 	"orderbeat/auth/authtest"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/mazda"
+	"orderbeat/clients/sandbox/shell"
 )
 
 const (
@@ -97,10 +99,10 @@ func TestFaultsApplyToTheAccountOfACall(t *testing.T) {
 		struck, spared       string // bodies
 		struckOrg, sparedOrg string
 	}{
-		"Shell's payer":        {authtest.Shell, sandbox.ShellPayerNumber, "POST", enquiryPath, enquiry(payer), enquiry(otherPayer), "", ""},
-		"Shell's payer, by id": {authtest.Shell, sandbox.ShellPayerNumber, "POST", enquiryPath, enquiry(object{"ColCoId": 14, "PayerId": 1101}), enquiry(otherPayer), "", ""},
+		"Shell's payer":        {authtest.Shell, shell.PayerNumber, "POST", enquiryPath, enquiry(payer), enquiry(otherPayer), "", ""},
+		"Shell's payer, by id": {authtest.Shell, shell.PayerNumber, "POST", enquiryPath, enquiry(object{"ColCoId": 14, "PayerId": 1101}), enquiry(otherPayer), "", ""},
 		"Microbilt's AppId":    {authtest.Microbilt, "APP-1005", "GET", archivePath, ibv("APP-1005"), ibv("APP-1001"), "", ""},
-		"Mazda's organization": {authtest.Mazda, sandbox.MazdaOrg, "GET", mazdaPath, "", "", sandbox.MazdaOrg, sandbox.MazdaOtherOrg},
+		"Mazda's organization": {authtest.Mazda, mazda.Org, "GET", mazdaPath, "", "", mazda.Org, mazda.OtherOrg},
 	} {
 		t.Run(name, func(t *testing.T) {
 			caller := newCaller(t, c.provider, asJSON, requestID)

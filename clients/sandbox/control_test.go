@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/michelin"
 )
 
 func TestControlDescribesTheSandbox(t *testing.T) {
@@ -35,7 +36,7 @@ func TestControlDescribesTheSandbox(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, secret := range []string{
-		sandbox.ClientSecret, sandbox.Password, sandbox.APIKey,
+		sandbox.ClientSecret, michelin.Password, michelin.APIKey,
 		sandbox.PTVClientSecret, sandbox.ShellClientSecret, sandbox.MicrobiltClientSecret, sandbox.MazdaClientSecret,
 	} {
 		if strings.Contains(a.body, secret) {

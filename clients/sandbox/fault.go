@@ -27,7 +27,7 @@ const (
 	OpMicrobiltToken         Op = "microbilt_token"
 	OpMicrobiltPing          Op = "microbilt_ping"
 	OpMicrobiltArchiveReport Op = "microbilt_archive_report"
-	OpMicrobiltGetReport     Op = "microbilt_get_report"
+	OpMicrobiltGetReport     Op = "microbilt_get_report" // would cost money: no automatic process may request one
 	OpMazdaToken             Op = "mazda_token"
 	OpMazdaAuthorize         Op = "mazda_authorize"
 	OpMazdaPing              Op = "mazda_ping"

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth/authtest"
-	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/mazda"
 )
 
 // partsOrder is one order of Mazda's example.
@@ -30,7 +30,7 @@ type partsPage struct {
 	Orders      []partsOrder
 }
 
-var otherOrg = header("X-mazda-org", sandbox.MazdaOtherOrg)
+var otherOrg = header("X-mazda-org", mazda.OtherOrg)
 
 func newMazda(t *testing.T) *caller {
 	t.Helper()

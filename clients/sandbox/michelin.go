@@ -12,14 +12,6 @@ const (
 	ClientSecret = "SANDBOX+not/a=secret&0F8"
 )
 
-// The older credentials that Michelin accepts instead of a token: both together, Basic authentication
-// and the header apikey.
-const (
-	Username = michelin.Username
-	Password = michelin.Password
-	APIKey   = michelin.APIKey
-)
-
 func (s *Sandbox) michelinRoutes() {
 	for _, o := range []struct {
 		op     Op

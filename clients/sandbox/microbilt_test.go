@@ -10,6 +10,7 @@ import (
 
 	"orderbeat/auth/authtest"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/microbilt"
 )
 
 // report is an archived report.
@@ -65,7 +66,7 @@ func TestReportsAreCreatedOnce(t *testing.T) {
 				t.Errorf("%s: %+v", id, r.MsgRsHdr)
 			case !hit:
 				noHits[id]++
-			case r.Subject[0].Name != sandbox.MicrobiltCanaryName || r.Subject[0].SSN != sandbox.MicrobiltCanaryNumber:
+			case r.Subject[0].Name != microbilt.CanaryName || r.Subject[0].SSN != microbilt.CanaryNumber:
 				t.Errorf("%s: it is about %s", id, r.Subject[0].Name)
 			}
 		}
@@ -113,7 +114,7 @@ func TestCanaryIsAlwaysPresent(t *testing.T) {
 		for _, id := range appIDs[:2] {
 			all += c.call(t, http.MethodGet, archivePath, appID(id)).body
 		}
-		if !strings.Contains(all, sandbox.MicrobiltCanaryName) || !strings.Contains(all, sandbox.MicrobiltCanaryNumber) {
+		if !strings.Contains(all, microbilt.CanaryName) || !strings.Contains(all, microbilt.CanaryNumber) {
 			t.Errorf("not on day %d: %s", day, all)
 		}
 		c.advance(sandboxDay)
@@ -155,7 +156,7 @@ func TestReportIsSelectedByKeyInAnyForm(t *testing.T) {
 func TestNewReportsAreCounted(t *testing.T) {
 	c := newMicrobilt(t)
 	c.call(t, http.MethodGet, archivePath, appID("APP-1001"))
-	if n := c.GetReports(); n != 0 {
+	if n := c.Requests(sandbox.OpMicrobiltGetReport); n != 0 {
 		t.Errorf("%d new reports", n)
 	}
 	for range 2 {
@@ -166,7 +167,7 @@ func TestNewReportsAreCounted(t *testing.T) {
 		}
 	}
 	c.send(t, http.MethodPost, "/IBV/GetReport", "")
-	if n := c.GetReports(); n != 3 {
+	if n := c.Requests(sandbox.OpMicrobiltGetReport); n != 3 {
 		t.Errorf("%d new reports want 3, one of them refused", n)
 	}
 }

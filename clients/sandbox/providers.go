@@ -29,23 +29,6 @@ const (
 	MazdaClientSecret = "SANDBOX+mazda/not:a=secret&%41"
 )
 
-// Accounts and customers of the simulators, for trials.
-const (
-	// MazdaOrg has orders, like any other organization of that form.
-	MazdaOrg      = mazda.Org
-	MazdaOtherOrg = mazda.OtherOrg
-
-	// MicrobiltCanaryName and MicrobiltCanaryNumber are the name and the number of every consumer in the
-	// reports. Where such data must not be stored or shown, neither may be found.
-	MicrobiltCanaryName   = microbilt.CanaryName
-	MicrobiltCanaryNumber = microbilt.CanaryNumber
-
-	ShellColCoCode        = shell.ColCoCode
-	ShellPayerNumber      = shell.PayerNumber
-	ShellOtherPayerNumber = shell.OtherPayerNumber
-	ShellTimezone         = shell.Timezone // the customers' local time
-)
-
 type provider struct {
 	dialect                authtest.Dialect // and its name
 	clientID, clientSecret string

@@ -15,6 +15,8 @@ import (
 
 	"orderbeat/auth/authtest"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/mazda"
+	"orderbeat/clients/sandbox/shell"
 )
 
 // other is how a test asks one of the other four providers.
@@ -124,7 +126,7 @@ func TestPublishedCredentialsAndPings(t *testing.T) {
 			if a := b.pinged(t, provider, "unknown"); a.status != http.StatusUnauthorized || a.body != o.refused {
 				t.Errorf("ping with another token: got %d %q want %q", a.status, a.body, o.refused)
 			}
-			b.RevokeTokens()
+			b.Revoke(sandbox.Revocation{})
 			if a := b.pinged(t, provider, got.Access); a.status != http.StatusUnauthorized {
 				t.Errorf("ping with a revoked token: status %d", a.status)
 			}
@@ -340,7 +342,7 @@ func TestControlDescribesEveryProvider(t *testing.T) {
 		"shell": {
 			"token": "/v2/oauth/token", "ping": "/shell/ping", "client_id": sandbox.ShellClientID,
 			"calls":    []any{"POST /card-management/v1/ordercardenquiry"},
-			"accounts": []any{sandbox.ShellPayerNumber, sandbox.ShellOtherPayerNumber},
+			"accounts": []any{shell.PayerNumber, shell.OtherPayerNumber},
 			"requests": object{"shell_order_card_enquiry": 1.0},
 		},
 		"microbilt": {
@@ -352,7 +354,7 @@ func TestControlDescribesEveryProvider(t *testing.T) {
 		"mazda": {
 			"token": "/oauth/token", "authorize": "/oauth/authorize", "ping": "/mazda/ping", "client_id": sandbox.MazdaClientID,
 			"calls":    []any{"GET /mazda/parts-orders", "GET /mazda/parts-orders/{number}"},
-			"accounts": []any{sandbox.MazdaOrg, sandbox.MazdaOtherOrg},
+			"accounts": []any{mazda.Org, mazda.OtherOrg},
 			"requests": object{"mazda_orders": 0.0},
 		},
 	}

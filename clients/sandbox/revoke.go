@@ -35,9 +35,6 @@ func (s *Sandbox) Revoke(r Revocation) {
 	}
 }
 
-// RevokeTokens revokes every access token issued so far.
-func (s *Sandbox) RevokeTokens() { s.Revoke(Revocation{}) }
-
 // revoke serves a [Revocation]. No body is the zero one.
 func (s *Sandbox) revoke(w http.ResponseWriter, r *http.Request) {
 	var which Revocation

@@ -14,15 +14,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/auth/authtest"
-	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/shell"
 )
 
 const anyUUID = "6f1c1e0a-0000-4000-8000-0000000000aB"
 
 var (
 	requestID  = header("RequestId", anyUUID)
-	payer      = object{"ColCoCode": sandbox.ShellColCoCode, "PayerNumber": sandbox.ShellPayerNumber}
-	otherPayer = object{"ColCoCode": "32", "PayerNumber": sandbox.ShellOtherPayerNumber}
+	payer      = object{"ColCoCode": shell.ColCoCode, "PayerNumber": shell.PayerNumber}
+	otherPayer = object{"ColCoCode": "32", "PayerNumber": shell.OtherPayerNumber}
 )
 
 // enquiry is the body of an Order Card Enquiry with these filters, the later ones first.
@@ -71,7 +71,7 @@ func TestEnquiryReturnsThePayersCards(t *testing.T) {
 	}
 	perOrder := map[string]int{}
 	for i, got := range mine {
-		if got["PayerNumber"] != sandbox.ShellPayerNumber || got["ColCoCode"] != 32.0 || got["GatewaySyncStatus"] != "S" {
+		if got["PayerNumber"] != shell.PayerNumber || got["ColCoCode"] != 32.0 || got["GatewaySyncStatus"] != "S" {
 			t.Errorf("got %v", got)
 		}
 		if i > 0 && mine[i-1]["OrderCardReference"].(float64) >= got["OrderCardReference"].(float64) {
@@ -214,8 +214,8 @@ func TestCardsAreFoundByReference(t *testing.T) {
 		"by the card's":      {object{"ReferenceNumber": cardReference(one), "ReferenceType": "2"}, []card{one}},
 		"by bulk reference":  {object{"ReferenceNumber": one["BCOReference"], "ReferenceType": 3}, order},
 		"whatever the dates": {object{"ReferenceNumber": one["MainReference"], "ReferenceType": 1, "FromDate": "19990101", "ToDate": "x"}, order},
-		"of its payer":       {object{"ReferenceNumber": one["MainReference"], "ReferenceType": 1, "PayerNumber": sandbox.ShellPayerNumber}, order},
-		"of another payer":   {object{"ReferenceNumber": one["MainReference"], "ReferenceType": 1, "PayerNumber": sandbox.ShellOtherPayerNumber}, []card{}},
+		"of its payer":       {object{"ReferenceNumber": one["MainReference"], "ReferenceType": 1, "PayerNumber": shell.PayerNumber}, order},
+		"of another payer":   {object{"ReferenceNumber": one["MainReference"], "ReferenceType": 1, "PayerNumber": shell.OtherPayerNumber}, []card{}},
 		"by a reference of a card that there is not": {object{"ReferenceNumber": one["BCOReference"], "ReferenceType": 2}, []card{}},
 		"by the wrong type":                          {object{"ReferenceNumber": cardReference(one), "ReferenceType": 1}, []card{}},
 		"by no number":                               {object{"ReferenceNumber": "null", "ReferenceType": 3}, []card{}},

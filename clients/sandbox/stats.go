@@ -31,10 +31,6 @@ type counts struct {
 // Requests is the number of requests to an operation since [New]. It panics for an unknown operation.
 func (s *Sandbox) Requests(op Op) int64 { return s.counts.requests[op].Load() }
 
-// GetReports is the number of requests for a new report at Microbilt, which would cost money and be
-// an inquiry about a person. No automatic process may request one.
-func (s *Sandbox) GetReports() int64 { return s.Requests(OpMicrobiltGetReport) }
-
 // Stats returns the current counters.
 func (s *Sandbox) Stats() Stats {
 	m, tokens := &s.michelin.Counts, s.ProviderStats(authtest.Michelin)

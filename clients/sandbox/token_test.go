@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/michelin"
 )
 
 func TestTokenMatchesThePortalsSample(t *testing.T) {
@@ -98,7 +99,7 @@ func TestTokensAreValidUntilTheyExpire(t *testing.T) {
 	b.advance(time.Second)
 	expect("first, after 120 minutes", first, false)
 	expect("second, after 60 minutes", second, true)
-	b.RevokeTokens()
+	b.Revoke(sandbox.Revocation{})
 	expect("second, revoked", second, false)
 	expect("one that was never issued", "00DSB0000000001!AQEAQ", false)
 	expect("none", "", false)
@@ -114,12 +115,12 @@ func TestOlderCredentialsAreAcceptedTogetherOnly(t *testing.T) {
 		basic, key func(*http.Request)
 		want       int
 	}{
-		"both":             {basic(sandbox.Username, sandbox.Password), header("apikey", sandbox.APIKey), http.StatusOK},
-		"no key":           {basic(sandbox.Username, sandbox.Password), none, http.StatusUnauthorized},
-		"key alone":        {none, header("apikey", sandbox.APIKey), http.StatusUnauthorized},
-		"wrong password":   {basic(sandbox.Username, "wrong"), header("apikey", sandbox.APIKey), http.StatusUnauthorized},
-		"a wrong key":      {basic(sandbox.Username, sandbox.Password), header("apikey", "wrong"), http.StatusUnauthorized},
-		"an unknown token": {bearer("unknown"), header("apikey", sandbox.APIKey), http.StatusUnauthorized},
+		"both":             {basic(michelin.Username, michelin.Password), header("apikey", michelin.APIKey), http.StatusOK},
+		"no key":           {basic(michelin.Username, michelin.Password), none, http.StatusUnauthorized},
+		"key alone":        {none, header("apikey", michelin.APIKey), http.StatusUnauthorized},
+		"wrong password":   {basic(michelin.Username, "wrong"), header("apikey", michelin.APIKey), http.StatusUnauthorized},
+		"a wrong key":      {basic(michelin.Username, michelin.Password), header("apikey", "wrong"), http.StatusUnauthorized},
+		"an unknown token": {bearer("unknown"), header("apikey", michelin.APIKey), http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -162,7 +163,7 @@ func TestIntrospection(t *testing.T) {
 		t.Errorf("multipart answers %s", p.body)
 	}
 
-	b.RevokeTokens()
+	b.Revoke(sandbox.Revocation{})
 	if a := b.send(t, http.MethodPost, introPath, form.Encode(), asForm); a.body != "{\"active\":false}\n" {
 		t.Errorf("a revoked token: %s", a.body)
 	}

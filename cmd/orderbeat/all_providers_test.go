@@ -14,6 +14,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/microbilt"
 	"orderbeat/cmd/orderbeat/cli"
 	"orderbeat/db/outbox"
 	"orderbeat/jobs"
@@ -215,7 +216,7 @@ func (p *program) nothingDiffersMappedAgain() {
 }
 
 // neverSeen are a consumer in a report, and the numbers of fuel cards.
-var neverSeen = regexp.MustCompile(sandbox.MicrobiltCanaryName + "|" + sandbox.MicrobiltCanaryNumber + `|7077327\d{12}`)
+var neverSeen = regexp.MustCompile(microbilt.CanaryName + "|" + microbilt.CanaryNumber + `|7077327\d{12}`)
 
 // nothingThatNobodyMaySee searches everything that the program wrote for consumers' data and
 // card numbers, and checks that it ordered no report.

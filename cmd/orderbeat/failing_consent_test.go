@@ -13,13 +13,14 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/mazda"
 	"orderbeat/jobs"
 )
 
 // The organizations of [stand.mazda]'s accounts.
 const (
-	north, south = sandbox.MazdaOrg, sandbox.MazdaOtherOrg // johndoe's
-	west         = "10032/MMD"                             // jane's
+	north, south = mazda.Org, mazda.OtherOrg // johndoe's
+	west         = "10032/MMD"               // jane's
 )
 
 // lastMonth is the requested date range.

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/shell"
 )
 
 // stand is an external sandbox with injected failures; it records the requests for orders.
@@ -146,7 +147,7 @@ bill_to = %[7]q
 params = { colco = %[5]d }
 timezone = %[6]q
 `, s.url, writeSecret(t, folder, "shell-id", sandbox.ShellClientID), writeSecret(t, folder, "shell-secret", sandbox.ShellClientSecret),
-		sandbox.ShellPayerNumber, sandbox.ShellColCoCode, sandbox.ShellTimezone, sandbox.ShellOtherPayerNumber)
+		shell.PayerNumber, shell.ColCoCode, shell.Timezone, shell.OtherPayerNumber)
 }
 
 // masked is a stand with TLS that can switch to an untrusted certificate.

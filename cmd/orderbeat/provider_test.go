@@ -15,6 +15,7 @@ import (
 
 	"orderbeat/clients"
 	"orderbeat/clients/sandbox"
+	"orderbeat/clients/sandbox/microbilt"
 	"orderbeat/cmd/orderbeat/cli"
 )
 
@@ -394,7 +395,7 @@ bill_to = "1111111"
 		r := do(t, append([]string{"--config", config, "provider", "try"}, args...)...)
 		for _, secret := range []string{
 			sandbox.ClientSecret, sandbox.PTVClientSecret, sandbox.ShellClientSecret, sandbox.MicrobiltClientSecret,
-			sandbox.MicrobiltCanaryName, sandbox.MicrobiltCanaryNumber, "7077327000", "Bearer",
+			microbilt.CanaryName, microbilt.CanaryNumber, "7077327000", "Bearer",
 		} {
 			if strings.Contains(r.stdout+r.stderr, secret) {
 				t.Errorf("%v shows %q", args, secret)

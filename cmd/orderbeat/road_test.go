@@ -109,7 +109,7 @@ func TestStormOfRejections(t *testing.T) {
 	release := stand.hold()
 	p.publish("orderbeat.runs.michelin.sync", `{"from":"1999-01-01","to":"1999-01-02"}`)
 	p.eventually("all jobs are in flight", func() bool { return len(stand.calls(healthy)) == 1+many })
-	stand.RevokeTokens()
+	stand.Revoke(sandbox.Revocation{})
 	release()
 	r := p.results(2)[1]
 	after := stand.Stats()
