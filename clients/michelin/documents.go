@@ -6,9 +6,10 @@ import "orderbeat/clients"
 type documents[D any, L any] struct {
 	shape[D, L]
 	list  []D
-	byID  map[string]int // index into list
-	lines lineSets[L]
-	entry D // reused for every entry
+	byID  map[string]int      // index into list
+	sets  map[int]*lineSet[L] // the lines of documents that need a set, by index into list
+	seen  map[string]bool     // reused for every entry
+	entry D                   // reused for every entry
 }
 
 // shape is what differs between kinds of documents.
@@ -28,7 +29,7 @@ type parts[L any] struct {
 }
 
 func newDocuments[D, L any](s shape[D, L]) documents[D, L] {
-	return documents[D, L]{shape: s, byID: map[string]int{}, lines: newLineSets(s.keyed)}
+	return documents[D, L]{shape: s, byID: map[string]int{}, sets: map[int]*lineSet[L]{}, seen: map[string]bool{}}
 }
 
 // next is the document that the next entry is mapped to.
@@ -61,12 +62,14 @@ func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer
 		merge(&c.list[at])
 		into = c.parts(&c.list[at])
 		*into.unread |= *entry.unread
-		m.contradict(c.lines.further(at, *into.lines, *entry.lines, m.use))
+		m.contradict(c.set(at, *into.lines, m.use).add(*entry.lines, m.use))
 	case trouble.failed() && len(*entry.lines) == 0: // there is nothing to report about it
 	default:
 		at = len(c.list)
 		c.byID[entry.id] = at
-		m.contradict(c.lines.first(at, *entry.lines, m.use))
+		if c.needsSet(*entry.lines) {
+			m.contradict(c.set(at, nil, m.use).add(*entry.lines, m.use))
+		}
 		c.list = append(c.list, *d)
 		into = c.parts(&c.list[at])
 	}
@@ -77,9 +80,33 @@ func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer
 	}
 }
 
+// needsSet reports whether the lines of a first entry need a set: usually they have ids of their own.
+func (c *documents[D, L]) needsSet(lines []L) bool {
+	clear(c.seen)
+	for i := range lines {
+		key, numbered := c.key(&lines[i])
+		if !numbered && len(lines) > 1 || c.seen[key] {
+			return true
+		}
+		c.seen[key] = true
+	}
+	return false
+}
+
+// set is the set of a document; lines are those of its first entry.
+func (c *documents[D, L]) set(at int, lines []L, use func(bytes int) bool) *lineSet[L] {
+	set := c.sets[at]
+	if set == nil {
+		set = &lineSet[L]{keyed: c.keyed, groups: map[string]*lineGroup{}}
+		c.sets[at] = set
+		set.add(lines, use)
+	}
+	return set
+}
+
 // done returns the documents with all their lines.
 func (c *documents[D, L]) done(normalize func(*D)) []D {
-	for i, set := range c.lines.byIndex {
+	for i, set := range c.sets {
 		*c.parts(&c.list[i]).lines = set.rest()
 	}
 	for i := range c.list {

@@ -113,48 +113,6 @@ func (s *lineSet[L]) rest() []L {
 	return lines
 }
 
-// lineSets are the sets of entries that need one, by the index of their order or document in the
-// response.
-type lineSets[L any] struct {
-	keyed[L]
-	byIndex map[int]*lineSet[L]
-	seen    map[string]bool // reused for every entry
-}
-
-func newLineSets[L any](k keyed[L]) lineSets[L] {
-	return lineSets[L]{keyed: k, byIndex: map[int]*lineSet[L]{}, seen: map[string]bool{}}
-}
-
-// first notes the lines of the first entry of an order or a document. Usually they have ids of their
-// own, and need no set.
-func (s *lineSets[L]) first(index int, lines []L, use func(bytes int) bool) (contradicts []int) {
-	clear(s.seen)
-	for i := range lines {
-		key, numbered := s.key(&lines[i])
-		if !numbered && len(lines) > 1 || s.seen[key] {
-			return s.of(index, nil, use).add(lines, use)
-		}
-		s.seen[key] = true
-	}
-	return nil
-}
-
-// of is the set of an order or a document; lines are those of its first entry.
-func (s *lineSets[L]) of(index int, lines []L, use func(bytes int) bool) *lineSet[L] {
-	set := s.byIndex[index]
-	if set == nil {
-		set = &lineSet[L]{keyed: s.keyed, groups: map[string]*lineGroup{}}
-		s.byIndex[index] = set
-		set.add(lines, use)
-	}
-	return set
-}
-
-// further is first for a further entry; known are the lines of the first one.
-func (s *lineSets[L]) further(index int, known, lines []L, use func(bytes int) bool) (contradicts []int) {
-	return s.of(index, known, use).add(lines, use)
-}
-
 // later takes a value that a further entry states, and notes a different one.
 func later[T comparable](m *mapper, into *T, further T, at span) {
 	var none T
