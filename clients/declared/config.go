@@ -38,11 +38,8 @@ func configure(s *section.Section) (declaration, error) {
 	}
 	set := &d.settings
 	here := set.place(s.Environment)
-	if s.Place(set.environments(), &wrong) {
-		wrong.Join(s.Check())
-	} else {
-		wrong.Join(s.CheckRest())
-	}
+	s.Place(set.environments(), &wrong)
+	wrong.Join(s.Check())
 	if set.Ping == unsaid {
 		set.Ping = here.Ping
 	}

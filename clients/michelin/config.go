@@ -57,11 +57,8 @@ func configure(s *section.Section) (settings, error) {
 	if s.Decode != nil {
 		wrong.Join(s.Decode(&set))
 	}
-	if s.Place(environments, &wrong) {
-		wrong.Join(s.Check())
-	} else {
-		wrong.Join(s.CheckRest())
-	}
+	s.Place(environments, &wrong)
+	wrong.Join(s.Check())
 	if set.IntrospectionURL != "" {
 		wrong.Join(s.CheckURL("introspection_url", set.IntrospectionURL))
 	}

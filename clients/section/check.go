@@ -33,20 +33,14 @@ func (m *Errors) Join(err error) {
 // Err joins all errors; nil if there are none.
 func (m *Errors) Err() error { return errors.Join(m.errs...) }
 
-// Check reports every mistake in the shared keys, as joined [*ConfigError] values. BaseURL must be
-// set by now; TokenURL may be empty, for a provider without tokens. Package config checks the names
-// and zones of accounts.
+// Check reports every mistake in the shared keys, as joined [*ConfigError] values. An empty BaseURL was
+// reported by [Section.Place]; TokenURL may be empty, for a provider without tokens. Package config
+// checks the names and zones of accounts.
 func (c *Config) Check() error {
 	var m Errors
-	m.Join(c.CheckURL("base_url", c.BaseURL))
-	m.Join(c.CheckRest())
-	return m.Err()
-}
-
-// CheckRest is [Config.Check] without BaseURL: for a section in which another mistake leaves that
-// unknown.
-func (c *Config) CheckRest() error {
-	var m Errors
+	if c.BaseURL != "" {
+		m.Join(c.CheckURL("base_url", c.BaseURL))
+	}
 	if c.TokenURL != "" {
 		m.Join(c.CheckURL("token_url", c.TokenURL))
 	}

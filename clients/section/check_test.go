@@ -2,7 +2,6 @@ package section_test
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,13 +14,9 @@ import (
 
 func TestCheckReportsAllErrors(t *testing.T) {
 	var empty section.Config
-	want := []string{"accounts", "base_url", "concurrency", "max_body", "rate", "retry.attempts", "retry.for", "timeout", "token_rate"}
+	want := []string{"accounts", "concurrency", "max_body", "rate", "retry.attempts", "retry.for", "timeout", "token_rate"}
 	if diff := cmp.Diff(want, clienttest.Keys(empty.Check())); diff != "" {
 		t.Errorf("keys differ (-want +got):\n%s", diff)
-	}
-	rest := slices.DeleteFunc(slices.Clone(want), func(key string) bool { return key == "base_url" })
-	if diff := cmp.Diff(rest, clienttest.Keys(empty.CheckRest())); diff != "" {
-		t.Errorf("keys without base_url differ (-want +got):\n%s", diff)
 	}
 	for fresh, want := range map[time.Duration][]string{0: nil, time.Minute: nil, time.Hour: nil, time.Second: {"fresh_for"}, -time.Hour: {"fresh_for"}} {
 		c := clienttest.Section("sample", "http://127.0.0.1:8322").Config

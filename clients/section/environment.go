@@ -24,10 +24,10 @@ type Environment struct {
 // Environments are the documented environments of a provider: "test" and "production".
 type Environments map[string]Environment
 
-// Place sets the section's base URL, and in the sandbox the simulator's credentials, and reports
-// whether there is a base URL to check. An unknown environment is treated as the sandbox, which has
-// the fewest requirements: a mistake there is a mistake everywhere.
-func (s *Section) Place(all Environments, wrong *Errors) bool {
+// Place sets the section's base URL, and in the sandbox the simulator's credentials. An unknown
+// environment is treated as the sandbox, which has the fewest requirements: a mistake there is a mistake
+// everywhere.
+func (s *Section) Place(all Environments, wrong *Errors) {
 	host := all[s.Environment].BaseURL
 	if s.Environment == sandbox || !slices.Contains(environments, s.Environment) {
 		host = s.enterSandbox(wrong)
@@ -38,7 +38,6 @@ func (s *Section) Place(all Environments, wrong *Errors) bool {
 		s.BaseURL = host
 	}
 	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
-	return s.BaseURL != ""
 }
 
 // enterSandbox returns the simulator's URL. Its credentials are only used there.

@@ -48,7 +48,7 @@ type ledgerSample struct {
 
 func openLedger(s section.Section) (clients.Provider, error) {
 	var l ledgerKeys
-	errs := []error{s.Decode(&l), s.CheckRest()}
+	errs := []error{s.Decode(&l), s.Check()}
 	if l.Orders.Path == "" {
 		errs = append(errs, &section.ConfigError{Key: "orders.path", Message: "is missing"})
 	}

@@ -156,9 +156,6 @@ var anyTraits = clients.Traits{MaxReferences: math.MaxInt, MaxDespatchDays: 1, M
 // and allow http on a loopback address.
 func checkFrame(c section.Config) error {
 	c.AllowInsecureHTTP = true
-	if c.BaseURL == "" {
-		return c.CheckRest()
-	}
 	return c.Check()
 }
 
