@@ -195,20 +195,12 @@ func (t *Transport) named(c *connections, err error) error {
 	return &endpoint.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
 }
 
-type idempotentKey struct{}
-
-// idempotent marks the requests of a context as safe to send twice.
-func idempotent(ctx context.Context) context.Context {
-	return context.WithValue(ctx, idempotentKey{}, true)
-}
-
 // twice reports whether a request may and can be sent a second time.
 func twice(req *http.Request) bool {
 	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
 		return false
 	}
-	marked, _ := req.Context().Value(idempotentKey{}).(bool)
-	return marked
+	return sendingOf(req.Context()).Idempotent
 }
 
 func closeBody(req *http.Request) {

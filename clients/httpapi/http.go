@@ -246,18 +246,8 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 		defer answer.Body.Close()
 		return answer.StatusCode, h.take(ctx, &c, answer, read)
 	}
-	into := h.recording(ctx)
-	var again *notes
-	sending := httpspan.Call(withOperation(ctx, c.Op), c.Op, func() string { return h.shownURL(&c) })
-	if into != nil {
-		sending, again = noting(sending)
-	}
-	if c.Refused != nil {
-		sending = context.WithValue(sending, refusedKey{}, c.Refused)
-	}
-	if c.Idempotent {
-		sending = idempotent(sending)
-	}
+	sent := &sending{Call: &c, into: h.recording(ctx)}
+	sending := httpspan.Call(context.WithValue(ctx, sendingKey{}, sent), c.Op, func() string { return h.shownURL(&c) })
 	r := h.client.R().SetContext(sending).SetHeaders(c.Header)
 	if c.Body != nil {
 		r.SetBody(c.Body) // bytes, which can be sent again after a 401
@@ -266,31 +256,29 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	resp, err := r.Execute(c.Method, c.URL)
 	if err != nil {
 		err = timeUp(ctx, err)
-		h.noAnswer(ctx, into, &c, again, began, err)
+		h.noAnswer(ctx, sent, began, err)
 		return 0, err
 	}
 	raw := resp.RawResponse
 	defer raw.Body.Close()
-	if into != nil {
-		h.sentAgain(ctx, into, &c, again, raw.StatusCode)
-	}
-	record := h.record(into, &c, resp)
+	h.sentAgain(ctx, sent, raw.StatusCode)
+	record := h.record(sent, resp)
 	defer func() { record.end(err) }() //nolint:contextcheck // the request has it
 	return raw.StatusCode, h.take(ctx, &c, raw, read)
 }
 
 // noAnswer reports a call without a response to Watch and to the recording.
-func (h *HTTP) noAnswer(ctx context.Context, into *exchange.Recording, c *Call, again *notes, began time.Time, err error) {
-	if into == nil && h.watch == nil {
+func (h *HTTP) noAnswer(ctx context.Context, s *sending, began time.Time, err error) {
+	if s.into == nil && h.watch == nil {
 		return
 	}
-	x := h.unanswered(ctx, c, began, err)
+	x := h.unanswered(ctx, s.Call, began, err)
 	if h.watch != nil {
 		h.watch(*x)
 	}
-	if into != nil {
-		h.sentAgain(ctx, into, c, again, 0)
-		into.Add(func() *exchange.Exchange { return x })
+	if s.into != nil {
+		h.sentAgain(ctx, s, 0)
+		s.into.Add(func() *exchange.Exchange { return x })
 	}
 }
 

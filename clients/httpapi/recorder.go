@@ -60,10 +60,10 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 const pooledBytes = 1 << 20
 
 // record wraps the body of a response in a recorder.
-func (h *HTTP) record(into *exchange.Recording, call *Call, resp *resty.Response) *recorder {
+func (h *HTTP) record(s *sending, resp *resty.Response) *recorder {
 	x := &recorder{
-		ReadCloser: resp.RawResponse.Body, h: h, call: call, request: resp.Request.RawRequest, answer: resp.RawResponse,
-		began: resp.Request.Time, into: into, most: keptBytes,
+		ReadCloser: resp.RawResponse.Body, h: h, call: s.Call, request: resp.Request.RawRequest, answer: resp.RawResponse,
+		began: resp.Request.Time, into: s.into, most: keptBytes,
 	}
 	if x.into != nil {
 		x.most = exchange.WholeBytes

@@ -6,12 +6,10 @@ import (
 	"net/http"
 )
 
-type refusedKey struct{}
-
 // Refuses is [auth.Transport.Refuses] for calls of an [HTTP]: the result of their [Call.Refused].
 func Refuses(req *http.Request, resp *http.Response) bool {
-	refused, ok := req.Context().Value(refusedKey{}).(func(Response, []byte) bool)
-	if !ok {
+	refused := sendingOf(req.Context()).Refused
+	if refused == nil {
 		return false
 	}
 	const most = 64 << 10

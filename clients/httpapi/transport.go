@@ -77,7 +77,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !l.pause.answered(resp, count) {
 		l.limiter.answered(resp.StatusCode == http.StatusTooManyRequests)
 	}
-	note(ctx, resp, began)
+	sendingOf(ctx).note(resp, began)
 	resp.Body = &timedBody{
 		ReadCloser: resp.Body, timeUp: func(err error) error { return l.timeUp(ctx, began, err) },
 		end: func(err error) { //nolint:contextcheck // the request has it
@@ -173,12 +173,6 @@ func newCallMetrics(provider string) *prometheus.HistogramVec {
 	}, []string{"operation", "class"})
 }
 
-type operationKey struct{}
-
-func withOperation(ctx context.Context, op string) context.Context {
-	return context.WithValue(ctx, operationKey{}, op)
-}
-
 // observe counts an exchange with its status, or its error, and ends its span. Cancelled ones say
 // nothing about the provider and are not counted.
 func (l *limited) observe(ctx context.Context, began time.Time, span *httpspan.Span, status int, err error) {
@@ -199,6 +193,5 @@ func (l *limited) observe(ctx context.Context, began time.Time, span *httpspan.S
 		failure = class
 	}
 	span.End(status, failure)
-	op, _ := ctx.Value(operationKey{}).(string)
-	l.calls.WithLabelValues(op, class).Observe(time.Since(began).Seconds())
+	l.calls.WithLabelValues(sendingOf(ctx).Op, class).Observe(time.Since(began).Seconds())
 }

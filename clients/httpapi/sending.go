@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"orderbeat/clients"
+	"orderbeat/clients/exchange"
+)
+
+// sending is a call on its way, for the round trippers below its signer. It belongs to the goroutine of
+// the call.
+type sending struct {
+	*Call
+	// responses are those to a recorded call, of which its signer returns the last: after the others it
+	// sent the call again.
+	responses []answered
+	into      *exchange.Recording // nil without recording
+}
+
+type answered struct {
+	status int
+	header http.Header
+	began  time.Time
+	took   time.Duration
+}
+
+type sendingKey struct{}
+
+// sendingOf is the call of a context, an empty one if there is none.
+func sendingOf(ctx context.Context) *sending {
+	if s, ok := ctx.Value(sendingKey{}).(*sending); ok {
+		return s
+	}
+	return &sending{Call: &Call{}}
+}
+
+func (s *sending) note(resp *http.Response, began time.Time) {
+	if s.into != nil {
+		s.responses = append(s.responses, answered{resp.StatusCode, resp.Header, began, time.Since(began)})
+	}
+}
+
+// sentAgain records the responses after which a call was sent again: all but the last if that is the
+// call's response, whose status is final. Their bodies are unknown.
+func (h *HTTP) sentAgain(ctx context.Context, s *sending, final int) {
+	list := s.responses
+	if final != 0 && len(list) > 0 {
+		list = list[:len(list)-1]
+	}
+	for _, u := range list {
+		x := h.asked(ctx, s.Call, s.header(), u.began, u.took)
+		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Detail = u.status, h.hide.Header(u.header), "", false, exchange.Metadata
+		x.Code, x.Message = string(clients.CodeUnauthorized), "the token was rejected; the call was sent again with another"
+		s.into.Add(func() *exchange.Exchange { return x })
+	}
+}
