@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode"
 
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
 	"orderbeat/clients/httpapi"
+	"orderbeat/clients/plain"
 )
 
 // The outcomes of a failure rule that are not errors.
@@ -96,25 +96,14 @@ func judge(ctx context.Context, rules []rule, status int, body any, s jq.Scope) 
 		v := verdict{outcome: r.code, hint: r.hint, message: "declared as a failure"}
 		if r.message != nil {
 			text, err := r.message.Text(ctx, body, s, func(s string) string { return s })
-			if err == nil && oneLine(text) != "" {
-				v.message = oneLine(text)
+			const most = 200 // characters
+			if text = plain.Short(text, most); err == nil && text != "" {
+				v.message = text
 			}
 		}
 		return v, ctx.Err()
 	}
 	return verdict{}, ctx.Err()
-}
-
-// oneLine is a provider's message, on one line of a readable length.
-func oneLine(text string) string {
-	const most = 200 // characters
-	clean := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text))
-	return strings.TrimSpace(string(clean[:min(len(clean), most)]))
 }
 
 // loose decodes any body: as JSON, else as a text, null if it is blank.

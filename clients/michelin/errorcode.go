@@ -3,9 +3,9 @@ package michelin
 import (
 	"fmt"
 	"strings"
-	"unicode"
 
 	"orderbeat/clients"
+	"orderbeat/clients/plain"
 )
 
 // problem is an errorHead, or the error of one order.
@@ -20,13 +20,7 @@ func (p problem) none() bool { return p.code != "" && !p.failed() }
 // message is Michelin's message, on one line of a readable length.
 func (p problem) message() string {
 	const most = 200 // characters; EDIWheel allows 60
-	clean := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, p.text))
-	if text := strings.TrimSpace(string(clean[:min(len(clean), most)])); text != "" {
+	if text := plain.Short(p.text, most); text != "" {
 		return text
 	}
 	if known, ok := meanings[p.code]; ok {

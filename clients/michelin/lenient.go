@@ -60,7 +60,7 @@ func textOf(v jsontext.Value) (t text) {
 	switch v.Kind() {
 	case '"':
 		inside := v[1 : len(v)-1]
-		if plain(inside) {
+		if verbatim(inside) {
 			t.s = string(bytes.TrimSpace(inside))
 		} else {
 			s, _ := jsontext.AppendUnquote(nil, v) // invalid parts are replaced
@@ -75,8 +75,8 @@ func textOf(v jsontext.Value) (t text) {
 	return t
 }
 
-// plain reports whether a string needs no unescaping.
-func plain(b []byte) bool {
+// verbatim reports whether a string needs no unescaping.
+func verbatim(b []byte) bool {
 	for _, c := range b {
 		if c == '\\' || c >= 0x80 {
 			return false

@@ -32,6 +32,17 @@ func Line(s string) string {
 	}, s)
 }
 
+// Short is text on one line of at most a number of characters. What cannot be printed is a blank.
+func Short(s string, most int) string {
+	clean := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s))
+	return strings.TrimSpace(string(clean[:min(len(clean), most)]))
+}
+
 // Cell is text as a cell of a CSV file. Spreadsheets treat a cell that begins with one of these
 // characters as a formula; an apostrophe before it prevents that.
 func Cell(s string) string {
