@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"orderbeat/clients"
 	"orderbeat/clients/exchange"
 )
@@ -156,11 +158,8 @@ func pretty(v any) (string, error) {
 
 // quotedTOML is a text as a TOML 1.0 basic string, which is escaped like JSON.
 func quotedTOML(s string) string {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a text always encodes
-	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "\x7f", `\u007F`)
+	b, _ := jsontext.AppendQuote(nil, s) // invalid UTF-8 is replaced
+	return strings.ReplaceAll(string(b), "\x7f", `\u007F`)
 }
 
 // longTOML is a text as a multi-line literal string or, if it cannot be one, with TOML's escapes.

@@ -260,13 +260,8 @@ func unquote(content []byte) []byte {
 
 // quote is the content of a string with JSON's escapes.
 func quote(content []byte) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if e.Encode(string(content)) != nil || b.Len() < 3 {
-		return nil
-	}
-	return b.Bytes()[1 : b.Len()-2]
+	b, _ := jsontext.AppendQuote(nil, content) // invalid UTF-8 is replaced
+	return b[1 : len(b)-1]
 }
 
 func between(before string, s []byte, after string) []byte {
