@@ -3,7 +3,6 @@ package authtest
 import (
 	"bytes"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -11,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // params are a request's parameters. A missing one is "", and one without a value counts as missing
@@ -84,29 +85,15 @@ func parse(r io.Reader, media, boundary string) (url.Values, error) {
 	}
 }
 
-// parseJSON parses one object of strings. Decoding it into a map would hide repeated names.
+// parseJSON parses one object of strings. It rejects repeated names.
 func parseJSON(r io.Reader) (url.Values, error) {
-	d := json.NewDecoder(r)
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.Join(errors.New("not an object"), err)
-	}
-	values := url.Values{}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		var value string
-		if err := d.Decode(&value); err != nil {
-			return nil, err
-		}
-		values.Add(name.(string), value) // the decoder guarantees a string
-	}
-	if _, err := d.Token(); err != nil {
+	var object map[string]string
+	if err := jsonv2.UnmarshalRead(r, &object); err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("something follows the object")
+	values := url.Values{}
+	for name, value := range object {
+		values.Set(name, value)
 	}
 	return values, nil
 }

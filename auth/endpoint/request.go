@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 )
 
 // The grant types (RFC 6749 sections 4.1.3, 4.4.2 and 6).
@@ -129,12 +128,7 @@ func (enc Encoding) write(with params) (body []byte, contentType string, err err
 func (p params) multipart() (body []byte, contentType string, err error) {
 	var buf bytes.Buffer
 	w := multipart.NewWriter(&buf)
-	names := make([]string, 0, len(p))
-	for name := range p {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, strings.Compare)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(p)) {
 		if err := w.WriteField(name, p[name]); err != nil {
 			return nil, "", err
 		}
