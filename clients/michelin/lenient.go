@@ -260,32 +260,6 @@ func eachElement(d *jsontext.Decoder, element func(*jsontext.Decoder) error) err
 	return err
 }
 
-// eachMember calls use for every member of an object, and not at all for other values.
-func eachMember(v jsontext.Value, use func(name string, value jsontext.Value) error) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(v), wireOptions)
-	if d.PeekKind() != '{' {
-		return nil
-	}
-	if _, err := d.ReadToken(); err != nil {
-		return err
-	}
-	for d.PeekKind() != '}' {
-		name, err := d.ReadToken()
-		if err != nil {
-			return err
-		}
-		member := name.String()
-		value, err := d.ReadValue()
-		if err != nil {
-			return err
-		}
-		if err := use(member, value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // note is a value that could not be read, and why.
 type note struct {
 	at  span

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -127,7 +129,7 @@ func (d *reader) member(name string, value jsontext.Value) error {
 	case strings.EqualFold(name, "errorHead"):
 		return d.errorHead(value)
 	case d.enveloped && strings.EqualFold(name, "envelopeHeader"):
-		return eachMember(value, d.member)
+		return d.envelope(value)
 	case d.counted && strings.EqualFold(name, "numberOfMessages"):
 		d.count(value)
 	}
@@ -138,6 +140,22 @@ func (d *reader) member(name string, value jsontext.Value) error {
 		d.identified = d.identified || id == d.proof
 		if stated := textOf(value); stated.bad || !strings.EqualFold(stated.s, want) {
 			return d.wrong(fmt.Sprintf("its %s is not %q", id, want))
+		}
+	}
+	return nil
+}
+
+func (d *reader) envelope(value jsontext.Value) error {
+	var members map[string]jsontext.Value
+	if value.Kind() != '{' {
+		return nil
+	}
+	if err := unmarshal(value, &members); err != nil {
+		return d.notJSON(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if err := d.member(name, members[name]); err != nil {
+			return err
 		}
 	}
 	return nil
