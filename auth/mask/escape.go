@@ -26,6 +26,14 @@ func escapesOf(chars string) escapes {
 	return &a
 }
 
+// UnescapeJSON is the content of a JSON string without its escapes. Invalid ones stay.
+func UnescapeJSON(content []byte) []byte {
+	if plain := unescape(content, eachEscape[0]); plain != nil {
+		return plain
+	}
+	return content
+}
+
 // unescape removes one level of escapes of some kinds from a text; nil if it has none.
 func unescape(text []byte, kinds escapes) []byte {
 	var plain []byte

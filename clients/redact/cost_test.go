@@ -37,7 +37,7 @@ func costs(t *testing.T, r Redactor, contentType string, body []byte) {
 	if json.Valid(body) && !json.Valid(shown) {
 		t.Errorf("%.100q became %.100q, which is not JSON", body, shown)
 	}
-	for _, content := range [][]byte{body, unquote(body)} {
+	for _, content := range [][]byte{body, mask.UnescapeJSON(body)} {
 		s := &scan{r: r}
 		if _, ok := s.json(content, r.paths, 0); !ok {
 			s.text(content)

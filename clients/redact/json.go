@@ -3,11 +3,9 @@ package redact
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -127,7 +125,7 @@ func (w *walk) object(at []paths) error {
 		if err != nil {
 			return err
 		}
-		name := unquote(w.doc[from+1 : to-1])
+		name := mask.UnescapeJSON(w.doc[from+1 : to-1])
 		below, hidden := under(at, name)
 		kind := w.name(name)
 		switch isText := w.PeekKind() == '"'; {
@@ -141,7 +139,7 @@ func (w *walk) object(at []paths) error {
 			}
 			w.string(from+1, to-1)
 			if kind.isName {
-				sensitive = sensitive || w.secretNamed(unquote(w.doc[from+1:to-1]))
+				sensitive = sensitive || w.secretNamed(mask.UnescapeJSON(w.doc[from+1:to-1]))
 			} else {
 				value = cut{from + 1, to - 1, mask.Redacted}
 			}
@@ -175,7 +173,7 @@ func (w *walk) hide(from, to int, path bool) {
 }
 
 func (w *walk) string(from, to int) {
-	plain := unquote(w.doc[from:to])
+	plain := mask.UnescapeJSON(w.doc[from:to])
 	if harmless(plain) {
 		return
 	}
@@ -230,40 +228,8 @@ func compositeEnd(s []byte, i int) int {
 	return len(s)
 }
 
-// unquote is the content of a string without JSON's escapes. Invalid escapes stay.
-func unquote(content []byte) []byte {
-	if bytes.IndexByte(content, '\\') < 0 {
-		return content
-	}
-	var plain string
-	if json.Unmarshal(between(`"`, content, `"`), &plain) == nil {
-		return []byte(plain)
-	}
-	out := make([]byte, 0, len(content))
-	for i := 0; i < len(content); i++ {
-		c := content[i]
-		if c != '\\' || i+1 == len(content) {
-			out = append(out, c)
-			continue
-		}
-		i++
-		if n := i + 5; content[i] == 'u' && n <= len(content) && json.Unmarshal(between(`"\`, content[i:n], `"`), &plain) == nil {
-			out, i = append(out, plain...), n-1
-		} else if at := strings.IndexByte(`"\/bfnrt`, content[i]); at >= 0 {
-			out = append(out, "\"\\/\b\f\n\r\t"[at])
-		} else {
-			out = append(out, c, content[i])
-		}
-	}
-	return out
-}
-
 // quote is the content of a string with JSON's escapes.
 func quote(content []byte) []byte {
 	b, _ := jsontext.AppendQuote(nil, content) // invalid UTF-8 is replaced
 	return b[1 : len(b)-1]
-}
-
-func between(before string, s []byte, after string) []byte {
-	return append(append([]byte(before), s...), after...)
 }

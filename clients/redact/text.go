@@ -156,7 +156,7 @@ func (t *reader) treat(name []byte, a assigned) treatment {
 		return note
 	case slices.Contains(partNames, folded):
 		from, to, _ := a.find(t.s[:min(len(t.s), a.value+longestName)])
-		named := unquote(t.s[from:to])
+		named := mask.UnescapeJSON(t.s[from:to])
 		t.sensitive = t.sensitive || t.secret(named) || isOAuthSecret(fold(string(named))) // a login form
 	}
 	return keep
@@ -233,7 +233,7 @@ func isNamePart(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c
 // plainName is the trailing part of a text that is a name: of "\ntoken" and "a%22token".
 func plainName(run []byte) []byte {
 	if bytes.IndexByte(run, '\\') >= 0 {
-		run = unquote(run)
+		run = mask.UnescapeJSON(run)
 	}
 	if bytes.IndexByte(run, '%') >= 0 {
 		run = []byte(unescaped(string(run)))
