@@ -131,7 +131,7 @@ func (s *Source) obtain(ctx context.Context) error {
 			return nil
 		}
 		if err := pause(ctx, leasePause(waits, row)); err != nil {
-			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
+			return err
 		}
 	}
 }
@@ -156,7 +156,7 @@ const deadGrace = 2 * time.Second
 func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 	if s.config.User != "" && usable && !row.IntentAt.IsZero() && !row.LeaseUntil.After(time.Now()) {
 		if err := pause(ctx, deadGrace); err != nil {
-			return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
+			return err
 		}
 	}
 	return s.turn(ctx)
@@ -259,10 +259,13 @@ func storeError(what string, err error) error {
 	return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token store " + what + ": " + err.Error(), Err: err}
 }
 
-// pause waits, or returns the error of a context that ends first.
+// pause waits for another process, or returns an error when ctx ends first.
 func pause(ctx context.Context, d time.Duration) error {
 	waiting, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	<-waiting.Done()
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
+	}
+	return nil
 }

@@ -83,7 +83,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 			return lease, row, nil
 		}
 		if err := pause(ctx, leasePause(waits, row)); err != nil {
-			return Lease{}, Row{}, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another process to renew the token", Err: err}
+			return Lease{}, Row{}, err
 		}
 	}
 }

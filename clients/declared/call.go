@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"orderbeat/auth/mask"
 	"orderbeat/clients"
 	"orderbeat/clients/declared/jq"
 	"orderbeat/clients/exchange"
@@ -229,9 +230,6 @@ func (a *requestSpec) header(ctx context.Context, s jq.Scope) (map[string]string
 	return header, nil
 }
 
-// hidden replaces values that a declaration redacts.
-const hidden = "REDACTED"
-
 // hide removes redacted values from a response before it is mapped, so that no mapping can see them.
 func (c *Client) hide(v any) {
 	if len(c.hidden) == 0 {
@@ -241,7 +239,7 @@ func (c *Client) hide(v any) {
 	case map[string]any:
 		for name, value := range v {
 			if c.hidden[jq.FoldName(name)] && value != nil {
-				v[name] = hidden
+				v[name] = mask.Redacted
 				continue
 			}
 			c.hide(value)

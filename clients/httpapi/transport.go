@@ -60,9 +60,7 @@ func (l *limited) renew(before time.Time) {
 func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	count, err := l.turn(req.Context())
 	if err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close()
-		}
+		closeBody(req)
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
