@@ -121,7 +121,7 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 		}
 		var a endpoint.Answer
 		var asked time.Time
-		if err = s.turn(ctx); err == nil {
+		if err = s.waitLimiter(ctx); err == nil {
 			a, asked, err = s.ask(ctx, g)
 		}
 		if err != nil {
@@ -133,7 +133,7 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 			return err
 		}
 		row.ConsentedAt, row.Refresh = asked, secret.Secret{} // an older grant's refresh token does not belong to this one
-		s.keep(ctx, lease, s.granted(row, a, asked))
+		s.storeGranted(ctx, lease, s.granted(row, a, asked))
 		return nil
 	})
 }

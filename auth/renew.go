@@ -116,7 +116,7 @@ func (s *Source) obtain(ctx context.Context) error {
 			continue
 		}
 		lease := s.lease(row, now)
-		won, err := s.take(ctx, lease)
+		won, err := s.takeLease(ctx, lease)
 		switch {
 		case err != nil:
 			return err
@@ -159,7 +159,7 @@ func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 			return err
 		}
 	}
-	return s.turn(ctx)
+	return s.waitLimiter(ctx)
 }
 
 // load reads the row, and reports one that cannot be read.
@@ -190,8 +190,8 @@ func (s *Source) lease(row Row, now time.Time) Lease {
 	return l
 }
 
-// take requests the lease from the store, and notes whether the store has its keys.
-func (s *Source) take(ctx context.Context, lease Lease) (won bool, err error) {
+// takeLease requests the lease from the store, and notes whether the store has its keys.
+func (s *Source) takeLease(ctx context.Context, lease Lease) (won bool, err error) {
 	won, err = s.store.Lease(ctx, lease)
 	keyless := errors.Is(err, ErrNoKeys)
 	if s.keyless.Swap(keyless) != keyless && keyless {

@@ -74,7 +74,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 		}
 		lease := s.lease(row, time.Now())
 		lease.Override = true
-		won, err := s.take(ctx, lease)
+		won, err := s.takeLease(ctx, lease)
 		switch {
 		case err != nil:
 			return Lease{}, Row{}, err

@@ -35,7 +35,7 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	s.silent, s.odd = 0, 0
 	granted := s.granted(row, a, asked)
 	err = s.stale(&granted, row.Failures)
-	s.keep(ctx, lease, granted)
+	s.storeGranted(ctx, lease, granted)
 	return err
 }
 
@@ -72,7 +72,7 @@ func (s *Source) next(row Row) endpoint.Request {
 	return g
 }
 
-func (s *Source) turn(ctx context.Context) error {
+func (s *Source) waitLimiter(ctx context.Context) error {
 	if s.limiter == nil {
 		return nil
 	}
@@ -185,9 +185,9 @@ type unsaved struct {
 	row   Row
 }
 
-// keep stores a new token and serves it. A token that cannot be stored is served all the same: it is
+// storeGranted stores a new token and serves it. A token that cannot be stored is served all the same: it is
 // valid, and another request would only cost another.
-func (s *Source) keep(ctx context.Context, lease Lease, row Row) {
+func (s *Source) storeGranted(ctx context.Context, lease Lease, row Row) {
 	if !s.commit(ctx, lease, row) {
 		if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.useStored(newer, time.Now()) {
 			s.row.Store(&newer)

@@ -47,7 +47,7 @@ func New() *Set {
 	return &Set{uses: map[string]int{}, owned: map[string][]string{}, patterns: newPatterns()}
 }
 
-// Add masks values for ever. Values that are too short are ignored.
+// Add masks values permanently. Values that are too short are ignored.
 func (s *Set) Add(values ...string) {
 	if s == nil {
 		return

@@ -1,7 +1,6 @@
 // Package stricttest is the tests of package auth against authorization servers that
 // others wrote, each as strict as it can be set: ory/fosite, go-oauth2/oauth2 and
-// panva's oidc-provider. It is a module of its own, so that who uses Orderbeat has
-// nothing to do with them.
+// panva's oidc-provider. It is a module of its own, so that Orderbeat does not depend on them.
 //
 //	go test .                                  # the two in Go
 //	(cd panva && npm install) && go test . -panva

@@ -218,24 +218,23 @@ func (g *collector) mapPage(ctx context.Context, p *page, s jq.Scope) error {
 		return g.add(v)
 	})
 	if err == nil {
-		return g.useless()
+		return g.nothingRead()
 	}
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	if e, told := errors.AsType[*clients.Error](err); told {
+	if e, ok := errors.AsType[*clients.Error](err); ok {
 		return e
 	}
-	if _, told := errors.AsType[*pathError](err); !told {
+	if _, ok := errors.AsType[*pathError](err); !ok {
 		err = below(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
 	}
 	return g.badWith(spelled(g.spec.mapping.Text, err))
 }
 
-// useless is the failure of an only request whose first page has orders of which none can be read:
-// reported while the exchange is at hand, so that it is recorded. With several requests others may
-// return orders.
-func (g *collector) useless() error {
+// nothingRead is the failure of a single request whose first page has orders and no readable one. It is
+// reported while the exchange can still be recorded. With several requests others may return orders.
+func (g *collector) nothingRead() error {
 	if !g.only || g.unread == nil || g.spec.items != nil || g.first != nil ||
 		slices.ContainsFunc(g.orders, func(o *mergedOrder) bool { return !o.unread }) {
 		return nil
@@ -271,7 +270,7 @@ func (g *collector) add(v any) error {
 		}
 		return g.unreadable(below(at, err), id)
 	}
-	if n := g.mergedOrder(o.OrderID).tell(o, g.pageNumber, g.spec.lines); n >= 0 {
+	if n := g.mergedOrder(o.OrderID).add(o, g.pageNumber, g.spec.lines); n >= 0 {
 		at += fmt.Sprintf(".lines[%d].line_id", n)
 		return g.unreadable(below(at, unreadable("is that of another line with other contents")), o.OrderID)
 	}

@@ -24,7 +24,7 @@ type mergedOrder struct {
 	pages []int            // the page of each line
 	byID  map[string][]int // indexes into lines of those that have an id
 	page  int              // the page of the lines without ids
-	told  int              // the last page with the order
+	last  int              // the last page with the order
 	// parts reports that a page had the order in several parts, each with lines of its own, and rows are
 	// the contents of the lines without ids of a page that had it twice.
 	parts bool
@@ -33,14 +33,14 @@ type mergedOrder struct {
 	unread bool
 }
 
-// tell adds a page's report, and returns the index of a line with the id of another one of the page
+// add adds a page's report, and returns the index of a line with the id of another one of the page
 // and other contents, or -1. Its cost grows with the report only.
-func (g *mergedOrder) tell(o clients.Order, page int, mode string) (contradicts int) {
+func (g *mergedOrder) add(o clients.Order, page int, mode string) (contradicts int) {
 	lines := o.Lines
 	o.Lines = nil
-	again := page == g.told
+	again := page == g.last
 	if !again {
-		g.told, g.rows = page, nil
+		g.last, g.rows = page, nil
 	}
 	g.parts = g.parts || again && g.further(lines, mode)
 	if g.byID == nil {
@@ -77,23 +77,23 @@ func (g *mergedOrder) tell(o clients.Order, page int, mode string) (contradicts 
 // contradicts reports whether the page has a line with the id of this one, and none with its
 // contents.
 func (g *mergedOrder) contradicts(l clients.Line, page int) bool {
-	told := false
+	seen := false
 	for _, i := range g.byID[l.LineID] {
 		if g.pages[i] == page {
 			if contentsOf(g.lines[i]) == contentsOf(l) {
 				return false
 			}
-			told = true
+			seen = true
 		}
 	}
-	return told
+	return seen
 }
 
 // further reports whether a page that has had the order already adds lines now.
 func (g *mergedOrder) further(lines []clients.Line, mode string) bool {
 	known := func(l clients.Line) bool {
 		if l.LineID != "" {
-			return slices.ContainsFunc(g.byID[l.LineID], func(i int) bool { return g.pages[i] == g.told })
+			return slices.ContainsFunc(g.byID[l.LineID], func(i int) bool { return g.pages[i] == g.last })
 		}
 		if mode == linesAdd {
 			return false
@@ -101,7 +101,7 @@ func (g *mergedOrder) further(lines []clients.Line, mode string) bool {
 		if g.rows == nil {
 			g.rows = map[string]bool{}
 			for i, l := range g.lines {
-				if unnumbered(l) && g.pages[i] == g.told {
+				if unnumbered(l) && g.pages[i] == g.last {
 					g.rows[contentsOf(l)] = true
 				}
 			}
@@ -123,7 +123,7 @@ func unnumbered(l clients.Line) bool { return l.LineID == "" }
 
 // done is the order with all its lines.
 func (g *mergedOrder) done(mode string) clients.Order {
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	lines := g.lines[:0]
 	for i, l := range g.lines {
 		if g.gone[i] {
@@ -131,10 +131,10 @@ func (g *mergedOrder) done(mode string) clients.Order {
 		}
 		if l.LineID == "" && mode != linesAdd {
 			contents := string(l.Contents())
-			if told[contents] {
+			if seen[contents] {
 				continue
 			}
-			told[contents] = true
+			seen[contents] = true
 		}
 		lines = append(lines, l)
 	}

@@ -166,22 +166,22 @@ func (g *pager) afterNumber(ctx context.Context, page *page, s jq.Scope) (pageRe
 	}
 	at, _ := s.Value(variable).(int)
 	last, err := g.last(ctx, page, s, at+step)
-	short := counted && (items == 0 || g.Size > 0 && items < g.Size && !g.tells())
+	short := counted && (items == 0 || g.Size > 0 && items < g.Size && !g.statesEnd())
 	if err != nil || last || short {
 		return pageRef{done: true}, err
 	}
 	return pageRef{scope: s.With(variable, at+step)}, nil
 }
 
-// tells reports whether a response states that it is the last.
-func (g *pager) tells() bool { return g.pages != nil || g.total != nil || g.more != nil }
+// statesEnd reports whether a response states that it is the last.
+func (g *pager) statesEnd() bool { return g.pages != nil || g.total != nil || g.more != nil }
 
 // last reports whether a page states that a page beginning at next is past the end.
 func (g *pager) last(ctx context.Context, page *page, s jq.Scope, next int) (bool, error) {
-	if pages, told, err := g.count(ctx, "pages", g.pages, page, s); err != nil || told && next-g.First >= pages {
+	if pages, stated, err := g.count(ctx, "pages", g.pages, page, s); err != nil || stated && next-g.First >= pages {
 		return true, err
 	}
-	if total, told, err := g.count(ctx, "total", g.total, page, s); err != nil || told && next >= total {
+	if total, stated, err := g.count(ctx, "total", g.total, page, s); err != nil || stated && next >= total {
 		return true, err
 	}
 	if g.more == nil {
@@ -194,8 +194,8 @@ func (g *pager) last(ctx context.Context, page *page, s jq.Scope, next int) (boo
 	return more == nil || more == false, nil
 }
 
-// count evaluates a program that counts; told is false if there is none.
-func (g *pager) count(ctx context.Context, name string, p *jq.Program, page *page, s jq.Scope) (n int, told bool, err error) {
+// count evaluates a program that counts; stated is false if there is none.
+func (g *pager) count(ctx context.Context, name string, p *jq.Program, page *page, s jq.Scope) (n int, stated bool, err error) {
 	if p == nil {
 		return 0, false, nil
 	}

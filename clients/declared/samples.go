@@ -132,7 +132,7 @@ func (c *Client) checkSample(ctx context.Context, sm *sample) (warnings []string
 
 // mapSample treats a sample like a response from the provider.
 func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Order, outcome string, err error) {
-	q := c.asked(sm)
+	q := c.operationOf(sm)
 	query := clients.Query{Account: c.account, From: "2026-01-01", To: "2026-01-31"}
 	s := scopeOf(query)
 	if sm.OrderID != "" {
@@ -178,8 +178,8 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 	return answer.Orders, v.outcome, err
 }
 
-// asked is the operation of a sample.
-func (c *Client) asked(sm *sample) *operationSpec {
+// operationOf is the operation of a sample.
+func (c *Client) operationOf(sm *sample) *operationSpec {
 	if sm.Operation == "fetch" {
 		return c.set.fetch
 	}
@@ -195,7 +195,7 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]expected, error)
 	if err != nil {
 		return nil, err
 	}
-	q := c.asked(sm)
+	q := c.operationOf(sm)
 	g := c.collector(ctx, nil, q, c.account.Name)
 	g.strict = true
 	list, several := v.([]any)

@@ -48,7 +48,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 		return int(b.left), errTooLong
 	}
 	b.left -= int64(n)
-	if b.refused = b.take(p[:n]); b.refused != nil {
+	if b.refused = b.charge(p[:n]); b.refused != nil {
 		return 0, b.refused
 	}
 	if err != nil && err != io.EOF { // the error itself: a wrapped EOF is not the end of the body
@@ -57,8 +57,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// take checks and accounts for bytes that were read.
-func (b *boundedBody) take(p []byte) error {
+// charge checks and accounts for bytes that were read.
+func (b *boundedBody) charge(p []byte) error {
 	rest := bytes.TrimRight(p, " \t\r\n")
 	if len(rest) > 0 {
 		b.blanks = 0

@@ -61,7 +61,7 @@ func (b *breaker) tooMany(now time.Time) bool {
 	return b.status.Failures >= breakerFailures && now.Sub(b.first) >= breakerSpan && (b.lone || b.others >= breakerOthers)
 }
 
-func (b *breaker) turn(to clients.BreakerState) {
+func (b *breaker) setState(to clients.BreakerState) {
 	now := time.Now().UTC()
 	b.changes++
 	b.probing = false
@@ -119,7 +119,7 @@ func (b *breaker) admit(account string) (leave func(came error, last *clients.Er
 		if after.Failures > max(before.Failures, 1) {
 			b.renew()
 		}
-		b.tell(before, after)
+		b.logChange(before, after)
 	}, nil
 }
 
@@ -129,7 +129,7 @@ func (b *breaker) pass() (probe bool, change int, refused error) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	if b.status.State == clients.BreakerOpen && !now.Before(*b.status.Until) {
-		b.turn(clients.BreakerHalfOpen)
+		b.setState(clients.BreakerHalfOpen)
 	}
 	if b.status.State == clients.BreakerOpen || b.probing {
 		return false, 0, b.refusal(now)
@@ -151,7 +151,7 @@ func (b *breaker) leave(account string, came error, last *clients.Error, change 
 	case came == nil:
 		b.status.Failures = 0
 		if b.status.State == clients.BreakerHalfOpen {
-			b.turn(clients.BreakerClosed)
+			b.setState(clients.BreakerClosed)
 		}
 	case errors.Is(came, errDown):
 		if b.status.Failures == 0 {
@@ -163,14 +163,14 @@ func (b *breaker) leave(account string, came error, last *clients.Error, change 
 		b.status.Failures++
 		b.last = last
 		if b.status.State == clients.BreakerHalfOpen || b.tooMany(time.Now()) {
-			b.turn(clients.BreakerOpen)
+			b.setState(clients.BreakerOpen)
 		}
 	}
 	return before, b.status
 }
 
-// tell logs that the breaker opened or closed; failed probes are logged at debug level.
-func (b *breaker) tell(before, after clients.BreakerStatus) {
+// logChange logs that the breaker opened or closed; failed probes are logged at debug level.
+func (b *breaker) logChange(before, after clients.BreakerStatus) {
 	switch {
 	case before.State == after.State:
 	case after.State == clients.BreakerClosed:

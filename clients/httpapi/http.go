@@ -244,7 +244,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 			return 0, err
 		}
 		defer answer.Body.Close()
-		return answer.StatusCode, h.take(ctx, &c, answer, read)
+		return answer.StatusCode, h.accept(ctx, &c, answer, read)
 	}
 	sent := &sending{Call: &c, into: h.recording(ctx)}
 	sending := httpspan.Call(context.WithValue(ctx, sendingKey{}, sent), c.Op, func() string { return h.shownURL(&c) })
@@ -264,7 +264,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	h.sentAgain(ctx, sent, raw.StatusCode)
 	record := h.record(sent, resp)
 	defer func() { record.end(err) }() //nolint:contextcheck // the request has it
-	return raw.StatusCode, h.take(ctx, &c, raw, read)
+	return raw.StatusCode, h.accept(ctx, &c, raw, read)
 }
 
 // noAnswer reports a call without a response to Watch and to the recording.
@@ -282,8 +282,8 @@ func (h *HTTP) noAnswer(ctx context.Context, s *sending, began time.Time, err er
 	}
 }
 
-// take passes an accepted response to read, and classifies the others.
-func (h *HTTP) take(ctx context.Context, c *Call, raw *http.Response, read func(Response) error) error {
+// accept passes an accepted response to read, and classifies the others.
+func (h *HTTP) accept(ctx context.Context, c *Call, raw *http.Response, read func(Response) error) error {
 	if (raw.StatusCode < 200 || raw.StatusCode > 299) && !slices.Contains(c.Accept, raw.StatusCode) {
 		return c.refused(raw)
 	}

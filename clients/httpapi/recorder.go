@@ -165,14 +165,14 @@ func (x *recorder) whole(took time.Duration) *exchange.Exchange {
 
 // head is an exchange without the response's body.
 func (x *recorder) head(took time.Duration) *exchange.Exchange {
-	e := x.h.asked(x.request.Context(), x.call, x.request.Header, x.began, took)
+	e := x.h.requestOf(x.request.Context(), x.call, x.request.Header, x.began, took)
 	e.Status, e.ResponseHeader, e.ResponseBytes = x.answer.StatusCode, x.h.hide.Header(x.answer.Header), x.size
 	return e
 }
 
 // unanswered is the exchange of a call without a response.
 func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *exchange.Exchange {
-	e := h.asked(ctx, call, call.header(), began, time.Since(began))
+	e := h.requestOf(ctx, call, call.header(), began, time.Since(began))
 	failure := h.classify(err)
 	e.Code, e.Message = string(failure.Code), h.mask.Text(failure.Message)
 	return e
@@ -187,7 +187,7 @@ func (c *Call) header() http.Header {
 	return header
 }
 
-func (h *HTTP) asked(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *exchange.Exchange {
+func (h *HTTP) requestOf(ctx context.Context, call *Call, header http.Header, began time.Time, took time.Duration) *exchange.Exchange {
 	e := &exchange.Exchange{
 		Op: call.Op, Method: call.Method, URL: h.shownURL(call), StartedAt: began, Duration: took,
 		RequestHeader: h.hide.Header(header), Detail: exchange.Full,

@@ -14,7 +14,7 @@ import (
 
 // replayed is the recorded response to a call.
 func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*http.Response, error) {
-	asked := h.asked(ctx, c, c.header(), time.Time{}, 0)
+	asked := h.requestOf(ctx, c, c.header(), time.Time{}, 0)
 	x := p.Take(func(x *exchange.Exchange) bool {
 		return x.Method == asked.Method && behindHost(h.hide.URL(x.URL)) == behindHost(asked.URL) &&
 			h.shown(ctx, x.RequestHeader, []byte(x.RequestBody), false) == asked.RequestBody

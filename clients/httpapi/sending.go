@@ -50,7 +50,7 @@ func (h *HTTP) sentAgain(ctx context.Context, s *sending, final int) {
 		list = list[:len(list)-1]
 	}
 	for _, u := range list {
-		x := h.asked(ctx, s.Call, s.header(), u.began, u.took)
+		x := h.requestOf(ctx, s.Call, s.header(), u.began, u.took)
 		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Detail = u.status, h.hide.Header(u.header), "", false, exchange.Metadata
 		x.Code, x.Message = string(clients.CodeUnauthorized), "the token was rejected; the call was sent again with another"
 		s.into.Add(func() *exchange.Exchange { return x })

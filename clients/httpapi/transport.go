@@ -42,7 +42,7 @@ func newLimited(s section.Section, log *slog.Logger) *limited {
 }
 
 // succeed shares the rate limit and the pauses of an earlier client of the same API, whose calls in
-// flight go on, at this client's rate. Connections and the breaker start anew: what is configured for
+// flight go on, at this client's rate. Connections and the breaker are new: what is configured for
 // them may have changed.
 func (l *limited) succeed(before *limited) {
 	before.limiter.reconfigure(l.rate)
@@ -58,7 +58,7 @@ func (l *limited) renew(before time.Time) {
 
 // RoundTrip implements [http.RoundTripper].
 func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
-	count, err := l.turn(req.Context())
+	count, err := l.wait(req.Context())
 	if err != nil {
 		closeBody(req)
 		return nil, err
@@ -95,9 +95,9 @@ func (l *limited) timeUp(ctx context.Context, began time.Time, err error) error 
 	return err
 }
 
-// turn waits until a call may be sent, and returns the number of pauses so far. A pause or an open
+// wait waits until a call may be sent, and returns the number of pauses so far. A pause or an open
 // breaker that begins during the wait for the rate limit blocks it too.
-func (l *limited) turn(ctx context.Context) (count int64, err error) {
+func (l *limited) wait(ctx context.Context) (count int64, err error) {
 	openings := l.breaker.openings()
 	for {
 		if err := l.pause.wait(ctx); err != nil {

@@ -24,9 +24,8 @@ const (
 )
 
 // Pool limits the memory of decoded responses in a process. A small attempt never waits. One that
-// holds more than a few MB waits for one of a few places, of which one provider never has all, and
-// fails when it exceeds its place. It waits for nothing else while it has one, so that there is no
-// deadlock. It is safe for concurrent use.
+// holds more than a few MB waits for one of a few places, and fails when it exceeds its place. One
+// provider never has all places. A large attempt waits for nothing else, so that there is no deadlock. It is safe for concurrent use.
 type Pool struct {
 	limit  int64 // of one attempt, in bytes
 	count  int64 // of places

@@ -42,13 +42,13 @@ func (c *documents[D, L]) next() *D {
 // number to a document.
 func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer, merge func(into *D)) {
 	d := &c.entry
-	tell := func(code, message string, unread bool) {
+	report := func(code, message string, unread bool) {
 		p := c.problem(d, message)
 		p.Code, p.Unread = shorten(code), unread
 		answer.Partial = append(answer.Partial, p)
 	}
 	if trouble.failed() {
-		tell(trouble.code, trouble.message(), false)
+		report(trouble.code, trouble.message(), false)
 	}
 	entry := c.parts(d)
 	into := entry
@@ -56,7 +56,7 @@ func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer
 	switch {
 	case entry.id == "":
 		if !trouble.failed() {
-			tell("", c.noID, false)
+			report("", c.noID, false)
 		}
 	case known:
 		merge(&c.list[at])
@@ -76,7 +76,7 @@ func (c *documents[D, L]) add(m *mapper, trouble problem, answer *clients.Answer
 	unmapped, message := m.report()
 	*into.unmapped = append(*into.unmapped, unmapped...)
 	if message != "" && m.use(problemBytes+len(message)) {
-		tell("", message, true)
+		report("", message, true)
 	}
 }
 

@@ -51,7 +51,7 @@ func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err erro
 
 // unlike is the error of a response that could not be decoded.
 func unlike(err error) error {
-	if _, told := errors.AsType[*clients.Error](err); told || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if _, ok := errors.AsType[*clients.Error](err); ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return &clients.Error{Code: clients.CodeBadResponse, Message: "the response is not JSON", Err: err}

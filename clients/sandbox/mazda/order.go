@@ -98,7 +98,7 @@ func mazdaOrderAt(m clock.Moment, number string, birth, life int64, dice *rand.R
 		return o
 	}
 	for i := range o.Lines {
-		o.Lines[i].tell(i, step, due)
+		o.Lines[i].setState(i, step, due)
 	}
 	return o
 }
@@ -111,9 +111,9 @@ func newMazdaLine(n int, dice *rand.Rand) mazdaLine {
 	}
 }
 
-// tell sets a line to its state after a number of steps of its order. Half of the first line is
+// setState sets a line to its state after a number of steps of its order. Half of the first line is
 // shipped before the rest.
-func (l *mazdaLine) tell(i, step int, due clock.Date) {
+func (l *mazdaLine) setState(i, step int, due clock.Date) {
 	if step >= mazdaConfirmed {
 		eta := due.String()
 		l.ETA = &eta

@@ -105,16 +105,16 @@ func (s *story) at(age int64) order {
 	next := 0
 	for i := range s.order.lines {
 		for j := range s.order.lines[i].parts {
-			s.tell(&s.order.lines[i].parts[j], s.fates[next], steps, late)
+			s.setState(&s.order.lines[i].parts[j], s.fates[next], steps, late)
 			next++
 		}
 	}
 	return s.order
 }
 
-// tell sets a part to its state after a number of steps of the order. late is the remaining delay of
+// setState sets a part to its state after a number of steps of the order. late is the remaining delay of
 // its delivery in days.
-func (s *story) tell(p *part, f fate, steps int, late clock.Date) {
+func (s *story) setState(p *part, f fate, steps int, late clock.Date) {
 	own := steps - f.lag
 	p.due = noDate
 	switch {

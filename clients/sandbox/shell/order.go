@@ -124,12 +124,12 @@ func shellCards(m clock.Moment, o shellOrder) []shellCard {
 		cards[i] = order
 		cards[i].OrderCardReference = order.MainReference*shellCardsPerOrder + int64(i+1)
 		cards[i].VRN = fmt.Sprintf("SAMPLE%d", 1+dice.IntN(99))
-		tellCard(m, &cards[i], o, way, dice)
+		setState(m, &cards[i], o, way, dice)
 	}
 	return cards
 }
 
-func tellCard(m clock.Moment, c *shellCard, o shellOrder, way []shellState, dice *rand.Rand) {
+func setState(m clock.Moment, c *shellCard, o shellOrder, way []shellState, dice *rand.Rand) {
 	s := shellSlots[o.slot]
 	for i, age := range append([]int64{0}, clock.Spread(dice, int64(len(way)-1), s.Life)...) {
 		if day := s.Birth(o.generation) + age; day <= m.Today {
