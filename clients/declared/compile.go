@@ -140,14 +140,17 @@ func (c *compiler) request(key string, r request) requestSpec {
 	if r.JSON != nil && r.Form != nil {
 		c.wrong.Add(key+".form", "cannot be combined with json: a call has one body")
 	}
-	for name, statuses := range map[string][]int{"accept": r.Accept, "empty": r.Empty} {
-		for i, s := range statuses {
-			if s < 100 || s > 599 || s == http.StatusUnauthorized {
-				c.wrong.Add(fmt.Sprintf("%s.%s[%d]", key, name, i), "must be an HTTP status, and not 401, which is about the token")
-			}
+	c.statuses(key+".accept", r.Accept)
+	c.statuses(key+".empty", r.Empty)
+	return a
+}
+
+func (c *compiler) statuses(key string, list []int) {
+	for i, s := range list {
+		if s < 100 || s > 599 || s == http.StatusUnauthorized {
+			c.wrong.Add(fmt.Sprintf("%s[%d]", key, i), "must be an HTTP status, and not 401, which is about the token")
 		}
 	}
-	return a
 }
 
 const noHeaderName = `is not the name of a header, which has letters, digits and -, like "X-Acme-Org"`
@@ -237,7 +240,9 @@ func (c *compiler) value(key, name string, value any) any {
 	case secret.Secret:
 		c.secrets = append(c.secrets, name)
 		return jq.Literal(v.Reveal())
-	case bool, int64, float64:
+	case int64:
+		return int(v)
+	case bool, float64:
 		return v
 	default:
 		c.wrong.Add(key, "must be a text, a number, true or false; write a date as a text")

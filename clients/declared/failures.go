@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -50,11 +49,7 @@ func (c *compiler) ruleList(key string, failures []failure) (rules []rule) {
 		if len(f.Status) == 0 && f.When == "" {
 			c.wrong.Add(at, "needs a status, or a condition in when: otherwise every response would be a failure")
 		}
-		for j, s := range f.Status {
-			if s < 100 || s > 599 || s == http.StatusUnauthorized {
-				c.wrong.Add(fmt.Sprintf("%s.status[%d]", at, j), "must be an HTTP status, and not 401, which is about the token")
-			}
-		}
+		c.statuses(at+".status", f.Status)
 		rules = append(rules, r)
 	}
 	return rules

@@ -207,9 +207,6 @@ func (t Table) Values(ctx context.Context, s Scope) (url.Values, error) {
 			several = []any{filled[name]}
 		}
 		for _, v := range several {
-			if n, ok := v.(int64); ok {
-				v = int(n)
-			}
 			text, ok := Word(v)
 			if !ok {
 				return nil, fmt.Errorf("%s: is %s, expected a text", name, TypeName(v))
