@@ -39,17 +39,13 @@ func (s *Server) Desadv(w http.ResponseWriter, r *http.Request, fault string) {
 		code = codeDocument
 	case q.Variant != "0":
 		code = codeOther
-	case code == codeNone && fault != "":
-		code = fault
 	}
-	var found []truck
-	if code == codeNone || code == codePartial {
-		found = s.findTrucks(&q, account)
+	var trucks []truck
+	code, found := s.outcome(code, fault)
+	if found {
+		trucks = s.findTrucks(&q, account)
 	}
-	if code != codeNone {
-		s.Counts.Refused.Add(1)
-	}
-	wire.AnswerJSON(w, http.StatusOK, newDesadvAnswer(code, found, account))
+	wire.AnswerJSON(w, http.StatusOK, newDesadvAnswer(code, trucks, account))
 }
 
 func (s *Server) findTrucks(q *desadvRequest, account int) []truck {

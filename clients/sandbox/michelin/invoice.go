@@ -56,17 +56,13 @@ func (s *Server) Invoices(w http.ResponseWriter, r *http.Request, fault string) 
 	case q.DocumentID != "B3", q.Variant != "" && q.Variant != "4", len(q.Invoice) != 1,
 		asked.Attachment != "1" && asked.Attachment != "2" && asked.Attachment != "3":
 		code = codeOther
-	case code == codeNone && fault != "":
-		code = fault
 	}
-	var found []bill
-	if (code == codeNone || code == codePartial) && (asked.TypeCode == "" || asked.TypeCode == commercialInvoice) {
-		found = s.findBills(&asked, account)
+	var bills []bill
+	code, found := s.outcome(code, fault)
+	if found && (asked.TypeCode == "" || asked.TypeCode == commercialInvoice) {
+		bills = s.findBills(&asked, account)
 	}
-	if code != codeNone {
-		s.Counts.Refused.Add(1)
-	}
-	wire.AnswerJSON(w, http.StatusOK, newInvoiceAnswer(code, found[:min(len(found), maxInvoices)], account))
+	wire.AnswerJSON(w, http.StatusOK, newInvoiceAnswer(code, bills[:min(len(bills), maxInvoices)], account))
 }
 
 func (s *Server) findBills(q *invoiceQuestion, account int) []bill {

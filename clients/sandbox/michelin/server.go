@@ -67,6 +67,18 @@ func BillTo(_ *http.Request, body []byte) string {
 	return string(q.BuyerParty.PartyID)
 }
 
+// outcome is the code of a response, given that of the request's check: a valid request gets that of a
+// fault, unless it is "". found reports whether the response has entries.
+func (s *Server) outcome(code, fault string) (outcome string, found bool) {
+	if code == codeNone && fault != "" {
+		code = fault
+	}
+	if code != codeNone {
+		s.Counts.Refused.Add(1)
+	}
+	return code, code == codeNone || code == codePartial
+}
+
 // authorized reports whether the request has a valid token, or the older credentials.
 func (s *Server) authorized(r *http.Request) bool {
 	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {

@@ -71,21 +71,15 @@ func (s *Server) OrderStatus(w http.ResponseWriter, r *http.Request, fault strin
 }
 
 func (s *Server) statusDocument(q statusRequest, account int, fault string) any {
-	code := q.check(account)
-	if code == codeNone && fault != "" {
-		code = fault
-	}
-	var found []order
-	if code == codeNone || code == codePartial {
-		found = shown(s.find(q, account), string(q.Indicator))
-	}
-	if code != codeNone {
-		s.Counts.Refused.Add(1)
+	var orders []order
+	code, found := s.outcome(q.check(account), fault)
+	if found {
+		orders = shown(s.find(q, account), string(q.Indicator))
 	}
 	if q.Variant == variantPortal {
-		return newC10Answer(q, code, found)
+		return newC10Answer(q, code, orders)
 	}
-	return newC11Answer(q, code, found)
+	return newC11Answer(q, code, orders)
 }
 
 func (s *Server) find(q statusRequest, account int) []order {
