@@ -272,7 +272,8 @@ func (h *HTTP) noAnswer(ctx context.Context, s *sending, began time.Time, err er
 	if s.into == nil && h.watch == nil {
 		return
 	}
-	x := h.unanswered(ctx, s.Call, began, err)
+	x, failure := h.requestOf(ctx, s.Call, s.header(), began, time.Since(began)), h.classify(err)
+	x.Code, x.Message = string(failure.Code), h.mask.Text(failure.Message)
 	if h.watch != nil {
 		h.watch(*x)
 	}

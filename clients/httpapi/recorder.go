@@ -42,14 +42,13 @@ func (h *HTTP) recording(ctx context.Context) *exchange.Recording {
 // recorder is a response's body that remembers what was read, in case the exchange is recorded.
 type recorder struct {
 	io.ReadCloser
+	*sending
 	h       *HTTP
-	call    *Call
 	request *http.Request
 	answer  *http.Response
 	began   time.Time
-	into    *exchange.Recording // nil without recording
-	most    int                 // limit of the remembered body, in bytes
-	kept    *[]byte             // from buffers; nil until something is read
+	most    int     // limit of the remembered body, in bytes
+	kept    *[]byte // from buffers; nil until something is read
 	size    int64
 	ended   bool
 }
@@ -62,8 +61,8 @@ const pooledBytes = 1 << 20
 // record wraps the body of a response in a recorder.
 func (h *HTTP) record(s *sending, resp *resty.Response) *recorder {
 	x := &recorder{
-		ReadCloser: resp.RawResponse.Body, h: h, call: s.Call, request: resp.Request.RawRequest, answer: resp.RawResponse,
-		began: resp.Request.Time, into: s.into, most: keptBytes,
+		ReadCloser: resp.RawResponse.Body, sending: s, h: h, request: resp.Request.RawRequest, answer: resp.RawResponse,
+		began: resp.Request.Time, most: keptBytes,
 	}
 	if x.into != nil {
 		x.most = exchange.WholeBytes
@@ -165,16 +164,8 @@ func (x *recorder) whole(took time.Duration) *exchange.Exchange {
 
 // head is an exchange without the response's body.
 func (x *recorder) head(took time.Duration) *exchange.Exchange {
-	e := x.h.requestOf(x.request.Context(), x.call, x.request.Header, x.began, took)
+	e := x.h.requestOf(x.request.Context(), x.Call, x.request.Header, x.began, took)
 	e.Status, e.ResponseHeader, e.ResponseBytes = x.answer.StatusCode, x.h.hide.Header(x.answer.Header), x.size
-	return e
-}
-
-// unanswered is the exchange of a call without a response.
-func (h *HTTP) unanswered(ctx context.Context, call *Call, began time.Time, err error) *exchange.Exchange {
-	e := h.requestOf(ctx, call, call.header(), began, time.Since(began))
-	failure := h.classify(err)
-	e.Code, e.Message = string(failure.Code), h.mask.Text(failure.Message)
 	return e
 }
 
