@@ -71,7 +71,7 @@ func (s *Static) allowed(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.row.Load().resting(s.dialect, s.id.Credential, time.Now())
+	return s.row.Load().resting(s.config.Dialect, s.id.Credential, time.Now())
 }
 
 // answered notes the response to a call that began after refusedBefore rejections.

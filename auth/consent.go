@@ -70,7 +70,7 @@ func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
 	for name, value := range s.config.AuthorizeParams {
 		query.Set(name, value.Reveal())
 	}
-	if name := s.dialect.LoginHint; name != "" && !query.Has(name) {
+	if name := s.config.Dialect.LoginHint; name != "" && !query.Has(name) {
 		query.Set(name, s.config.User)
 	}
 	query.Set("response_type", "code")
@@ -80,7 +80,7 @@ func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
 	if s.config.Scope != "" {
 		query.Set("scope", s.config.Scope)
 	}
-	if !s.dialect.NoPKCE {
+	if !s.config.Dialect.NoPKCE {
 		var challenge string
 		c.verifier, challenge = pkce()
 		query.Set("code_challenge", challenge)
@@ -150,7 +150,7 @@ func (s *Source) CheckIssuer(answer url.Values) error {
 // another is the error if another user than the configured one granted access; nil if it is the user,
 // or if no claim is configured.
 func (s *Source) another(identity string) error {
-	claim := s.dialect.UserClaim
+	claim := s.config.Dialect.UserClaim
 	switch {
 	case claim == "" || strings.EqualFold(strings.TrimSpace(identity), s.config.User):
 		return nil
@@ -198,14 +198,14 @@ func (s *Source) lapsed(row Row) string {
 func (s *Source) consentError(reason string) *endpoint.Error {
 	return &endpoint.Error{
 		Class: endpoint.ClassConsent, Reason: "user " + s.config.User + " must grant access: " + reason,
-		Hint: s.dialect.Hint(endpoint.ClassConsent, ""), Cooling: true,
+		Hint: s.config.Dialect.Hint(endpoint.ClassConsent, ""), Cooling: true,
 	}
 }
 
 // refusedRefresh handles a rejected refresh token. Another process may have used it after our lease
 // expired: then its newer token is used.
 func (s *Source) refusedRefresh(ctx context.Context, lease Lease, row Row) error {
-	if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation > lease.Generation && s.useStored(newer, time.Now()) {
+	if newer, err := s.config.Store.Load(ctx, s.id.Key); err == nil && newer.Generation > lease.Generation && s.useStored(newer, time.Now()) {
 		s.row.Store(&newer)
 		return nil
 	}

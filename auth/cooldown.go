@@ -181,7 +181,7 @@ func (c *Client) resting(s *Source, now time.Time) error {
 	if s.config.User == "" || row.Refusals == 0 {
 		return nil
 	}
-	return row.resting(s.dialect, s.id.Credential, now)
+	return row.resting(s.config.Dialect, s.id.Credential, now)
 }
 
 // begin waits until a user's source may send the credentials. The caller calls release when it knows

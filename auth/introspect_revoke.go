@@ -28,7 +28,7 @@ func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error)
 	if token.Empty() {
 		return endpoint.Introspection{}, &endpoint.Error{Class: endpoint.ClassTransient, Reason: errNoToken.Error(), Err: errNoToken}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	return s.current().Introspect(ctx, token)
 }
@@ -87,7 +87,7 @@ func (s *Source) revoke(ctx context.Context, token secret.Secret, hint string) e
 	if token.Empty() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	return s.current().Revoke(ctx, token, hint)
 }

@@ -56,7 +56,7 @@ func (s *Source) join() (*renewal, context.Context) {
 		close(f.done)
 		return f, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*s.timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*s.config.Timeout)
 	f.cancel = cancel
 	s.flight = f
 	s.flights.Add(1)
@@ -164,11 +164,11 @@ func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 
 // load reads the row, and reports one that cannot be read.
 func (s *Source) load(ctx context.Context) (Row, error) {
-	row, err := s.store.Load(ctx, s.id.Key)
+	row, err := s.config.Store.Load(ctx, s.id.Key)
 	if err != nil {
 		return Row{}, storeError("cannot be read", err)
 	}
-	s.client.learn(row, s.id.Credential)
+	s.config.Client.learn(row, s.id.Credential)
 	s.adopt(row)
 	known := s.row.Swap(&row)
 	if row.Unreadable && (known == nil || !known.Unreadable) {
@@ -182,7 +182,7 @@ func (s *Source) load(ctx context.Context) (Row, error) {
 func (s *Source) lease(row Row, now time.Time) Lease {
 	l := s.id
 	l.Generation, l.Owner, l.At = row.Generation, s.owner, now
-	l.Until = now.Add(2*s.timeout + storeTimeout)
+	l.Until = now.Add(2*s.config.Timeout + storeTimeout)
 	l.Lost = row.Lost
 	if !row.IntentAt.IsZero() && s.config.User != "" { // its holder was killed or could not write
 		l.Lost++
@@ -192,7 +192,7 @@ func (s *Source) lease(row Row, now time.Time) Lease {
 
 // takeLease requests the lease from the store, and notes whether the store has its keys.
 func (s *Source) takeLease(ctx context.Context, lease Lease) (won bool, err error) {
-	won, err = s.store.Lease(ctx, lease)
+	won, err = s.config.Store.Lease(ctx, lease)
 	keyless := errors.Is(err, ErrNoKeys)
 	if s.keyless.Swap(keyless) != keyless && keyless {
 		s.log.Error("token store has no keys, no token is requested", "err", err)
@@ -220,16 +220,16 @@ func (s *Source) useStored(row Row, now time.Time) bool {
 // blockedBy is the error of a call for which no token may be requested: a cooldown lasts, or a user
 // must grant access. It is nil when an attempt is allowed.
 func (s *Source) blockedBy(row Row, now time.Time) error {
-	if s.dialect.Static {
+	if s.config.Dialect.Static {
 		return &endpoint.Error{Class: endpoint.ClassRequest, Reason: "these credentials have no tokens"}
 	}
 	if reason := s.lapsed(row); reason != "" {
 		return s.consentError(reason)
 	}
-	if err := row.resting(s.dialect, s.id.Credential, now); err != nil {
+	if err := row.resting(s.config.Dialect, s.id.Credential, now); err != nil {
 		return err
 	}
-	return s.client.resting(s, now)
+	return s.config.Client.resting(s, now)
 }
 
 // commit writes the row under the lease and reports whether it was stored. It is not cancelled with
@@ -242,7 +242,7 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 		row.Unreadable, row.Kept = false, secret.Secret{}
 	}
 	tallied := s.counts.tally(&row)
-	ok, err := s.store.Commit(ctx, lease, row)
+	ok, err := s.config.Store.Commit(ctx, lease, row)
 	if err != nil || !ok {
 		s.log.Warn("failed to save the token response", "generation", row.Generation, "lease_lost", err == nil, "err", err)
 		return false

@@ -57,7 +57,7 @@ func (s *Source) Unlatch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.client.clear()
+		s.config.Client.clear()
 		row.State = row.unlatched()
 		row.Failures, row.Refusals, row.CooldownUntil = 0, 0, time.Time{}
 		return s.commitForced(ctx, lease, row)

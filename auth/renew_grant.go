@@ -20,7 +20,7 @@ var errReplay = errors.New("the response was lost")
 // grant sends one token request and stores the outcome before any caller sees it. It holds the lease,
 // which includes the intent.
 func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
-	release, err := s.client.begin(ctx, s)
+	release, err := s.config.Client.begin(ctx, s)
 	if err != nil { // nothing was sent
 		row.Lost = lease.Lost
 		s.commit(ctx, lease, row)
@@ -31,7 +31,7 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	if err != nil {
 		return s.fail(ctx, lease, row, err)
 	}
-	s.client.accept()
+	s.config.Client.accept()
 	s.silent, s.odd = 0, 0
 	granted := s.granted(row, a, asked)
 	err = s.stale(&granted, row.Failures)
@@ -63,7 +63,7 @@ func (s *Source) next(row Row) endpoint.Request {
 		return endpoint.Request{Type: endpoint.RefreshToken, Params: map[string]string{"refresh_token": row.Refresh.Reveal()}}
 	}
 	g := endpoint.Request{Type: endpoint.ClientCredentials, Params: map[string]string{}}
-	if s.dialect.JWTBearer {
+	if s.config.Dialect.JWTBearer {
 		g.Type = endpoint.JWTBearer
 	}
 	if s.config.Scope != "" {
@@ -73,10 +73,10 @@ func (s *Source) next(row Row) endpoint.Request {
 }
 
 func (s *Source) waitLimiter(ctx context.Context) error {
-	if s.limiter == nil {
+	if s.config.Limiter == nil {
 		return nil
 	}
-	if err := s.limiter.Wait(ctx); err != nil {
+	if err := s.config.Limiter.Wait(ctx); err != nil {
 		return &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the rate limit of the token endpoint (token_rate) is exhausted", Err: err}
 	}
 	return nil
@@ -84,7 +84,7 @@ func (s *Source) waitLimiter(ctx context.Context) error {
 
 // ask sends one token request and counts it.
 func (s *Source) ask(ctx context.Context, g endpoint.Request) (a endpoint.Answer, asked time.Time, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	asked = time.Now()
 	a, err = s.send(ctx, g)
@@ -154,25 +154,25 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 		s.commit(ctx, lease, row) // closed: the endpoint did not fail
 		return err
 	case e.Class == endpoint.ClassConsent:
-		s.client.accept()
+		s.config.Client.accept()
 		return s.refusedRefresh(ctx, lease, row)
 	}
 	now := time.Now()
 	if s.silent++; !endpoint.LooksBlocked(e) {
 		s.silent = 0
 	}
-	if suspectsBlock(s.dialect, row, e, s.silent, now) {
-		e.Class, e.Hint = endpoint.ClassBlock, s.dialect.Hint(endpoint.ClassBlock, "")
+	if suspectsBlock(s.config.Dialect, row, e, s.silent, now) {
+		e.Class, e.Hint = endpoint.ClassBlock, s.config.Dialect.Hint(endpoint.ClassBlock, "")
 	}
 	s.passing(row, e)
 	if row.Generation <= s.rejected.Load() {
 		row.Token = secret.Secret{} // the API rejected it: the next process need not try it
 	}
 	if e.Class == endpoint.ClassCredential && s.config.User != "" { // the client's rejections, for whichever user they were sent
-		row = s.client.counted(row, s.id.Credential)
+		row = s.config.Client.counted(row, s.id.Credential)
 	}
 	row = row.failed(e, s.id.Credential, now)
-	s.client.learn(row, s.id.Credential)
+	s.config.Client.learn(row, s.id.Credential)
 	e.After = max(0, row.CooldownUntil.Sub(now))
 	s.row.Store(&row)
 	s.commit(ctx, lease, row)
@@ -189,7 +189,7 @@ type unsaved struct {
 // valid, and another request would only cost another.
 func (s *Source) storeGranted(ctx context.Context, lease Lease, row Row) {
 	if !s.commit(ctx, lease, row) {
-		if newer, err := s.store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.useStored(newer, time.Now()) {
+		if newer, err := s.config.Store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.useStored(newer, time.Now()) {
 			s.row.Store(&newer)
 			return
 		}

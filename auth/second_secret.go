@@ -68,9 +68,9 @@ func (s *secondSecret) clear() {
 func (s *Source) send(ctx context.Context, g endpoint.Request) (endpoint.Answer, error) {
 	s.counts.logins.Add(1)
 	if s.second == nil {
-		return s.granter.Grant(ctx, g)
+		return s.config.Granter.Grant(ctx, g)
 	}
-	secrets := &s.client.secrets
+	secrets := &s.config.Client.secrets
 	next := secrets.inUse()
 	a, err := s.with(next).Grant(ctx, g)
 	if !rejectsClient(err) {
@@ -92,7 +92,7 @@ func (s *Source) send(ctx context.Context, g endpoint.Request) (endpoint.Answer,
 
 // accepts notes the outcome of a request that did not reject the secret.
 func (s *Source) accepts(next bool, err error) {
-	if err != nil || !s.client.secrets.works(next) {
+	if err != nil || !s.config.Client.secrets.works(next) {
 		return
 	}
 	if next {
@@ -117,7 +117,7 @@ func (s *Source) with(next bool) *endpoint.Endpoint {
 	return s.endpoint
 }
 
-func (s *Source) usesNext() bool { return s.second != nil && s.client.secrets.inUse() }
+func (s *Source) usesNext() bool { return s.second != nil && s.config.Client.secrets.inUse() }
 
 func (s *Source) current() *endpoint.Endpoint { return s.with(s.usesNext()) }
 

@@ -24,20 +24,14 @@ var errClosed = errors.New("the source is closed")
 // Source manages one credential's tokens: the client's own, or those of one user. It is safe for
 // concurrent use.
 type Source struct {
-	dialect  endpoint.Dialect
 	id       Lease  // key, provider, environment, user, credential: common to all leases
 	owner    string // of the leases
 	config   Config
 	endpoint *endpoint.Endpoint
-	granter  Granter
 	// second is the endpoint with the second client secret, nil without one; nextCredential is the
 	// fingerprint of the credential with it.
 	second         *endpoint.Endpoint
 	nextCredential string
-	client         *Client
-	store          Store
-	limiter        Limiter
-	timeout        time.Duration
 	log            *slog.Logger
 	notifyFunc     atomic.Pointer[func(Status)]
 
@@ -67,7 +61,7 @@ func NewSource(c Config) (*Source, error) {
 	}
 	c = c.withDefaults()
 	s := &Source{
-		dialect: c.Dialect, config: c, endpoint: endpoint.New(c.Endpoint()), granter: c.Granter, client: c.Client, store: c.Store, limiter: c.Limiter, timeout: c.Timeout,
+		config: c, endpoint: endpoint.New(c.Endpoint()),
 		id: Lease{
 			Key: c.key(), Provider: c.Provider, Environment: c.Environment, User: c.User,
 			Credential: hash(append([]string{c.Dialect.Name, c.TokenURL, c.ClientID.Reveal(), c.ClientSecret.Reveal()}, append(pairs(c.TokenHeaders), c.Assertion.Fingerprint()...)...)...),
@@ -75,8 +69,8 @@ func NewSource(c Config) (*Source, error) {
 		owner: rand.Text(),
 		log:   c.Log.With("provider", c.Provider, "user", c.User),
 	}
-	if s.granter == nil {
-		s.granter = s.endpoint
+	if c.Granter == nil {
+		s.config.Granter = s.endpoint
 	}
 	if !c.ClientSecretNext.Empty() {
 		other := c

@@ -104,7 +104,7 @@ func (s *Source) Status() Status {
 		row.State, row.CooldownUntil = row.unlatched(), time.Time{}
 	}
 	st := row.status(now, s.live.Load(), s.rejected.Load())
-	st.Dialect, st.NextSecret = s.dialect.Name, s.client.secrets.accepted()
+	st.Dialect, st.NextSecret = s.config.Dialect.Name, s.config.Client.secrets.accepted()
 	st.Unreadable = st.Unreadable || s.keyless.Load()
 	if reason := s.lapsed(row); reason != "" {
 		st.State, st.ConsentReason = StateConsent, reason
