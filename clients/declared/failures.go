@@ -3,7 +3,6 @@ package declared
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,10 +102,7 @@ func judge(ctx context.Context, rules []rule, status int, body any, s jq.Scope) 
 
 // loose decodes any body: as JSON, else as a text, null if it is blank.
 func loose(body []byte) any {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err == nil && !d.More() {
+	if v, _, err := parseJSON(string(body)); err == nil {
 		return v
 	}
 	if text := strings.ToValidUTF8(string(bytes.TrimSpace(body)), "\uFFFD"); text != "" {
