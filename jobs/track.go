@@ -24,6 +24,7 @@ type OpenOrder struct {
 	Unlisted bool
 }
 
+// trackParams are the params of track.
 type trackParams struct {
 	// OlderThan is a duration, "14d" by default: older open orders are requested.
 	OlderThan string `json:"older_than"`
