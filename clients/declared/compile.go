@@ -66,7 +66,7 @@ func newCompiler(set *settings, wrong *section.Errors) *compiler {
 	c.call = map[string]bool{}
 	c.rules = c.ruleList("failures", set.Failures)
 	if set.Map != "" {
-		c.mapping = c.mapped("map", set.Map)
+		c.mapping = c.program("map", set.Map, jq.CompileMapping)
 	}
 	return c
 }
@@ -85,7 +85,7 @@ func (c *compiler) operation(key string, o operation) *operationSpec {
 	q.sound = c.broken == broken
 	q.rules = append(c.ruleList(key+".failures", o.Failures), c.rules...)
 	if q.mapping = c.mapping; o.Map != "" {
-		q.mapping = c.mapped(key+".map", o.Map)
+		q.mapping = c.program(key+".map", o.Map, jq.CompileMapping)
 	} else if !c.maps {
 		c.wrong.Add(key+".map", "is missing: a jq program that maps a response to orders")
 	}
@@ -174,18 +174,9 @@ func (c *compiler) headerTable(key string, values map[string]any) jq.Table {
 	return c.table(key, values)
 }
 
-func (c *compiler) program(key, text string) *jq.Program {
-	p, wrong := jq.Compile(text)
-	return c.compiled(key, text, p, wrong)
-}
-
-// mapped is program for a mapping.
-func (c *compiler) mapped(key, text string) *jq.Program {
-	p, wrong := jq.CompileMapping(text)
-	return c.compiled(key, text, p, wrong)
-}
-
-func (c *compiler) compiled(key, text string, p *jq.Program, wrong *jq.Mistake) *jq.Program {
+// program compiles a program with [jq.Compile] or [jq.CompileMapping].
+func (c *compiler) program(key, text string, compile func(string) (*jq.Program, *jq.Mistake)) *jq.Program {
+	p, wrong := compile(text)
 	if wrong != nil {
 		c.wrong.AddAt(key, wrong.Offset, "%s", wrong.Message)
 		return nil
@@ -199,7 +190,7 @@ func (c *compiler) optional(key, text string) *jq.Program {
 	if text == "" {
 		return nil
 	}
-	return c.program(key, text)
+	return c.program(key, text, jq.Compile)
 }
 
 func (c *compiler) template(key, text string) *jq.Template {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -256,18 +258,13 @@ func (a *allowance) sum(v, separator any) error {
 		bytes, elements = bytes+b+between, elements+n
 		return copied(bytes, elements)
 	}
-	switch v := v.(type) {
-	case []any:
-		for _, e := range v {
-			if err := add(e); err != nil {
-				return err
-			}
-		}
-	case map[string]any:
-		for _, e := range v {
-			if err := add(e); err != nil {
-				return err
-			}
+	list, _ := v.([]any)
+	if object, ok := v.(map[string]any); ok {
+		list = slices.Collect(maps.Values(object))
+	}
+	for _, e := range list {
+		if err := add(e); err != nil {
+			return err
 		}
 	}
 	return a.meter.Use(stepBytes)
@@ -382,20 +379,12 @@ func (a *allowance) each(v, arg any) error {
 	return nil
 }
 
-// comparable bounds a comparison, which walks two values of one type.
+// comparable bounds a comparison, which walks both values.
 func (a *allowance) comparable(left, right any) error {
-	if gojq.TypeOf(left) != gojq.TypeOf(right) {
-		return nil
+	if err := a.whole(left); err != nil {
+		return err
 	}
-	for _, v := range []any{left, right} {
-		switch v.(type) {
-		case []any, map[string]any:
-			if err := a.whole(v); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return a.whole(right)
 }
 
 // fromJSON is jq's fromjson, with a limit on the values of the text.
