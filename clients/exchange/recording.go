@@ -74,33 +74,24 @@ func (r *Recording) Add(made func() *Exchange) {
 		defer func() { <-r.packing }()
 		defer func() {
 			if recover() != nil { // a bug of ours: the response is valid all the same
-				r.drop()
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.dropped = true
 			}
 		}()
 		r.put(i, made())
 	})
 }
 
-// drop notes that an exchange was dropped.
-func (r *Recording) drop() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.dropped = true
-}
-
 // put stores an exchange in its place, without bodies beyond the limit.
 func (r *Recording) put(i int, x *Exchange) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.bytes += x.stored()
+	r.bytes += len(x.RequestBody) + len(x.ResponseBody) + len(x.ResponseGzip)
 	if r.bytes > recordedBytes {
 		lean := *x
 		lean.RequestBody, lean.ResponseBody, lean.ResponseGzip, lean.Truncated = "", "", nil, true
 		x = &lean
 	}
 	r.list[i] = x
-}
-
-func (x *Exchange) stored() int {
-	return len(x.RequestBody) + len(x.ResponseBody) + len(x.ResponseGzip)
 }
