@@ -133,7 +133,7 @@ do you want to grant application '{{.Application}}' access to {{.Services}}?</p>
 <p>{{range .Errors}}<button name="answer" value="{{.}}">{{.}}</button>
 {{end}}</p></details>
 </form>
-<p>This is a stand-in. It takes any name and asks for no password.</p>
+<p>This is a simulator: any name is accepted, without a password.</p>
 </html>
 `))
 

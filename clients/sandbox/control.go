@@ -10,7 +10,7 @@ import (
 
 // controlRoutes are the switches, for people and for tests in other processes:
 //
-//	GET    /_sandbox/        what this is, the providers, the accounts, the counters, the faults to come
+//	GET    /_sandbox/        what this is, the providers, the accounts, the counters, the pending faults
 //	POST   /_sandbox/revoke  all access tokens, or {"provider": "mazda", "user": "…", "refresh": true}
 //	POST   /_sandbox/fault   {"op": "order_status", "status": 503, "times": 3}
 //	DELETE /_sandbox/fault   all of them
@@ -62,7 +62,7 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 	}
 	paths := authtest.Michelin.Paths()
 	wire.AnswerJSON(w, http.StatusOK, description{
-		About: "stand-ins for five providers; their invented orders move with each sandbox day",
+		About: "simulators of five providers; their invented orders change with each sandbox day",
 		Day:   s.options.Day.String(), Today: s.moment().Today,
 		Paths:    []string{paths.Token, paths.Introspect, michelin.StatusPath, michelin.DesadvPath, michelin.InvoicesPath},
 		ClientID: ClientID, Accounts: michelin.Parties, Stats: s.Stats(), Providers: each, Faults: faults,
