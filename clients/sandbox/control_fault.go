@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -27,7 +28,7 @@ func (s *Sandbox) addFault(w http.ResponseWriter, r *http.Request) {
 	err := d.Decode(&j)
 	if err == nil {
 		var f Fault
-		if f, err = j.fault(); err == nil {
+		if f, err = s.fault(j); err == nil {
 			s.Fail(f)
 			wire.AnswerJSON(w, http.StatusOK, describeFault(f))
 			return
@@ -39,7 +40,8 @@ func (s *Sandbox) addFault(w http.ResponseWriter, r *http.Request) {
 var cuts = []authtest.Cut{authtest.CutBefore, authtest.CutAfter, authtest.CutHalf, authtest.CutReset}
 
 // fault checks the input. A fault without any effect is a mistake.
-func (j faultJSON) fault() (Fault, error) {
+func (s *Sandbox) fault(j faultJSON) (Fault, error) {
+	ops := slices.Sorted(maps.Keys(s.counts.requests))
 	f := j.Fault
 	f.Header = http.Header{}
 	for name, value := range j.Header {

@@ -34,14 +34,6 @@ const (
 	OpMazdaOrders            Op = "mazda_orders" // the list, and one of them
 )
 
-var ops = []Op{
-	OpToken, OpIntrospect, OpOrderStatus, OpDesadv, OpInvoices,
-	OpPTVToken, OpPTVPing, OpPTVPlannings, OpPTVRelease,
-	OpShellToken, OpShellPing, OpShellOrderCardEnquiry,
-	OpMicrobiltToken, OpMicrobiltPing, OpMicrobiltArchiveReport, OpMicrobiltGetReport,
-	OpMazdaToken, OpMazdaAuthorize, OpMazdaPing, OpMazdaOrders,
-}
-
 // Fault is a fault to inject. It applies before credentials are checked. Its zero value changes
 // nothing.
 type Fault struct {

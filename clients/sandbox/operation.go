@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"sync/atomic"
 
 	"orderbeat/clients/sandbox/wire"
 )
@@ -16,8 +17,13 @@ type handler func(w http.ResponseWriter, r *http.Request, f Fault, struck bool)
 // operation wraps a provider's operation: it counts the request, reads its body within the limit and
 // selects the fault.
 func (s *Sandbox) operation(op Op, account whose, next handler) http.HandlerFunc {
+	count := s.counts.requests[op]
+	if count == nil {
+		count = &atomic.Int64{}
+		s.counts.requests[op] = count
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		s.counts.requests[op].Add(1)
+		count.Add(1)
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 		if err != nil {
 			wire.AnswerJSON(w, http.StatusRequestEntityTooLarge, struct{}{})

@@ -73,9 +73,6 @@ func New(o Options) *Sandbox {
 		issuers: map[authtest.Dialect]*authtest.Server{},
 	}
 	s.counts.requests = map[Op]*atomic.Int64{}
-	for _, op := range ops {
-		s.counts.requests[op] = &atomic.Int64{}
-	}
 	s.controlRoutes()
 	for _, p := range providers {
 		s.providerRoutes(p)

@@ -24,7 +24,7 @@ type Stats struct {
 }
 
 type counts struct {
-	requests map[Op]*atomic.Int64 // one for each of ops; never changes
+	requests map[Op]*atomic.Int64 // of every operation; does not change after New
 	faults   atomic.Int64
 }
 
