@@ -139,20 +139,8 @@ func (e *Endpoint) shown(g Request, code string) string {
 		return code
 	}
 	wordy := strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
-	if !wordy || len(code) > maxCode {
+	if !wordy || len(code) > maxCode || e.masked(g, code) != code {
 		return ""
-	}
-	sent := []string{e.clientID.Reveal(), e.clientSecret.Reveal()}
-	for _, value := range g.Params {
-		sent = append(sent, value)
-	}
-	if e.mask.Text(code) != code {
-		return ""
-	}
-	for _, s := range sent {
-		if s != "" && strings.Contains(code, strings.ToLower(s)) {
-			return ""
-		}
 	}
 	return code
 }
