@@ -11,20 +11,13 @@ import (
 // maxViews is how many levels of escapes are removed, such as JSON in a JSON string in a URL.
 const maxViews = 3
 
-// escapes are the first characters of escapes: of JSON, of URLs, of HTML.
-type escapes *[256]bool
-
+// The first characters of escapes: of JSON, of URLs, of HTML.
 var (
-	anyEscape   = escapesOf(`\%&`)
-	eachEscape  = []escapes{escapesOf(`\`), escapesOf("%"), escapesOf("&")}
-	anyOnly     = []escapes{anyEscape}
+	anyEscape   = alphabetOf(`\%&`)
+	eachEscape  = []alphabet{alphabetOf(`\`), alphabetOf("%"), alphabetOf("&")}
+	anyOnly     = []alphabet{anyEscape}
 	anyThenEach = append(anyOnly[:1:1], eachEscape...)
 )
-
-func escapesOf(chars string) escapes {
-	a := alphabetOf(chars)
-	return &a
-}
 
 // UnescapeJSON is the content of a JSON string without its escapes. Invalid ones stay.
 func UnescapeJSON(content []byte) []byte {
@@ -35,7 +28,7 @@ func UnescapeJSON(content []byte) []byte {
 }
 
 // unescape removes one level of escapes of some kinds from a text; nil if it has none.
-func unescape(text []byte, kinds escapes) []byte {
+func unescape(text []byte, kinds alphabet) []byte {
 	var plain []byte
 	var buf [utf8.UTFMax]byte
 	done := 0
@@ -60,7 +53,7 @@ func unescape(text []byte, kinds escapes) []byte {
 
 // escaped moves spans of unescape(text, kinds), in order, to their place in text. A span includes
 // whole escapes.
-func escaped(text []byte, kinds escapes, spans []span) {
+func escaped(text []byte, kinds alphabet, spans []span) {
 	var buf [utf8.UTFMax]byte
 	at, shift := 0, 0 // the next end to move; the difference in length so far
 	move := func(i, size, decoded int) {
@@ -98,7 +91,7 @@ func escaped(text []byte, kinds escapes, spans []span) {
 }
 
 // nextEscape is the position, from i on, of the next character that may begin an escape.
-func nextEscape(text []byte, kinds escapes, i int) int {
+func nextEscape(text []byte, kinds alphabet, i int) int {
 	for i < len(text) && !kinds[text[i]] {
 		i++
 	}

@@ -19,7 +19,7 @@ const (
 	filterBits = 16
 )
 
-// alphabet is the set of characters that continue an encoded secret; nil is none.
+// alphabet is a set of characters.
 type alphabet *[256]bool
 
 var (
@@ -27,17 +27,18 @@ var (
 	hexAlphabet    = alphabetOf("0123456789ABCDEFabcdef")
 )
 
-func alphabetOf(chars string) (a [256]bool) {
+func alphabetOf(chars string) alphabet {
+	var a [256]bool
 	for _, c := range []byte(chars) {
 		a[c] = true
 	}
-	return a
+	return &a
 }
 
 // pattern is one spelling of a secret, in lower case and at least [keyBytes] long.
 type pattern struct {
 	text  string
-	extra alphabet
+	extra alphabet // characters around it that belong to it too; nil is none
 }
 
 // patterns are found by their first bytes: a filter rejects most positions, a bucket has the patterns

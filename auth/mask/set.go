@@ -163,11 +163,11 @@ func patternsOf(value string) (list []pattern) {
 		for before := range 3 { // bytes before the secret, modulo 3
 			text := e.EncodeToString(append(make([]byte, before), begin...))
 			first, end := (before*8+5)/6, (before+len(begin))*8/6
-			add(text[first:min(end, first+encodedBytes)], &base64Alphabet)
+			add(text[first:min(end, first+encodedBytes)], base64Alphabet)
 		}
 	}
 	digits := hex.EncodeToString([]byte(begin))
-	add(digits[:min(len(digits), encodedBytes)], &hexAlphabet)
+	add(digits[:min(len(digits), encodedBytes)], hexAlphabet)
 	return list
 }
 

@@ -59,12 +59,12 @@ func (s *Set) find(text []byte) []span {
 // view is a text, and the kinds of escapes that were removed from it.
 type view struct {
 	text  []byte
-	kinds escapes
+	kinds alphabet
 }
 
 // behind appends the places of secrets under the escapes of the last view, in terms of the first
 // view.
-func (s *Set) behind(views []view, next []escapes, found []span) []span {
+func (s *Set) behind(views []view, next []alphabet, found []span) []span {
 	last := views[len(views)-1]
 	plain := unescape(last.text, last.kinds)
 	if plain == nil {
