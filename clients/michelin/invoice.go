@@ -25,12 +25,12 @@ const (
 
 // invoiceRequest is EDIWheel-B3_4-InvoiceListRequest.
 type invoiceRequest struct {
-	DocumentID string            `json:"documentID"`
-	Variant    string            `json:"variant"`
-	Invoice    []invoiceQuestion `json:"invoice"`
+	DocumentID string         `json:"documentID"`
+	Variant    string         `json:"variant"`
+	Invoice    []invoiceQuery `json:"invoice"`
 }
 
-type invoiceQuestion struct {
+type invoiceQuery struct {
 	From       clients.Date `json:"invoiceIssueFromDate"`
 	To         clients.Date `json:"invoiceIssueToDate"`
 	BuyerParty party        `json:"buyerParty"`
@@ -90,7 +90,7 @@ func (c *Client) halves(ctx context.Context, q clients.Query) (clients.Answer, e
 
 // invoices sends one request, and returns the number of messages in the response.
 func (c *Client) invoices(ctx context.Context, q clients.Query) (answer clients.Answer, messages int, err error) {
-	body, err := json.Marshal(invoiceRequest{DocumentID: invoiceID, Variant: "4", Invoice: []invoiceQuestion{{
+	body, err := json.Marshal(invoiceRequest{DocumentID: invoiceID, Variant: "4", Invoice: []invoiceQuery{{
 		From: q.From, To: q.To, BuyerParty: buyer(q.Account), Consignee: c.consignee(q.Account), Attachment: dataOnly,
 	}}})
 	if err != nil {

@@ -18,7 +18,7 @@ const maxDespatchDays = 5
 
 // desadvRequest is EDIWheel-C1_0-DesadvRequest.
 type desadvRequest struct {
-	neighbour
+	documentsRequest
 
 	DocumentID wire.Text `json:"documentID"`
 	Variant    wire.Text `json:"variant"`
@@ -29,7 +29,7 @@ type desadvRequest struct {
 // Desadv serves requests for despatch advices.
 func (s *Server) Desadv(w http.ResponseWriter, r *http.Request, fault string) {
 	var q desadvRequest
-	account, ok := s.michelinQuestion(w, r, &q)
+	account, ok := s.readRequest(w, r, &q)
 	if !ok {
 		return
 	}

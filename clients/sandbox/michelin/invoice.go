@@ -21,13 +21,13 @@ const commercialInvoice = "380"
 
 // invoiceRequest is EDIWheel-B3_4-InvoiceListRequest. Only one element of its list is read.
 type invoiceRequest struct {
-	DocumentID wire.Text         `json:"documentID"`
-	Variant    wire.Text         `json:"variant"`
-	Invoice    []invoiceQuestion `json:"invoice"`
+	DocumentID wire.Text      `json:"documentID"`
+	Variant    wire.Text      `json:"variant"`
+	Invoice    []invoiceQuery `json:"invoice"`
 }
 
-type invoiceQuestion struct {
-	neighbour
+type invoiceQuery struct {
+	documentsRequest
 
 	From       wire.Text `json:"invoiceIssueFromDate"`
 	To         wire.Text `json:"invoiceIssueToDate"`
@@ -35,10 +35,10 @@ type invoiceQuestion struct {
 	Attachment wire.Text `json:"attachment"`
 }
 
-// question is the requested one, empty if there is none.
-func (q *invoiceRequest) question() invoiceQuestion {
+// query is the requested one, empty if there is none.
+func (q *invoiceRequest) query() invoiceQuery {
 	if len(q.Invoice) == 0 {
-		return invoiceQuestion{}
+		return invoiceQuery{}
 	}
 	return q.Invoice[0]
 }
@@ -46,11 +46,11 @@ func (q *invoiceRequest) question() invoiceQuestion {
 // Invoices serves requests for invoices. None has a PDF, whatever attachment says.
 func (s *Server) Invoices(w http.ResponseWriter, r *http.Request, fault string) {
 	var q invoiceRequest
-	account, ok := s.michelinQuestion(w, r, &q)
+	account, ok := s.readRequest(w, r, &q)
 	if !ok {
 		return
 	}
-	asked := q.question()
+	asked := q.query()
 	code := asked.check(account, window{asked.From, asked.To}, maxInvoiceDays)
 	switch {
 	case q.DocumentID != "B3", q.Variant != "" && q.Variant != "4", len(q.Invoice) != 1,
@@ -65,7 +65,7 @@ func (s *Server) Invoices(w http.ResponseWriter, r *http.Request, fault string) 
 	wire.AnswerJSON(w, http.StatusOK, newInvoiceAnswer(code, bills[:min(len(bills), maxInvoices)], account))
 }
 
-func (s *Server) findBills(q *invoiceQuestion, account int) []bill {
+func (s *Server) findBills(q *invoiceQuery, account int) []bill {
 	now := s.now()
 	yesterday := now.Add(-s.day)
 	if ref, ok := q.References.order(); ok {

@@ -64,7 +64,7 @@ const maxWindowDays = 90
 // is the error code for a valid request, or "".
 func (s *Server) OrderStatus(w http.ResponseWriter, r *http.Request, fault string) {
 	var q statusRequest
-	account, ok := s.michelinQuestion(w, r, &q)
+	account, ok := s.readRequest(w, r, &q)
 	if ok {
 		wire.AnswerJSON(w, http.StatusOK, s.statusDocument(q, account, fault))
 	}

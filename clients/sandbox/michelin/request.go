@@ -10,10 +10,10 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// michelinQuestion reads a request of Michelin's API into q. It rejects invalid HTTP with an empty
+// readRequest reads a request of Michelin's API into q. It rejects invalid HTTP with an empty
 // JSON object, and a missing token without a body, as the developer portal says; then it returns
 // false. account is below zero if the bill-to is unknown.
-func (s *Server) michelinQuestion(w http.ResponseWriter, r *http.Request, q any) (account int, ok bool) {
+func (s *Server) readRequest(w http.ResponseWriter, r *http.Request, q any) (account int, ok bool) {
 	if !s.authorized(r) {
 		s.Counts.Unauthorized.Add(1)
 		w.WriteHeader(http.StatusUnauthorized)
@@ -43,22 +43,22 @@ func (s *Server) refuse(w http.ResponseWriter, status int) {
 	wire.AnswerJSON(w, status, struct{}{})
 }
 
-// neighbour is common to requests for despatch advices and invoices.
-type neighbour struct {
-	BuyerParty requestParty       `json:"buyerParty"`
-	Consignee  requestParty       `json:"consignee"`
-	References neighbourReference `json:"references"`
+// documentsRequest is common to requests for despatch advices and invoices.
+type documentsRequest struct {
+	BuyerParty requestParty      `json:"buyerParty"`
+	Consignee  requestParty      `json:"consignee"`
+	References documentReference `json:"references"`
 }
 
-// neighbourReference requests one number. Examples of the OpenAPI document write its members in
+// documentReference requests one number. Examples of the OpenAPI document write its members in
 // another casing than the schema; both are read.
-type neighbourReference struct {
+type documentReference struct {
 	TypeCode   wire.Text `json:"referenceTypeCode"`
 	DocumentID wire.Text `json:"documentID"`
 }
 
 // order is the requested order: "VN" by Michelin's number, "ON" by the customer's.
-func (r neighbourReference) order() (ref reference, ok bool) {
+func (r documentReference) order() (ref reference, ok bool) {
 	switch r.TypeCode {
 	case "VN":
 		ref.SupplierOrderNumber.DocumentID = r.DocumentID
@@ -72,8 +72,8 @@ func (r neighbourReference) order() (ref reference, ok bool) {
 
 // check returns the header code for a date range of at most mostDays. Without a consignee the whole
 // bill-to is meant.
-func (q *neighbour) check(account int, w window, mostDays int) string {
-	byReference := q.References != neighbourReference{}
+func (q *documentsRequest) check(account int, w window, mostDays int) string {
+	byReference := q.References != documentReference{}
 	_, byName := q.References.order()
 	_, _, inRange := w.days(mostDays)
 	switch {
