@@ -39,7 +39,6 @@ func configure(s *section.Section) (declaration, error) {
 	set := &d.settings
 	here := set.place(s.Environment)
 	s.Place(set.environments(), &wrong)
-	wrong.Join(s.Check())
 	if set.Ping == unsaid {
 		set.Ping = here.Ping
 	}
@@ -124,8 +123,6 @@ func (set *settings) checkURLs(s *section.Section, here place, wrong *section.Er
 	if set.Ping != "" && !isPath(set.Ping) {
 		wrong.Add("ping", `must be a path below base_url, like "/ping"`)
 	}
-	wrong.Join(s.CheckEnvironment(set.environments(), "base_url", s.BaseURL))
-	wrong.Join(s.CheckEnvironment(set.environments(), "token_url", s.TokenURL))
 }
 
 // isRedirect reports whether an authorization server can send a browser there with a

@@ -58,12 +58,9 @@ func configure(s *section.Section) (settings, error) {
 		wrong.Join(s.Decode(&set))
 	}
 	s.Place(environments, &wrong)
-	wrong.Join(s.Check())
 	if set.IntrospectionURL != "" {
 		wrong.Join(s.CheckURL("introspection_url", set.IntrospectionURL))
 	}
-	wrong.Join(s.CheckEnvironment(environments, "base_url", s.BaseURL))
-	wrong.Join(s.CheckEnvironment(environments, "token_url", s.TokenURL))
 	wrong.Join(s.CheckEnvironment(environments, "introspection_url", set.IntrospectionURL))
 	set.checkCredentials(s, &wrong)
 	set.Apply(&auth.Config{}, &wrong)

@@ -24,9 +24,9 @@ type Environment struct {
 // Environments are the documented environments of a provider: "test" and "production".
 type Environments map[string]Environment
 
-// Place sets the section's base URL, and in the sandbox the simulator's credentials. An unknown
-// environment is treated as the sandbox, which has the fewest requirements: a mistake there is a mistake
-// everywhere.
+// Place sets the section's base URL, and in the sandbox the simulator's credentials, and checks the
+// shared keys. An unknown environment is treated as the sandbox, which has the fewest requirements: a
+// mistake there is a mistake everywhere.
 func (s *Section) Place(all Environments, wrong *Errors) {
 	host := all[s.Environment].BaseURL
 	if s.Environment == sandbox || !slices.Contains(environments, s.Environment) {
@@ -38,6 +38,9 @@ func (s *Section) Place(all Environments, wrong *Errors) {
 		s.BaseURL = host
 	}
 	s.BaseURL = strings.TrimRight(s.BaseURL, "/")
+	wrong.Join(s.Check())
+	wrong.Join(s.CheckEnvironment(all, "base_url", s.BaseURL))
+	wrong.Join(s.CheckEnvironment(all, "token_url", s.TokenURL))
 }
 
 // enterSandbox returns the simulator's URL. Its credentials are only used there.
