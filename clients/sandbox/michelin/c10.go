@@ -1,10 +1,6 @@
 package michelin
 
-import (
-	"strconv"
-
-	"orderbeat/clients/sandbox/wire"
-)
+import "orderbeat/clients/sandbox/wire"
 
 // The response of variant "0". No document of Michelin North America describes it; it follows what is
 // known of EDIWheel's C1.0, Michelin's worldwide order status API 1.2.0: despatches are directly
@@ -61,15 +57,7 @@ func newC10Schedule(p *part) object {
 	case cancelled:
 		quantity = member{"cancelledQuantity", c10Quantity(p.quantity)}
 	case shipped:
-		despatches := make([]object, len(p.despatches))
-		for i, d := range p.despatches {
-			despatches[i] = object{
-				{"despatchDate", d.date.String()},
-				{"despatchAdviceReference", object{{"documentID", d.bol}, {"lineID", strconv.Itoa(i + 1)}}},
-				{"despatchedQuantity", c10Quantity(d.quantity)},
-			}
-		}
-		quantity = member{"scheduledArticleDespatchDetails", despatches}
+		quantity = member{"scheduledArticleDespatchDetails", despatchDetails(p, "documentID", "lineID", c10Quantity)}
 	}
 	return object{{"deliveryDate", p.due.String()}, quantity}
 }

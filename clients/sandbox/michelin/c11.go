@@ -104,18 +104,23 @@ func c11Shipped(p *part) any {
 	if p.state != shipped {
 		return nil
 	}
-	despatches := make([]object, len(p.despatches))
-	for i, d := range p.despatches {
-		despatches[i] = object{
-			{"despatchDate", d.date.String()},
-			{"despatchAdviceReference", object{{"documentId", d.bol}, {"lineId", strconv.Itoa(i + 1)}}},
-			{"despatchedQuantity", c11Quantity(d.quantity)},
-		}
-	}
 	return object{
 		{"shippedQuantity", c11Quantity(p.quantity)},
-		{"despatchedDetails", object{{"scheduledArticleDespatchDetails", despatches}}},
+		{"despatchedDetails", object{{"scheduledArticleDespatchDetails", despatchDetails(p, "documentId", "lineId", c11Quantity)}}},
 	}
+}
+
+// despatchDetails is common to both variants, which spell ids and quantities differently.
+func despatchDetails(p *part, documentID, lineID string, quantity func(int) object) []object {
+	details := make([]object, len(p.despatches))
+	for i, d := range p.despatches {
+		details[i] = object{
+			{"despatchDate", d.date.String()},
+			{"despatchAdviceReference", object{{documentID, d.bol}, {lineID, strconv.Itoa(i + 1)}}},
+			{"despatchedQuantity", quantity(d.quantity)},
+		}
+	}
+	return details
 }
 
 func c11Quantity(n int) object { return object{{"quantityValue", strconv.Itoa(n)}} }
