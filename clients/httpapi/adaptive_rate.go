@@ -49,25 +49,14 @@ func (r *callRate) answered(tooMany bool) {
 	}
 }
 
-// share limits the calls to an equal share of the configured rate.
-func (r *callRate) share(configured clients.Rate, processes int) {
+// tune sets the configured rate, and how many processes share it; 0 leaves their number. A reduced rate
+// rises to the share step by step, unless it is higher.
+func (r *callRate) tune(configured clients.Rate, processes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if processes != r.processes {
+	if processes > 0 {
 		r.processes = processes
-		r.retune(configured)
 	}
-}
-
-func (r *callRate) reconfigure(configured clients.Rate) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.retune(configured)
-}
-
-// retune sets the share of the configured rate. A reduced rate rises to it step by step, unless it is
-// higher. The mutex is held.
-func (r *callRate) retune(configured clients.Rate) {
 	usual := clients.ShareOf(configured.Limiter().Limit(), r.processes)
 	if r.slow = r.slow && usual > r.Limit(); r.slow {
 		r.usual = usual

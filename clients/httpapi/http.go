@@ -66,7 +66,7 @@ func NewHTTP(s section.Section) *HTTP {
 func (h *HTTP) Succeed(before *HTTP) { h.base.succeed(before.base) }
 
 // Share limits the calls to an equal share of the configured rate, which n processes have together.
-func (h *HTTP) Share(n int) { h.base.limiter.share(h.base.rate, n) }
+func (h *HTTP) Share(n int) { h.base.limiter.tune(h.base.rate, n) }
 
 // Bearer is h with the tokens of a source on every call, which may only go to origin. Where tokens
 // belong to users, each user has one.

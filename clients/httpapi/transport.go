@@ -45,7 +45,7 @@ func newLimited(s section.Section, log *slog.Logger) *limited {
 // flight go on, at this client's rate. Connections and the breaker are new: what is configured for
 // them may have changed.
 func (l *limited) succeed(before *limited) {
-	before.limiter.reconfigure(l.rate)
+	before.limiter.tune(l.rate, 0)
 	l.limiter, l.pause, l.calls = before.limiter, before.pause, before.calls
 }
 
