@@ -237,8 +237,6 @@ func visitIn(v reflect.Value, visit func(node any)) {
 
 func query(t *gojq.Term) *gojq.Query { return &gojq.Query{Term: t} }
 
-func identity() *gojq.Query { return query(&gojq.Term{Type: gojq.TermTypeIdentity}) }
-
 func call(name string, args ...*gojq.Query) *gojq.Term {
 	return &gojq.Term{Type: gojq.TermTypeFunc, Func: &gojq.Func{Name: name, Args: args}}
 }

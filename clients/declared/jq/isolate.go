@@ -51,7 +51,7 @@ func iterates(q *gojq.Query) bool {
 func tried(q *gojq.Query) *gojq.Query {
 	caught := query(call(fnUnread, query(call("$_ob_in"))))
 	try := query(&gojq.Term{Type: gojq.TermTypeTry, Try: &gojq.Try{Body: paren(q), Catch: caught}})
-	return bindAs(identity(), "$_ob_in", try)
+	return bindAs(query(&gojq.Term{Type: gojq.TermTypeIdentity}), "$_ob_in", try)
 }
 
 // unread is the result of fnUnread. Its text repeats nothing of the input.

@@ -85,14 +85,6 @@ func insideLen(text string) (int, *Mistake) {
 	return 0, &Mistake{Offset: 1, Message: `the jq after \( does not end: a closing bracket is missing`}
 }
 
-// sole is the program of a template that is a single value.
-func (t *Template) sole() *Program {
-	if len(t.parts) == 1 {
-		return t.parts[0].program
-	}
-	return nil
-}
-
 // Uses lists the variables of all its programs.
 func (t *Template) Uses() (names []string) {
 	for _, p := range t.parts {
@@ -105,8 +97,8 @@ func (t *Template) Uses() (names []string) {
 
 // value is the value of the template. input is "." in its programs.
 func (t *Template) value(ctx context.Context, input any, s Scope) (any, error) {
-	if p := t.sole(); p != nil {
-		return p.One(ctx, input, s)
+	if len(t.parts) == 1 && t.parts[0].program != nil {
+		return t.parts[0].program.One(ctx, input, s)
 	}
 	return t.Text(ctx, input, s, func(s string) string { return s })
 }
