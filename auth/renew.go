@@ -52,7 +52,7 @@ func (s *Source) join() (*renewal, context.Context) {
 	}
 	f := &renewal{done: make(chan struct{})}
 	if s.closed {
-		f.err = closedError()
+		f.err = &endpoint.Error{Class: endpoint.ClassTransient, Reason: errClosed.Error(), Err: errClosed}
 		close(f.done)
 		return f, nil
 	}
@@ -249,10 +249,6 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	}
 	s.counts.tallied(tallied)
 	return true
-}
-
-func closedError() error {
-	return &endpoint.Error{Class: endpoint.ClassTransient, Reason: errClosed.Error(), Err: errClosed}
 }
 
 func storeError(what string, err error) error {

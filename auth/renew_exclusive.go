@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"orderbeat/auth/endpoint"
@@ -18,8 +19,8 @@ func (s *Source) exclusively(ctx context.Context, do func(ctx context.Context) e
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			if s.isClosed() {
-				return closedError()
+			if errors.Is(f.err, errClosed) {
+				return f.err
 			}
 			continue
 		}
@@ -27,12 +28,6 @@ func (s *Source) exclusively(ctx context.Context, do func(ctx context.Context) e
 		defer s.finish(f)
 		return do(mine) //nolint:contextcheck // what was begun goes on when the caller leaves
 	}
-}
-
-func (s *Source) isClosed() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
 }
 
 // Prepare reads the stored row and serves its token if it is valid, so that [Source.Status] is known.
