@@ -96,7 +96,6 @@ func NewFetcher(c Config, counters ...prometheus.Collector) http.Handler {
 		collector(func(_ context.Context, m sink) { m.gauge(buildInfo, 1, c.Version, runtime.Version()) }),
 		collector(func(_ context.Context, m sink) { m.ofCredentials(c) }), collector(func(_ context.Context, m sink) { m.ofTraffic(c.Providers()) }),
 	)
-	registry.MustRegister(calls(c.Providers))
 	registry.MustRegister(counters...)
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
@@ -114,21 +113,6 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
 	c(ctx, ch)
-}
-
-// calls collects the durations of the calls to the providers of this moment.
-type calls func() []settings.Provider
-
-// Describe implements [prometheus.Collector].
-func (calls) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements [prometheus.Collector].
-func (c calls) Collect(ch chan<- prometheus.Metric) {
-	for _, p := range c() {
-		if t, ok, _ := p.Stats(); ok && t.Calls != nil { // a panic is reported by ofTraffic
-			t.Calls.Collect(ch)
-		}
-	}
 }
 
 // sink receives metrics.
@@ -222,6 +206,9 @@ func (m sink) ofTraffic(providers []settings.Provider) {
 		}
 		m.gauge(breakerFailures, float64(t.Breaker.Failures), p.Name)
 		m.gauge(rateNow, t.PerSecond, p.Name)
+		if t.Calls != nil {
+			t.Calls.Collect(m)
+		}
 	}
 }
 
