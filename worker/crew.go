@@ -39,10 +39,8 @@ const (
 type crew struct {
 	role    Role
 	conn    *bus.Conn
-	queues  *bus.Streams
 	live    *settings.Live
 	slots   *slots.Slots
-	blobs   *wire.Blobs
 	fleet   *fleet.Fleet
 	fetcher *fetcher.Fetcher
 	remote  *remote.Remote
@@ -61,23 +59,23 @@ type crew struct {
 func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live, tracer *telemetry.Tracer, troubles *problems.Set) *crew {
 	host, _ := os.Hostname() // "" if unknown
 	w := &crew{
-		role: cmp.Or(c.Role, RoleAll), conn: conn, queues: queues, live: live, slots: slots.New(c.Concurrency),
+		role: cmp.Or(c.Role, RoleAll), conn: conn, live: live, slots: slots.New(c.Concurrency),
 		self:     fleet.Process{ID: processID(c.ID), Host: host, Version: c.Version, Wire: wire.Version, Since: time.Now().UTC()},
 		fetching: func() bool { return c.Role == RoleFetch }, inFlight: func() int { return 0 }, sent: func(string) int { return 0 }, term: func() string { return "" },
 		standing: func() (string, *api.Lag) { return "", nil },
 	}
 	w.self.Role = string(w.role)
-	w.blobs = &wire.Blobs{Conn: conn}
+	blobs := &wire.Blobs{Conn: conn}
 	w.fleet = fleet.New(fleet.Config{
 		Conn: conn, Self: w.entry, Changed: w.share, Every: c.Intervals.Fleet,
 		Activity: troubles.Activity("fleet"), Log: c.Log,
 	})
 	w.fetcher = fetcher.New(fetcher.Config{
-		Streams: queues, Settings: live, Slots: w.slots, Memory: c.Memory, Blobs: w.blobs, Active: w.active, Limit: w.limit,
+		Streams: queues, Settings: live, Slots: w.slots, Memory: c.Memory, Blobs: blobs, Active: w.active, Limit: w.limit,
 		Version: c.Version, Host: host, Process: w.self.ID, Mask: c.Mask, Trace: tracer, Log: c.Log,
 	})
 	w.remote = remote.New(remote.Config{
-		Streams: queues, Fleet: w.fleet, Term: func() string { return w.term() }, Own: w.own, Blobs: w.blobs, Trace: tracer, Log: c.Log,
+		Streams: queues, Fleet: w.fleet, Term: func() string { return w.term() }, Own: w.own, Blobs: blobs, Trace: tracer, Log: c.Log,
 	})
 	return w
 }

@@ -50,15 +50,13 @@ type Config struct {
 
 // Follower applies the streams to a database. It is safe for concurrent use.
 type Follower struct {
-	db      *db.DB
 	topics  []*topic
 	created time.Time
-	log     *slog.Logger
 }
 
 // New returns a follower, which applies nothing before [Follower.Run].
 func New(c Config) *Follower {
-	f := &Follower{db: c.DB, created: time.Now(), log: c.Log}
+	f := &Follower{created: time.Now()}
 	for _, name := range topics {
 		f.topics = append(f.topics, &topic{Config: c, name: name, stream: c.Conn.Stream(name), activity: c.Problems.Activity("follow " + name), moved: make(chan struct{})})
 	}
