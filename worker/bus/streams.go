@@ -48,6 +48,23 @@ func (c *Conn) streamConfigs() []jetstream.StreamConfig {
 	}
 }
 
+// Followed are the topics whose streams followers apply to their databases.
+var Followed = []string{"orders", "results", "alerts"}
+
+// State is the state of a topic's stream, zero if there is none.
+func (c *Conn) State(ctx context.Context, topic string) (s jetstream.StreamState, err error) {
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	stream, err := c.JS.Stream(ctx, c.Stream(topic))
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	return stream.CachedInfo().State, nil
+}
+
 // Placement is where the streams are placed in a cluster, nil for anywhere.
 func (c Config) Placement() *jetstream.Placement {
 	if c.Cluster == "" && len(c.Tags) == 0 {

@@ -19,9 +19,6 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// topics are the streams that are followed.
-var topics = []string{"orders", "results", "alerts"}
-
 const (
 	// maxBatch and maxBatchBytes limit the messages of one transaction.
 	maxBatch      = 256
@@ -57,7 +54,7 @@ type Follower struct {
 // New returns a follower, which applies nothing before [Follower.Run].
 func New(c Config) *Follower {
 	f := &Follower{created: time.Now()}
-	for _, name := range topics {
+	for _, name := range bus.Followed {
 		f.topics = append(f.topics, &topic{Config: c, name: name, stream: c.Conn.Stream(name), activity: c.Problems.Activity("follow " + name), moved: make(chan struct{})})
 	}
 	return f
@@ -119,19 +116,10 @@ type topic struct {
 
 // state is the state of the stream, zero if there is none.
 func (t *topic) state(ctx context.Context) (s jetstream.StreamState, err error) {
-	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
-	defer cancel()
-	stream, err := t.Conn.JS.Stream(ctx, t.stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		t.saw(0)
-		return s, nil
+	if s, err = t.Conn.State(ctx, t.name); err == nil {
+		t.saw(s.LastSeq)
 	}
-	if err != nil {
-		return s, err
-	}
-	s = stream.CachedInfo().State
-	t.saw(s.LastSeq)
-	return s, nil
+	return s, err
 }
 
 // await waits until a sequence is reached.

@@ -2,30 +2,21 @@ package snapshot
 
 import (
 	"context"
-	"errors"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"orderbeat/worker/bus"
 )
 
-// topics are the streams that followers apply.
-var topics = []string{"orders", "results", "alerts"}
-
-// states returns the state of each stream that exists, by topic.
+// states returns the states of the streams that followers apply, by topic.
 func states(ctx context.Context, c *bus.Conn) (map[string]jetstream.StreamState, error) {
-	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
-	defer cancel()
 	all := map[string]jetstream.StreamState{}
-	for _, topic := range topics {
-		stream, err := c.JS.Stream(ctx, c.Stream(topic))
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			continue
-		}
+	for _, topic := range bus.Followed {
+		state, err := c.State(ctx, topic)
 		if err != nil {
 			return nil, err
 		}
-		all[topic] = stream.CachedInfo().State
+		all[topic] = state
 	}
 	return all, nil
 }
