@@ -216,3 +216,12 @@ func TestErrorsControlNoTerminal(t *testing.T) {
 		t.Errorf("got %q, want no character that controls a terminal", text)
 	}
 }
+
+// A command that has only subcommands prints its help.
+func TestGroupsPrintTheirHelp(t *testing.T) {
+	for _, group := range []string{"auth", "db", "notify", "provider", "report"} {
+		if r := do(t, group); r.status != cli.Done || !strings.Contains(r.stdout, "Available Commands:") {
+			t.Errorf("%s: got %+v, want its help", group, r)
+		}
+	}
+}

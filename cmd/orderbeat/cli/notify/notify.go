@@ -13,13 +13,7 @@ import (
 
 // Command returns the command notify.
 func Command(a *cli.App) *cobra.Command {
-	c := &cobra.Command{
-		Use:   "notify",
-		Short: "Test the targets of notifications",
-		Args:  cobra.NoArgs,
-	}
-	c.AddCommand(testCommand(a))
-	return c
+	return cli.Group(&cobra.Command{Use: "notify", Short: "Test the targets of notifications"}, testCommand(a))
 }
 
 func testCommand(a *cli.App) *cobra.Command {
