@@ -1,7 +1,7 @@
 package orders
 
 import (
-	"fmt"
+	"errors"
 	"io"
 	"strings"
 
@@ -21,21 +21,12 @@ func printDocuments(w io.Writer, orderID string, d documents.OrderDocuments) err
 		})
 	}
 	for _, i := range d.Invoices {
-		billed = append(billed, []string{
-			i.Number, string(i.Type), cli.OrDash(string(i.InvoicedOn)), cli.OrDash(string(i.DueOn)), money(i),
-		})
+		billed = append(billed, []string{i.Number, string(i.Type), cli.OrDash(string(i.InvoicedOn)), cli.OrDash(string(i.DueOn)), money(i)})
 	}
-	if len(sent) > 0 {
-		fmt.Fprintln(w)
-		if err := cli.PrintTable(w, []string{"SHIPMENT", "CARRIER", "TRACKING", "DESPATCHED", "EXPECTED", "QUANTITY"}, sent); err != nil {
-			return err
-		}
-	}
-	if len(billed) == 0 {
-		return nil
-	}
-	fmt.Fprintln(w)
-	return cli.PrintTable(w, []string{"INVOICE", "TYPE", "INVOICED", "DUE", "TOTAL"}, billed)
+	return errors.Join(
+		section(w, []string{"SHIPMENT", "CARRIER", "TRACKING", "DESPATCHED", "EXPECTED", "QUANTITY"}, sent),
+		section(w, []string{"INVOICE", "TYPE", "INVOICED", "DUE", "TOTAL"}, billed),
+	)
 }
 
 // shippedTo returns the quantity of an order in a despatch advice.

@@ -32,10 +32,6 @@ func readHistory(ctx context.Context, database *db.DB, o orders.StoredOrder) ([]
 }
 
 func printTimeline(a *cli.App, events []outbox.Event) error {
-	if len(events) == 0 {
-		return nil
-	}
-	fmt.Fprintln(a.Stdout)
 	var rows [][]string
 	for _, e := range events {
 		changes, err := describeEvent(e)
@@ -53,7 +49,7 @@ func printTimeline(a *cli.App, events []outbox.Event) error {
 			rows = append(rows, row)
 		}
 	}
-	return cli.PrintTable(a.Stdout, []string{a.Head("WHEN"), "REVISION", "WHAT"}, rows)
+	return section(a.Stdout, []string{a.Head("WHEN"), "REVISION", "WHAT"}, rows)
 }
 
 // describeChanges formats changes as "path: before -> after", those of the order itself first.

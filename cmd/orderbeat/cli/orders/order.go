@@ -2,6 +2,7 @@ package orders
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -199,15 +200,17 @@ func printDeliveries(w io.Writer, lines []clients.Line) error {
 			sent = append(sent, []string{l.LineID, cli.OrDash(string(d.DespatchedOn)), d.Quantity.String(), cli.OrDash(string(d.AdviceID))})
 		}
 	}
-	if len(waiting) > 0 {
-		fmt.Fprintln(w)
-		if err := cli.PrintTable(w, []string{"LINE", "DELIVERY", "QUANTITIES"}, waiting); err != nil {
-			return err
-		}
-	}
-	if len(sent) == 0 {
+	return errors.Join(
+		section(w, []string{"LINE", "DELIVERY", "QUANTITIES"}, waiting),
+		section(w, []string{"LINE", "DESPATCHED", "QUANTITY", "ADVICE"}, sent),
+	)
+}
+
+// section prints a table after an empty line, and nothing without rows.
+func section(w io.Writer, head []string, rows [][]string) error {
+	if len(rows) == 0 {
 		return nil
 	}
 	fmt.Fprintln(w)
-	return cli.PrintTable(w, []string{"LINE", "DESPATCHED", "QUANTITY", "ADVICE"}, sent)
+	return cli.PrintTable(w, head, rows)
 }
