@@ -13,14 +13,14 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// Static remembers whether credentials that are sent with every call, without tokens, were rejected,
-// and their cooldown. Its [Source] has a status and can be unlatched like any other, and serves no
+// Static tracks rejections and the cooldown of credentials that are sent with every call instead of
+// a token. Its [Source] has a status and can be unlatched like any other, but serves no
 // token.
 type Static struct {
 	*Source
 	proven  atomic.Bool   // the API accepted the credentials and has not rejected them since
 	refused atomic.Int64  // number of rejections
-	trial   chan struct{} // capacity 1: the call that may try unproven credentials
+	trial   chan struct{} // capacity 1: taken by the one call that tries unproven credentials
 }
 
 // NewStatic makes a Static. It uses Provider, Environment, Store and Log of the configuration,
@@ -37,7 +37,7 @@ func NewStatic(c Config) (*Static, error) {
 	return s, nil
 }
 
-// begin allows a call to be sent. The caller passes the status of the response to done, 0 for none.
+// begin waits until a call may be sent. The caller passes the status of the response to done, 0 for none.
 // Unproven credentials are tried by one call at a time.
 func (s *Static) begin(ctx context.Context) (done func(status int), err error) {
 	if s == nil {
@@ -45,7 +45,7 @@ func (s *Static) begin(ctx context.Context) (done func(status int), err error) {
 	}
 	refused := s.refused.Load()
 	if s.proven.Load() {
-		return func(status int) { s.answered(status, refused) }, nil //nolint:contextcheck // what is learnt is kept when the caller leaves
+		return func(status int) { s.answered(status, refused) }, nil //nolint:contextcheck // the outcome is recorded even if the caller leaves
 	}
 	select {
 	case <-s.trial:
@@ -78,7 +78,7 @@ func (s *Static) allowed(ctx context.Context) error {
 func (s *Static) answered(status int, refusedBefore int64) {
 	switch {
 	case status == http.StatusUnauthorized:
-		if s.refused.CompareAndSwap(refusedBefore, refusedBefore+1) { // otherwise another call of the same batch counted already
+		if s.refused.CompareAndSwap(refusedBefore, refusedBefore+1) { // otherwise a concurrent call has already counted this rejection
 			s.proven.Store(false)
 			s.note(func(row Row) Row {
 				return row.failed(&endpoint.Error{Class: endpoint.ClassCredential, Status: status, Reason: "the API rejects the credentials"}, s.id.Credential, time.Now())
@@ -95,7 +95,7 @@ func (s *Static) answered(status int, refusedBefore int64) {
 	}
 }
 
-// note stores a change of the row. If it cannot be stored, it holds for this process.
+// note stores a change of the row. If it cannot be stored, it still applies in this process.
 func (s *Static) note(change func(Row) Row) {
 	_ = s.exclusively(context.Background(), func(ctx context.Context) error {
 		lease, row, err := s.forceLease(ctx)
@@ -112,7 +112,7 @@ func (s *Static) note(change func(Row) Row) {
 
 // Fixed signs requests with constant headers: an API key, HTTP Basic ([Basic]), or several. Nothing
 // can be renewed, so a 401 is returned as it came and counts as a failed login: following calls
-// respect the cooldown for rejected credentials, and after it one call alone tries them again. A call
+// respect the cooldown for rejected credentials, and after it a single call tries them again. A call
 // that may not be sent returns an *[endpoint.Error]. It is safe for concurrent use.
 type Fixed struct {
 	// Base sends the signed requests; nil is [http.DefaultTransport].
@@ -123,11 +123,11 @@ type Fixed struct {
 	Header map[string]secret.Secret
 	// Source remembers rejections, see [NewStatic]; nil remembers none.
 	Source *Static
-	// Refuses is [Transport.Refuses].
+	// Refuses has the meaning of [Transport.Refuses].
 	Refuses func(req *http.Request, resp *http.Response) bool
 }
 
-// Basic is the value of the header Authorization for HTTP Basic authentication (RFC 7617).
+// Basic returns the value of the Authorization header for HTTP Basic authentication (RFC 7617).
 func Basic(username string, password secret.Secret) secret.Secret {
 	return secret.New("Basic " + base64.StdEncoding.EncodeToString([]byte(username+":"+password.Reveal())))
 }

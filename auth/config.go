@@ -22,18 +22,18 @@ import (
 
 // Limiter spaces token requests; a *rate.Limiter is one.
 type Limiter interface {
-	// Wait returns nil when a request may be sent, or an error as soon as ctx
-	// ends or cannot be met.
+	// Wait waits until a request may be sent. It returns an error if ctx ends
+	// first, or if its deadline is too early.
 	Wait(ctx context.Context) error
 }
 
 // Config configures a [Source].
 type Config struct {
 	Dialect endpoint.Dialect
-	// Provider and Environment name the credential. With the grant and hashes of the client id, the user
-	// and the scope they are the key of its row: another client has another row.
+	// Provider and Environment name the credential. They are part of the row's key, with the grant, the user,
+	// and hashes of the client id, the scope and TokenParams: another client has another row.
 	Provider, Environment string
-	// User is the owner of the tokens; required, and only allowed, where the dialect has UserGrants.
+	// User is the owner of the tokens; required if the dialect has UserGrants, otherwise not allowed.
 	User string
 	// Scope is requested (RFC 6749 section 3.3); "" leaves it to the provider.
 	Scope string
@@ -51,12 +51,12 @@ type Config struct {
 	ClientID                        secret.Secret
 	ClientSecret                    secret.Secret
 	// ClientSecretNext is used when the token endpoint rejects ClientSecret, so that a secret can be
-	// rotated; empty is none.
+	// rotated; empty means that there is none.
 	ClientSecretNext secret.Secret
 	// TokenParams and TokenHeaders are added to token requests (audience, resource, tenant),
-	// AuthorizeParams to the authorization URL. They do not replace parameters of OAuth.
+	// AuthorizeParams to the authorization URL. They do not replace OAuth parameters.
 	TokenParams, TokenHeaders, AuthorizeParams map[string]secret.Secret
-	// TTL is the lifetime of a token whose response states none; 0 leaves that to the dialect.
+	// TTL is the lifetime of a token if the response states none; 0 uses the dialect's.
 	TTL time.Duration
 	// Granter obtains tokens; nil sends requests to TokenURL.
 	Granter Granter
@@ -66,19 +66,19 @@ type Config struct {
 	// Client is shared by the sources of one client's users, so that rejected client credentials count
 	// for all of them; nil shares nothing.
 	Client *Client
-	// Store stores the tokens; nil is memory of this source.
+	// Store stores the tokens; nil keeps them in memory.
 	Store Store
-	// Limiter spaces token requests; nil does not.
+	// Limiter spaces token requests; nil means no limit.
 	Limiter Limiter
-	// Base carries token requests; nil is [http.DefaultTransport].
+	// Base sends token requests; nil is [http.DefaultTransport].
 	Base http.RoundTripper
-	// Timeout bounds one token request, with its response; 0 is 30 s.
+	// Timeout bounds one token request, including its response; 0 is 30 s.
 	Timeout   time.Duration
 	UserAgent string
 	// Mask receives the client secret and every token, so that they are masked wherever they appear; nil
 	// masks nothing.
 	Mask *mask.Set
-	// Log receives failures that no caller waits for; nil is silent.
+	// Log receives failures that no caller waits for; nil discards them.
 	Log *slog.Logger
 }
 
@@ -189,9 +189,9 @@ func hash(values ...string) string {
 }
 
 // Granter obtains access tokens. The token endpoint is one, [endpoint.Command] another. A [Source]
-// calls it from one renewal at a time, under its lease, and decides on the waits between attempts.
+// calls it from one renewal at a time, under its lease, and sets the waits between attempts.
 type Granter interface {
-	// Grant requests one token. The error is an *[endpoint.Error], whose class decides on the next
+	// Grant requests one token. The error is an *[endpoint.Error], whose class determines the next
 	// attempt.
 	Grant(ctx context.Context, r endpoint.Request) (endpoint.Answer, error)
 }

@@ -51,7 +51,7 @@ func (c *Consent) use(s *Source) error {
 	}
 	return &endpoint.Error{
 		Class: endpoint.ClassConsent, Reason: "this consent was used before, has expired, or belongs to another source",
-		Hint: "begin again: a consent can be finished once, within ten minutes",
+		Hint: "start again; a consent can be finished once, within ten minutes",
 	}
 }
 
@@ -59,7 +59,7 @@ func (c *Consent) use(s *Source) error {
 // goes to redirectURI, which must equal the one registered with the provider, byte for byte.
 func (s *Source) Authorize(redirectURI string) (string, *Consent, error) {
 	if s.config.User == "" {
-		return "", nil, errors.New("auth: no user grants access here: the tokens belong to the client")
+		return "", nil, errors.New("auth: users cannot grant access: the tokens belong to the client")
 	}
 	u, err := url.Parse(s.config.AuthorizeURL)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *Source) CheckIssuer(answer url.Values) error {
 	return errors.New("the redirect does not come from the provider's authorization server")
 }
 
-// another is the error if another user than the configured one granted access; nil if it is the user,
+// another returns an error if a user other than the configured one granted access; nil if it is that user
 // or if no claim is configured.
 func (s *Source) another(identity string) error {
 	claim := s.config.Dialect.UserClaim
@@ -161,8 +161,8 @@ func (s *Source) another(identity string) error {
 		}
 	default:
 		return &endpoint.Error{
-			Class: endpoint.ClassConsent, Reason: fmt.Sprintf("access was granted by another user than %s: %.60q", s.config.User, identity),
-			Hint: "log out at the provider, begin again and log in as " + s.config.User + "; nothing was stored",
+			Class: endpoint.ClassConsent, Reason: fmt.Sprintf("access was granted by a user other than %s: %.60q", s.config.User, identity),
+			Hint: "log out at the provider, start again and log in as " + s.config.User + "; nothing was stored",
 		}
 	}
 }
@@ -177,7 +177,7 @@ const (
 	reasonLogout     = "the user was logged out"
 )
 
-// lapsed is why a user must grant access before another token can be requested, "" if that is not
+// lapsed returns why a user must grant access before another token can be requested, "" if no consent is
 // needed.
 func (s *Source) lapsed(row Row) string {
 	switch {
@@ -194,7 +194,7 @@ func (s *Source) lapsed(row Row) string {
 	}
 }
 
-// consentError is the error of a call for a user who must grant access. Nothing was sent.
+// consentError returns the error for a call of a user who must grant access. Nothing was sent.
 func (s *Source) consentError(reason string) *endpoint.Error {
 	return &endpoint.Error{
 		Class: endpoint.ClassConsent, Reason: "user " + s.config.User + " must grant access: " + reason,
@@ -203,7 +203,7 @@ func (s *Source) consentError(reason string) *endpoint.Error {
 }
 
 // refusedRefresh handles a rejected refresh token. Another process may have used it after our lease
-// expired: then its newer token is used.
+// expired: its newer token is used then.
 func (s *Source) refusedRefresh(ctx context.Context, lease Lease, row Row) error {
 	if newer, err := s.config.Store.Load(ctx, s.id.Key); err == nil && newer.Generation > lease.Generation && s.useStored(newer, time.Now()) {
 		s.row.Store(&newer)

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// maxRefusals is how often rejected credentials are tried in all. PTV, for one, blocks addresses
+	// maxRefusals is how often rejected credentials are tried in all. PTV, for example, blocks addresses
 	// after repeated failed logins.
 	maxRefusals = 3
-	// blockMemory is how long after rejected credentials a failing connection is taken for a blocked
+	// blockMemory is how long after rejected credentials a failing connection is treated as a blocked
 	// address. It is longer than any cooldown.
 	blockMemory = 2 * time.Hour
 	blockRest   = 15 * time.Minute
 )
 
-// failed is the row after a failed attempt, with the cooldown that follows. credential is the
+// failed returns the row after a failed attempt, with the resulting cooldown. credential is the
 // fingerprint of what was sent.
 func (r Row) failed(err *endpoint.Error, credential string, now time.Time) Row {
 	if r.Credential != credential {
@@ -63,7 +63,7 @@ func suspectsBlock(d endpoint.Dialect, r Row, err *endpoint.Error, inARow int, n
 	return afterRefusal || d.BlockAfter > 0 && inARow >= d.BlockAfter
 }
 
-// rest is the cooldown after the failures that the row counts.
+// rest returns the cooldown after err, given the failure counts in the row.
 func (r Row) rest(err *endpoint.Error) time.Duration {
 	switch err.Class {
 	case endpoint.ClassCredential:
@@ -86,8 +86,8 @@ func (r Row) rest(err *endpoint.Error) time.Duration {
 	}
 }
 
-// throttled is the wait that an endpoint requests, from 1 s to 15 min, or one that doubles if it
-// requests none.
+// throttled returns the wait that the endpoint requested, limited to 1 s to 15 min. If it requested
+// none, the wait doubles with each failure.
 func throttled(asked time.Duration, failures int) time.Duration {
 	if asked > 0 {
 		return min(max(asked, time.Second), endpoint.MaxRetryAfter)
@@ -107,13 +107,13 @@ func spread(d time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5)
 }
 
-// cooling reports whether a cooldown lasts at a time. A failure in the future was recorded before the
+// cooling reports whether a cooldown is active at a time. A failure in the future was recorded before the
 // clock was set back: the rest of its cooldown is unknown, and it counts as over.
 func (r Row) cooling(at time.Time) bool {
 	return r.CooldownUntil.After(at) && !r.Failure.At.After(at)
 }
 
-// resting is the error of a call during the cooldown, nil when an attempt is allowed.
+// resting returns the error for a call during the cooldown, nil if an attempt is allowed.
 func (r Row) resting(d endpoint.Dialect, credential string, now time.Time) error {
 	refused := r.State == StateRejected
 	if r.Credential != credential || !refused && !r.cooling(now) {
@@ -130,25 +130,25 @@ func (r Row) resting(d endpoint.Dialect, credential string, now time.Time) error
 }
 
 // provenFor is how long after a success several requests may send a client's credentials at once.
-// Otherwise one goes first, because each rejection counts.
+// Otherwise one request goes first and the others wait, because each rejection counts.
 const provenFor = time.Minute
 
-// Client holds what a token endpoint said about one client's credentials, for whichever user they
-// were sent. It is safe for concurrent use.
+// Client tracks whether the token endpoint accepts one client's credentials, across all users of the
+// client. It is safe for concurrent use.
 type Client struct {
 	ahead   chan struct{} // capacity 1: held by the request that goes first
 	secrets secondSecret
 
 	mu      sync.Mutex // guards the following fields
 	row     Row        // the last rejection; empty when there is none
-	proven  time.Time  // when they were last accepted
+	proven  time.Time  // when the credentials were last accepted
 	cleared time.Time  // rejections before this time no longer count
 }
 
 // NewClient returns a client without history.
 func NewClient() *Client { return &Client{ahead: make(chan struct{}, 1)} }
 
-// learn takes over the rejections in a row, if they are about these credentials.
+// learn copies the rejections from row if they are about these credentials.
 func (c *Client) learn(row Row, credential string) {
 	if row.Refusals == 0 || row.Credential != credential || row.Failure.Class != endpoint.ClassCredential {
 		return
@@ -162,7 +162,7 @@ func (c *Client) learn(row Row, credential string) {
 	}
 }
 
-// counted is the row with the client's rejections, which include other users'.
+// counted returns the row with the client's rejections, including those of its other users.
 func (c *Client) counted(row Row, credential string) Row {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -173,7 +173,7 @@ func (c *Client) counted(row Row, credential string) Row {
 	return row
 }
 
-// resting is the error of a user's call while the client's credentials are in cooldown.
+// resting returns the error for a user's call while the client's credentials are in cooldown.
 func (c *Client) resting(s *Source, now time.Time) error {
 	c.mu.Lock()
 	row := c.row
@@ -212,7 +212,7 @@ func (c *Client) accept() {
 	c.cleared = c.proven
 }
 
-// clear forgets rejections: an operator says that the credentials are correct now.
+// clear forgets rejections: the operator states that the credentials are correct now.
 func (c *Client) clear() {
 	c.secrets.clear()
 	c.mu.Lock()

@@ -54,7 +54,7 @@ func TestResponsesWithoutAToken(t *testing.T) {
 		{microbiltPage, "errors are not documented: HTML", microbilt, 502, "<html>", endpoint.Error{Class: endpoint.ClassTransient}},
 
 		{"RFC 6749 section 5.2", "the code goes before the status", rfc, 500, `{"error":"invalid_client"}`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_client", Hint: "client id"}},
-		{"RFC 6749 section 5.2", "the client may not use this grant", rfc, 400, `{"error":"unauthorized_client"}`, endpoint.Error{Class: endpoint.ClassCredential, Code: "unauthorized_client", Hint: "allow this client"}},
+		{"RFC 6749 section 5.2", "the client may not use this grant", rfc, 400, `{"error":"unauthorized_client"}`, endpoint.Error{Class: endpoint.ClassCredential, Code: "unauthorized_client", Hint: "allow this grant for this client"}},
 		{"RFC 6749 section 5.2", "the client's grant is not valid", rfc, 400, `{"error":"invalid_grant"}`, endpoint.Error{Class: endpoint.ClassCredential, Code: "invalid_grant"}},
 		{"RFC 6749 section 5.2", "the scope is not known", rfc, 400, `{"error":"invalid_scope"}`, endpoint.Error{Class: endpoint.ClassRequest, Code: "invalid_scope", Hint: "scope"}},
 		{"RFC 6749 section 5.2", "the request is wrong, whatever its status says", rfc, 401, `{"error":"invalid_request"}`, endpoint.Error{Class: endpoint.ClassRequest, Code: "invalid_request", Hint: "provider's kind"}},

@@ -15,7 +15,7 @@ import (
 func TestRejectionsAreClassified(t *testing.T) {
 	mazda, rfc := endpoint.Mazda(), endpoint.RFC6749()
 	rfc.UserGrants = true
-	const inClear = "the code has ended"
+	const inClear = "the code has expired"
 	for _, tt := range []struct {
 		document, name   string
 		dialect          endpoint.Dialect
@@ -31,7 +31,7 @@ func TestRejectionsAreClassified(t *testing.T) {
 		{"RFC 6749 section 5.2", "a refresh token that is not good", rfc, 400, "invalid_grant", endpoint.ClassConsent, endpoint.ClassConsent, inClear},
 		{"RFC 6749 section 5.2", "a refresh token that is not good, in a 401", rfc, 401, "invalid_grant", endpoint.ClassConsent, endpoint.ClassConsent, inClear},
 		{"RFC 6749 section 5.2", "a request that is wrong", rfc, 400, "invalid_request", endpoint.ClassRequest, endpoint.ClassRequest, "token URL"},
-		{"RFC 6749 section 5.2", "a client that may not", rfc, 400, "unauthorized_client", endpoint.ClassCredential, endpoint.ClassCredential, "allow this client"},
+		{"RFC 6749 section 5.2", "a client that may not", rfc, 400, "unauthorized_client", endpoint.ClassCredential, endpoint.ClassCredential, "allow this grant for this client"},
 	} {
 		t.Run(tt.document+": "+tt.name, func(t *testing.T) {
 			refuse := false

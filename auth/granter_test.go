@@ -247,7 +247,7 @@ func TestGrantOfAnotherUserIsRejected(t *testing.T) {
 		"nothing is asked for":        {"", `, "id_token": "` + claims("somebody") + `"`, ""},
 		"the id_token names the user": {"sub", `, "id_token": "` + claims(user) + `"`, ""},
 		"in another case":             {"sub", `, "id_token": "` + claims(strings.ToUpper(user)) + `"`, ""},
-		"the id_token names another":  {"sub", `, "id_token": "` + claims("bob") + `"`, `by another user than mmd10030.johndoe: "bob"`},
+		"the id_token names another":  {"sub", `, "id_token": "` + claims("bob") + `"`, `by a user other than mmd10030.johndoe: "bob"`},
 		"a member names another":      {"profile.login", `, "profile": {"login": "bob"}`, `"bob"`},
 		"a member names the user":     {"profile.login", `, "profile": {"login": "` + user + `"}`, ""},
 		"nothing tells who":           {"sub", ``, "does not name the user who granted access"},

@@ -33,7 +33,7 @@ func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error)
 	return s.current().Introspect(ctx, token)
 }
 
-// inHand is the token that is served, or was served last.
+// inHand returns the token that is served, or that was served last.
 func (s *Source) inHand() secret.Secret {
 	if h := s.live.Load(); h != nil && h.Generation > s.rejected.Load() {
 		return h.Access
@@ -81,7 +81,7 @@ func (s *Source) Logout(ctx context.Context) (revoked bool, err error) {
 	return revoked, err
 }
 
-// revoke revokes one token. A token unknown to the server is revoked (RFC 7009 section 2.2); after a
+// revoke revokes one token. A token unknown to the server counts as revoked (RFC 7009 section 2.2); after a
 // 503 it may still be valid (section 2.2.1).
 func (s *Source) revoke(ctx context.Context, token secret.Secret, hint string) error {
 	if token.Empty() {

@@ -41,8 +41,8 @@ func (s *Source) startRenewal() *renewal {
 	return f
 }
 
-// join returns the running renewal, or a new one with its context, which the caller performs and
-// finishes. The context is not a caller's: a caller that leaves must not end what others wait for.
+// join returns the running renewal, or a new one with its context, which the caller must run and
+// finish. The context is not a caller's: a caller that leaves must not cancel a renewal others wait for.
 // Twice the timeout leaves room for the limiter and another process's lease.
 func (s *Source) join() (*renewal, context.Context) {
 	s.mu.Lock()
@@ -68,7 +68,7 @@ func (s *Source) join() (*renewal, context.Context) {
 func (s *Source) finish(f *renewal) {
 	now := time.Now()
 	if h := s.live.Load(); f.err != nil && h.usable(now, s.rejected.Load()) {
-		rest := time.Minute // without another attempt allowed, check again after a minute
+		rest := time.Minute // if no next attempt is scheduled, check again after a minute
 		if e, ok := errors.AsType[*endpoint.Error](f.err); ok && e.After > 0 {
 			rest = e.After
 		}
@@ -136,7 +136,7 @@ func (s *Source) obtain(ctx context.Context) error {
 	}
 }
 
-// leasePause is the pause before the lease of another process is looked at again: 20 to 60 ms at first,
+// leasePause is the pause before the lease of another process is checked again: 20 to 60 ms at first,
 // up to a second when the renewal takes long, but not beyond the end of the lease.
 func leasePause(waits int, row Row) time.Duration {
 	const first = 20 * time.Millisecond
@@ -152,7 +152,7 @@ func leasePause(waits int, row Row) time.Duration {
 const deadGrace = 2 * time.Second
 
 // ready waits until a request may be sent. A process that died may have sent one without reading the
-// response: while another token is valid, that request gets time to end.
+// response: while another token is valid, that request gets time to finish.
 func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 	if s.config.User != "" && usable && !row.IntentAt.IsZero() && !row.LeaseUntil.After(time.Now()) {
 		if err := pause(ctx, deadGrace); err != nil {
@@ -162,7 +162,7 @@ func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
 	return s.waitLimiter(ctx)
 }
 
-// load reads the row, and reports one that cannot be read.
+// load reads the row, and logs an error if its token cannot be decrypted.
 func (s *Source) load(ctx context.Context) (Row, error) {
 	row, err := s.config.Store.Load(ctx, s.id.Key)
 	if err != nil {
@@ -172,7 +172,7 @@ func (s *Source) load(ctx context.Context) (Row, error) {
 	s.adopt(row)
 	known := s.row.Swap(&row)
 	if row.Unreadable && (known == nil || !known.Unreadable) {
-		s.log.Error("stored token cannot be read, treated as absent: it is damaged, or sealed with a key that is not in the file of worker.key")
+		s.log.Error("stored token cannot be read, treated as absent: it is damaged, or sealed with a key that is not in the worker.key file")
 		s.notify()
 	}
 	return row, nil
@@ -190,12 +190,12 @@ func (s *Source) lease(row Row, now time.Time) Lease {
 	return l
 }
 
-// takeLease requests the lease from the store, and notes whether the store has its keys.
+// takeLease requests the lease from the store, and records whether the store can read its keys.
 func (s *Source) takeLease(ctx context.Context, lease Lease) (won bool, err error) {
 	won, err = s.config.Store.Lease(ctx, lease)
 	keyless := errors.Is(err, ErrNoKeys)
 	if s.keyless.Swap(keyless) != keyless && keyless {
-		s.log.Error("token store has no keys, no token is requested", "err", err)
+		s.log.Error("token store has no keys, not requesting a token", "err", err)
 	}
 	if err != nil {
 		return false, storeError("cannot be written", err)
@@ -217,7 +217,7 @@ func (s *Source) useStored(row Row, now time.Time) bool {
 	return true
 }
 
-// blockedBy is the error of a call for which no token may be requested: a cooldown lasts, or a user
+// blockedBy returns the error for a call for which no token may be requested: during a cooldown, or if a user
 // must grant access. It is nil when an attempt is allowed.
 func (s *Source) blockedBy(row Row, now time.Time) error {
 	if s.config.Dialect.Static {
@@ -238,7 +238,7 @@ func (s *Source) commit(ctx context.Context, lease Lease, row Row) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	row.Key, row.Provider, row.Environment, row.User = s.id.Key, s.id.Provider, s.id.Environment, s.id.User
-	if s.config.User == "" { // a client obtains a new token, and its failures are to be remembered
+	if s.config.User == "" { // a client can get a new token, and its failures must be stored
 		row.Unreadable, row.Kept = false, secret.Secret{}
 	}
 	tallied := s.counts.tally(&row)

@@ -26,7 +26,7 @@ func (s *Source) exclusively(ctx context.Context, do func(ctx context.Context) e
 		}
 		defer s.flights.Done()
 		defer s.finish(f)
-		return do(mine) //nolint:contextcheck // what was begun goes on when the caller leaves
+		return do(mine) //nolint:contextcheck // do continues when the caller leaves
 	}
 }
 
@@ -44,7 +44,7 @@ func (s *Source) Prepare(ctx context.Context) error {
 	})
 }
 
-// Unlatch ends a cooldown and forgets rejections: an operator says that the credentials are correct
+// Unlatch ends a cooldown and forgets rejections: the operator states that the credentials are correct
 // now.
 func (s *Source) Unlatch(ctx context.Context) error {
 	return s.exclusively(ctx, func(ctx context.Context) error {
@@ -59,7 +59,7 @@ func (s *Source) Unlatch(ctx context.Context) error {
 	})
 }
 
-// forceLease takes the lease for an operator, whatever the state of the row. It waits for another
+// forceLease takes the lease for an operator, regardless of the row's state. It waits for another
 // lease to end.
 func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 	for waits := 0; ; waits++ {
@@ -74,7 +74,7 @@ func (s *Source) forceLease(ctx context.Context) (Lease, Row, error) {
 		case err != nil:
 			return Lease{}, Row{}, err
 		case won:
-			row.Lost = lease.Lost // a lost response stays lost
+			row.Lost = lease.Lost // keep the count of lost responses
 			return lease, row, nil
 		}
 		if err := pause(ctx, leasePause(waits, row)); err != nil {

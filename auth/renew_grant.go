@@ -14,11 +14,11 @@ import (
 // keepAlive is the longest time between renewals of a user's tokens: unused refresh tokens expire.
 const keepAlive = 24 * time.Hour
 
-// errReplay says that the response to a refresh was lost, and that its one replay is due.
+// errReplay reports that the response to a refresh was lost, and that the request must be replayed once.
 var errReplay = errors.New("the response was lost")
 
-// grant sends one token request and stores the outcome before any caller sees it. It holds the lease,
-// which includes the intent.
+// grant sends one token request and stores the outcome before any caller sees it. The caller holds the lease,
+// which records the intent.
 func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	release, err := s.config.Client.begin(ctx, s)
 	if err != nil { // nothing was sent
@@ -39,9 +39,9 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 	return err
 }
 
-// stale starts a cooldown after tokens that had expired on arrival: another request would bring
-// another such token. failures is the count before; after none, one slow response proves nothing, and
-// waiting callers request again.
+// stale starts a cooldown if the token had expired on arrival: another request would likely return
+// another expired one. failures is the count before this request. If it is 0 there is no cooldown: one
+// slow response proves nothing, and waiting callers request again.
 func (s *Source) stale(row *Row, failures int) error {
 	now := time.Now()
 	if hold(*row, 0, now).usable(now, 0) {
@@ -91,7 +91,7 @@ func (s *Source) ask(ctx context.Context, g endpoint.Request) (a endpoint.Answer
 	return a, asked, err
 }
 
-// granted is the row with a new token. Its generation is above all that were ever served or rejected
+// granted returns the row with a new token. Its generation is above all that were ever served or rejected
 // here, even if the store lost its data. Without a new refresh token the old one stays (RFC 6749
 // section 6).
 func (s *Source) granted(row Row, a endpoint.Answer, asked time.Time) Row {
@@ -120,11 +120,11 @@ func (s *Source) granted(row Row, a endpoint.Answer, asked time.Time) Row {
 // maxLost bounds the count of lost responses: beyond one it makes no difference.
 const maxLost = 100
 
-// maxOdd is how many responses in a row that look like a wrong URL are taken for part of the outage
+// maxOdd is how many responses in a row that look like a wrong URL are treated as part of the outage
 // before them: a gateway responds 404 or redirects while its backend starts.
 const maxOdd = 3
 
-// passing makes a failure transient that only looks like a wrong URL.
+// passing marks a failure that looks like a wrong URL as transient if it follows transient failures.
 func (s *Source) passing(row Row, e *endpoint.Error) {
 	looks := e.Code == "" && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status >= 300 && e.Status < 400)
 	if e.Class != endpoint.ClassRequest || !looks || row.Failures == 0 || row.Failure.Class != endpoint.ClassTransient || s.odd >= maxOdd {
@@ -168,7 +168,7 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	if row.Generation <= s.rejected.Load() {
 		row.Token = secret.Secret{} // the API rejected it: the next process need not try it
 	}
-	if e.Class == endpoint.ClassCredential && s.config.User != "" { // the client's rejections, for whichever user they were sent
+	if e.Class == endpoint.ClassCredential && s.config.User != "" { // include the rejections of the client's other users
 		row = s.config.Client.counted(row, s.id.Credential)
 	}
 	row = row.failed(e, s.id.Credential, now)
@@ -185,8 +185,8 @@ type unsaved struct {
 	row   Row
 }
 
-// storeGranted stores a new token and serves it. A token that cannot be stored is served all the same: it is
-// valid, and another request would only cost another.
+// storeGranted stores a new token and serves it. A token that cannot be stored is still served: it is
+// valid, and requesting another one would not help.
 func (s *Source) storeGranted(ctx context.Context, lease Lease, row Row) {
 	if !s.commit(ctx, lease, row) {
 		if newer, err := s.config.Store.Load(ctx, s.id.Key); err == nil && newer.Generation >= row.Generation && s.useStored(newer, time.Now()) {
@@ -213,7 +213,7 @@ func (s *Source) save(ctx context.Context) error {
 		s.unsaved.Store(nil)
 		return nil
 	}
-	lease, row, err := s.forceLease(ctx) // another process had the lease, or has it
+	lease, row, err := s.forceLease(ctx) // another process took the lease
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,12 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// secondSecret is which of two client secrets is sent while a client's secret is rotated. The sources
-// of one client's users share it. Its zero value is the first. It is safe for concurrent use.
+// secondSecret tracks which of two client secrets is sent during a secret rotation. The sources
+// of one client's users share it. The zero value sends the first. It is safe for concurrent use.
 type secondSecret struct {
 	mu       sync.Mutex // guards the rest
 	next     bool       // the second is in use
-	reported bool       // the log says that it is in use
+	reported bool       // it was logged that the second is in use
 	failed   bool       // both were rejected since the last token
 }
 
@@ -23,14 +23,14 @@ func (s *secondSecret) inUse() (next bool) {
 	return s.next
 }
 
-// accepted reports whether the second was accepted last.
+// accepted reports whether the second secret was the last one accepted.
 func (s *secondSecret) accepted() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.reported
 }
 
-// works notes that the endpoint accepted a secret, and reports whether that is news.
+// works records that the endpoint accepted a secret. news reports whether the other one was in use before.
 func (s *secondSecret) works(next bool) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,8 +39,8 @@ func (s *secondSecret) works(next bool) (news bool) {
 	return news
 }
 
-// rejected notes that the endpoint rejected a secret: the other one is used next. again reports whether
-// it may be sent at once. After both were rejected it is not, because repeated rejections get an address
+// rejected records that the endpoint rejected a secret: the other one is used next. again reports whether
+// it may be sent at once. After both were rejected it may not, because repeated rejections can get an address
 // blocked.
 func (s *secondSecret) rejected(next bool) (again bool) {
 	s.mu.Lock()
@@ -49,7 +49,7 @@ func (s *secondSecret) rejected(next bool) (again bool) {
 	return !s.failed
 }
 
-// bothRejected notes that the endpoint rejected first the one and then the other.
+// bothRejected records that the endpoint rejected both secrets. first is the one that was sent first.
 func (s *secondSecret) bothRejected(first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,7 +64,7 @@ func (s *secondSecret) clear() {
 }
 
 // send sends a token request. If the endpoint rejects the client secret and there is a second one, it
-// is sent once more with that: a rejected request has used nothing up.
+// is sent once more with that one: a rejected request consumes no code or refresh token.
 func (s *Source) send(ctx context.Context, g endpoint.Request) (endpoint.Answer, error) {
 	s.counts.logins.Add(1)
 	if s.second == nil {
@@ -90,20 +90,20 @@ func (s *Source) send(ctx context.Context, g endpoint.Request) (endpoint.Answer,
 	return a, again
 }
 
-// accepts notes the outcome of a request that did not reject the secret.
+// accepts records the outcome of a request whose secret was not rejected.
 func (s *Source) accepts(next bool, err error) {
 	if err != nil || !s.config.Client.secrets.works(next) {
 		return
 	}
 	if next {
-		s.log.Warn("client_secret is rejected, client_secret_next is used: make it client_secret")
+		s.log.Warn("client_secret rejected, using client_secret_next: move its value to client_secret")
 	} else {
-		s.log.Warn("client_secret_next is rejected, client_secret is used")
+		s.log.Warn("client_secret_next rejected, using client_secret")
 	}
 }
 
-// adopt takes over what another process or an earlier one found out: the row's token was obtained with
-// the second secret.
+// adopt switches to the second secret if another process, or an earlier one, obtained the row's token with
+// it.
 func (s *Source) adopt(row Row) {
 	if s.second != nil && row.Credential == s.nextCredential {
 		s.accepts(true, nil)

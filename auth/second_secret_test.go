@@ -99,7 +99,7 @@ func TestSecondClientSecret(t *testing.T) {
 	s.Reject(1)
 	storm()
 	a.got(t, 2, 1) // remembered
-	if n := strings.Count(logged.String(), "client_secret_next is used"); n != 1 || strings.Contains(logged.String(), "canary") {
+	if n := strings.Count(logged.String(), "using client_secret_next"); n != 1 || strings.Contains(logged.String(), "canary") {
 		t.Errorf("got %s, want one line about the secret", &logged)
 	}
 

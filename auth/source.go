@@ -25,7 +25,7 @@ var errClosed = errors.New("the source is closed")
 // concurrent use.
 type Source struct {
 	id       Lease  // key, provider, environment, user, credential: common to all leases
-	owner    string // of the leases
+	owner    string // the owner of this source's leases
 	config   Config
 	endpoint *endpoint.Endpoint
 	// second is the endpoint with the second client secret, nil without one; nextCredential is the
@@ -43,7 +43,7 @@ type Source struct {
 	counts   counts
 	silent   int // connections in a row that failed; used by the renewal only
 	odd      int // responses in a row that looked like a wrong URL; used by the renewal only
-	// refusedLately is whether refusal.rest is not 0; successful calls read it without a lock.
+	// refusedLately reports whether refusal.rest is not 0; successful calls read it without a lock.
 	refusedLately atomic.Bool
 
 	mu      sync.Mutex // guards the following fields; held for a few lines of memory only
@@ -76,7 +76,7 @@ func NewSource(c Config) (*Source, error) {
 		other := c
 		other.ClientSecret = c.ClientSecretNext
 		s.second = endpoint.New(other.Endpoint())
-		s.id.Credential = hash(s.id.Credential, c.ClientSecretNext.Reveal()) // of both
+		s.id.Credential = hash(s.id.Credential, c.ClientSecretNext.Reveal()) // fingerprint of both secrets
 		s.nextCredential = hash("next", s.id.Credential)
 		c.Mask.AddPair(c.ClientID.Reveal(), c.ClientSecretNext.Reveal())
 	}
@@ -85,14 +85,14 @@ func NewSource(c Config) (*Source, error) {
 	return s, nil
 }
 
-// User is the owner of the tokens, "" for the client's own.
+// User returns the owner of the tokens, "" for the client's own.
 func (s *Source) User() string { return s.config.User }
 
-// Provider is the provider that the tokens are for.
+// Provider returns the name of the provider that the tokens are for.
 func (s *Source) Provider() string { return s.config.Provider }
 
-// SetNotify calls f, one call at a time, after everything that may have changed the source's state,
-// with the new status. f must not block; nil removes it.
+// SetNotify registers f. The source calls it with its new status, one call at a time, after everything
+// that may have changed its state. f must not block; nil removes it.
 func (s *Source) SetNotify(f func(Status)) {
 	if f == nil {
 		f = func(Status) {}
@@ -102,8 +102,8 @@ func (s *Source) SetNotify(f func(Status)) {
 
 func (s *Source) notify() { (*s.notifyFunc.Load())(s.Status()) }
 
-// Token returns an access token to send. A valid one is returned at once, also while it is renewed in
-// the background; otherwise Token waits, no longer than ctx lasts, for the one token request that all
+// Token returns an access token to send. A valid one is returned at once, even while it is renewed in
+// the background; otherwise Token waits, at most until ctx ends, for the one token request that all
 // callers share. That request continues when a caller leaves.
 //
 // The error is an *[endpoint.Error], or wraps ctx's.
@@ -229,8 +229,8 @@ func (h *held) withRefreshAt(t time.Time) *held {
 }
 
 // earlyBy is how long before expiry a token is renewed: a fifth of its lifetime, at least 1 min, at
-// most 10 min, and never more than two fifths; of that a random share, so that processes that started
-// together do not renew together.
+// most 10 min, and never more than two fifths; a random 60 to 100 % of that is used, so that processes
+// that started together do not renew together.
 func earlyBy(life time.Duration) time.Duration {
 	window := min(max(life/5, time.Minute), 10*time.Minute, life*2/5)
 	return time.Duration(float64(window) * (0.6 + 0.4*mathrand.Float64()))

@@ -7,12 +7,12 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// counts are since the source was made.
+// counts holds the counters since the source was created.
 type counts struct {
 	logins  atomic.Int64
 	replays atomic.Int64
 	saved   atomic.Int64
-	// stored is the part that is stored; used by the renewal only.
+	// stored is the part of the counts that is already stored; used by the renewal only.
 	stored tally
 }
 
@@ -91,7 +91,7 @@ type Status struct {
 	Saved int64 `json:"saved"`
 }
 
-// Status returns what this source knows. It reads neither the store nor the endpoint: what other
+// Status returns the state known to this source. It reads neither the store nor the endpoint: what other
 // processes did since the last attempt is missing. The counts are this source's.
 func (s *Source) Status() Status {
 	now := time.Now()
@@ -100,7 +100,7 @@ func (s *Source) Status() Status {
 		row = *r
 	}
 	row.Key, row.Provider, row.Environment, row.User = s.id.Key, s.id.Provider, s.id.Environment, s.id.User
-	if row.Credential != "" && row.Credential != s.id.Credential { // the row is about another credential
+	if row.Credential != "" && row.Credential != s.id.Credential { // the row's state belongs to another credential
 		row.State, row.CooldownUntil = row.unlatched(), time.Time{}
 	}
 	st := row.status(now, s.live.Load(), s.rejected.Load())
@@ -113,7 +113,7 @@ func (s *Source) Status() Status {
 	return st
 }
 
-// StatusOf is the status of a source that has just read the row. The counts are those of all
+// StatusOf returns the status of a source that has just read the row. The counts are those of all
 // processes, as of the last commit.
 func StatusOf(row Row) Status {
 	now := time.Now()

@@ -50,15 +50,15 @@ type Row struct {
 	ObtainedAt time.Time // when the token was requested: its lifetime starts here
 	RefreshAt  time.Time
 	ExpiresAt  time.Time
-	Expiry     endpoint.Expiry // how ExpiresAt is known
+	Expiry     endpoint.Expiry // where the lifetime comes from
 
 	// ConsentedAt is when the user granted access; zero for a client's own tokens.
 	ConsentedAt time.Time
 	// ConsentReason says why the user must grant access, in [StateConsent].
 	ConsentReason string
 
-	// Credential is a fingerprint of the credential that the endpoint last accepted or rejected. Another
-	// credential ends its cooldown and its latch.
+	// Credential is a fingerprint of the credential that the endpoint last accepted or rejected. A different
+	// credential ends the cooldown and the latch.
 	Credential string
 
 	LeaseOwner string // the process that renews now, "" for none
@@ -70,7 +70,7 @@ type Row struct {
 	Lost int
 
 	Failures      int // failed attempts of the last class in a row, since the last token
-	Refusals      int // those of them that rejected the credentials
+	Refusals      int // rejections of the credentials since the last token
 	Failure       Failure
 	CooldownUntil time.Time
 
@@ -108,8 +108,8 @@ type Lease struct {
 	Override bool
 }
 
-// Taken returns a stored row with this lease, and whether its conditions hold: see [Store]. A row that
-// is not stored yet is one of generation 0, with exists false.
+// Taken returns the stored row with this lease, and whether the conditions hold: see [Store]. For a row that
+// is not stored yet, row has generation 0 and exists is false.
 func (l Lease) Taken(row Row, exists bool) (Row, bool) {
 	resting := row.State == StateRejected || row.State == StateConsent || row.cooling(l.At)
 	barred := resting && row.Credential == l.Credential && !l.Override
@@ -130,21 +130,21 @@ func (l Lease) Committed(stored, row Row) (Row, bool) {
 	return row, stored.Generation == l.Generation && stored.LeaseOwner == l.Owner
 }
 
-// Store stores the rows of all credentials. Implementations are safe for concurrent use, also by
+// Store stores the rows of all credentials. Implementations are safe for concurrent use, including by
 // several processes that share the store: the two writes are conditional, and each is atomic with its
 // condition.
 type Store interface {
 	// Load returns the row of a key. A missing row is empty: state [StateEmpty], generation 0.
 	Load(ctx context.Context, key string) (Row, error)
 
-	// Lease takes the lease, sets IntentAt to l.At and Lost to l.Lost and reports true, if the row has
-	// generation l.Generation, no lease that lasts beyond l.At, and, unless l.Override is set or its
-	// Credential differs from l.Credential, a state other than [StateRejected] and [StateConsent] and no
-	// cooldown that lasts beyond l.At. It creates the row if l.Generation is 0 and there is none.
+	// Lease takes the lease, sets IntentAt to l.At and Lost to l.Lost, and reports true, if the row has
+	// generation l.Generation and no lease that lasts beyond l.At, and is not blocked by [StateRejected],
+	// [StateConsent] or a cooldown that lasts beyond l.At. Blocks are ignored if l.Override is set or if
+	// the row's Credential differs from l.Credential. It creates the row if l.Generation is 0 and there is none.
 	// Otherwise it changes nothing and reports false.
 	Lease(ctx context.Context, l Lease) (bool, error)
 
-	// Commit replaces the row and ends the lease and the intent, whatever the new row says of them, if
+	// Commit replaces the row and ends the lease and the intent, regardless of their values in the new row, if
 	// l.Owner still holds the lease and the generation is still l.Generation. Otherwise it changes
 	// nothing and reports false.
 	Commit(ctx context.Context, l Lease, row Row) (bool, error)

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// maxDrained bounds what is read of the body of a rejected call's response, in bytes.
+// maxDrained limits how many bytes of the response body of a rejected call are read.
 const maxDrained = 64 << 10
 
 // Transport signs requests with the access tokens of a source, as bearer tokens (RFC 6750 section
@@ -21,7 +21,7 @@ const maxDrained = 64 << 10
 // this rejection, or the call could not be sent again. If no such token was available, because 401s
 // may request none for a while or because the newer token existed already, the error is an
 // *[endpoint.Error] of [endpoint.ClassTransient] with the time after which to retry. Other responses
-// are returned unchanged, also a 401 about rights (insufficient_scope, RFC 6750 section 3.1): a 403
+// are returned unchanged, including a 401 about missing rights (insufficient_scope, RFC 6750 section 3.1): a 403
 // alone says nothing about the token.
 //
 // Without a token the error is the source's, see [Source.Token]. A Transport is safe for concurrent
@@ -63,15 +63,15 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if again && !replayable(req) {
 		return resp, nil
 	}
-	drain(resp) // now: others need the connection, also while this call waits for a token
+	drain(resp) // at once: other calls need the connection while this one waits for a token
 	if !again {
 		return nil, notFinal(after)
 	}
 	return t.again(req, token)
 }
 
-// again sends a rejected call once more with a newer token. That may have the same text: an endpoint
-// that returns a token until it expires may have repaired it.
+// again replays a rejected call with a newer token. The newer token may be the same string: an endpoint
+// that returns the same token until it expires may have made it valid again.
 func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) {
 	token, err := t.Source.get(req.Context())
 	if err != nil {
@@ -110,7 +110,7 @@ func drain(resp *http.Response) {
 	_ = resp.Body.Close()
 }
 
-// signed is the request with the token. It leaves the original unchanged, and shares with it what a
+// signed returns a copy of the request with the token. The copy shares with the original everything that a
 // base transport does not change.
 func signed(req *http.Request, token *held) *http.Request {
 	r := *req
@@ -139,7 +139,7 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// within rejects a request that would send a credential to another origin. Its text has no path and
+// within rejects a request that would send a credential to another origin. The error text has no path and
 // no query.
 func within(origin, u *url.URL) error {
 	switch {
@@ -186,7 +186,7 @@ func confidential(u *url.URL) bool {
 }
 
 // IsLoopback reports whether a host, a name or an address without a port, is this machine.
-// "localhost" is the only such name; none is looked up.
+// "localhost" is the only such name; names are not resolved.
 func IsLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }

@@ -13,8 +13,8 @@ const (
 	maxRefusalRest   = 15 * time.Minute
 )
 
-// refusals keeps 401s from requesting one token after another. A token requested because of a 401 is
-// on trial until the call that is sent again with it ends. If that call is rejected too, new tokens
+// refusals prevents 401s from requesting one token after another. A token requested because of a 401 is
+// on trial until the call that is replayed with it ends. If that call is rejected too, new tokens
 // do not help, and 401s request none during the rest that follows.
 type refusals struct {
 	at      time.Time     // when a 401 last requested a token
@@ -45,7 +45,7 @@ func (s *Source) reject(generation int64) (after time.Duration, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rejected.Load() >= generation {
-		return 0, true // rejected before: a newer one is on its way
+		return 0, true // already rejected: a newer token is being requested
 	}
 	now := time.Now()
 	if h.Generation < generation || now.Before(s.refusal.until) {
@@ -82,7 +82,7 @@ func (s *Source) refusedFresh(generation int64) {
 }
 
 // acceptedFresh notes that a call was rejected with a token and succeeded with this newer one. That
-// ends a trial. It ends no rest: one account that is always rejected would request a token each time
+// ends a trial. It does not end a rest: one account that is always rejected would request a token each time
 // another succeeds.
 func (s *Source) acceptedFresh(generation int64) {
 	s.accepted(generation)
@@ -94,8 +94,8 @@ func (s *Source) acceptedFresh(generation int64) {
 }
 
 // accepted notes a successful call with a token of this generation. If a rejected token works for
-// other accounts, its rejections are about an account and not about tokens: the rest is cut to the
-// first one and starts again from there.
+// other accounts, its rejections are about an account and not about tokens: the rest is shortened to
+// firstRefusalRest, and doubling starts again from there.
 func (s *Source) accepted(generation int64) {
 	if !s.refusedLately.Load() || generation <= s.rejected.Load() {
 		return // the usual case, without a lock
@@ -159,7 +159,7 @@ func words(field string) (all []string) {
 	return append(all, strings.TrimSpace(field[begin:]))
 }
 
-// LacksRights reports whether a response with these headers says that the token is valid and lacks
+// LacksRights reports whether a response with these headers says that the token is valid but lacks
 // the required rights (insufficient_scope, RFC 6750 section 3.1).
 func LacksRights(h http.Header) bool { return bearerError(h) == "insufficient_scope" }
 

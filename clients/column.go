@@ -14,7 +14,7 @@ type column struct {
 	cell
 }
 
-// cell is the value of a column: null, a text or a number. Cells are equal exactly if their values
+// cell is the value of a column: null, a text or a number. Two cells are equal if and only if their values
 // are.
 type cell struct {
 	kind cellKind
@@ -30,8 +30,8 @@ const (
 	number
 )
 
-// columns lists what [Diff] and [Order.Fingerprint] compare of an order itself, without its identity
-// and without unread values.
+// columns lists the fields of an order, without its lines, that [Diff] and [Order.Fingerprint] compare: all
+// except its identity, Unmapped, Unread and Stated.
 func (o *Order) columns() [9]column {
 	return [...]column{
 		{"reference", textCell(o.Reference)},
@@ -55,7 +55,7 @@ const (
 	despatchesName = linesPrefix + "despatches"
 )
 
-// columns lists what is compared of a line, except its arrays.
+// columns lists the fields of a line that are compared, except its arrays.
 func (l *Line) columns() [14]column {
 	return [...]column{
 		{linesPrefix + "article_id", textCell(l.ArticleID)},
@@ -115,7 +115,7 @@ func (c cell) appendTo(b []byte) []byte {
 	return b
 }
 
-// appendTo appends everything compared of the line.
+// appendTo appends every compared field of the line that is not volatile.
 func (l *Line) appendTo(b []byte, volatile []string) []byte {
 	b = textCell(l.LineID).appendTo(b)
 	columns := l.columns()
@@ -158,9 +158,9 @@ func (d *Despatch) appendTo(b []byte) []byte {
 	return d.Quantity.cell().appendTo(b)
 }
 
-// Fingerprint is equal for two normalized reports of one order exactly if [Diff] finds no change
+// Fingerprint is equal for two normalized reports of one order if and only if [Diff] finds no change
 // between them, given the same volatile. It is the same in every process and may be stored. A new
-// version of the program may compare other fields and return other fingerprints: then Diff decides.
+// version of the program may compare other fields and return other fingerprints; then only Diff can tell.
 func (o *Order) Fingerprint(volatile []string) [16]byte {
 	var onStack [4 << 10]byte // holds most orders
 	b := onStack[:0]
@@ -178,7 +178,7 @@ func (o *Order) Fingerprint(volatile []string) [16]byte {
 func fingerprintOf(document any) [16]byte {
 	text, err := json.Marshal(document)
 	if err != nil {
-		panic(err) // texts, dates and numbers always have a JSON form
+		panic(err) // encoding texts, dates and numbers never fails
 	}
 	sum := sha256.Sum256(text)
 	return [16]byte(sum[:16])

@@ -70,8 +70,8 @@ type AdviceLine struct {
 	Quantity Quantity `json:"quantity"`
 }
 
-// Normalize brings the advice into canonical form: lines sorted by content, texts trimmed, dates that
-// mean "no date" NULL, nil slices empty. A mapping calls it once, last. It is idempotent.
+// Normalize brings the advice into canonical form: lines are sorted by content, texts trimmed, dates that
+// mean "no date" set to NULL, nil slices made empty. A mapping calls it once, as its last step. It is idempotent.
 func (a *Advice) Normalize() {
 	trim(&a.BillOfLading, &a.Carrier, &a.ShipTo)
 	a.IssuedOn, a.DespatchedOn, a.ExpectedOn = a.IssuedOn.real(), a.DespatchedOn.real(), a.ExpectedOn.real()
@@ -89,7 +89,7 @@ func (a *Advice) Normalize() {
 	a.Unmapped = slices.Compact(a.Unmapped)
 }
 
-// Fingerprint is equal for two normalized reports of one advice exactly if they differ in nothing but
+// Fingerprint is equal for two normalized reports of one advice if and only if they differ at most in
 // Unmapped. It may change with the version of the program.
 func (a *Advice) Fingerprint() [16]byte {
 	compared := *a
@@ -97,8 +97,8 @@ func (a *Advice) Fingerprint() [16]byte {
 	return fingerprintOf(compared)
 }
 
-// OrderIDs are the orders that the advice names, sorted, without duplicates. unnamed reports that a
-// line names none: then the bill of lading identifies the order.
+// OrderIDs returns the orders that the advice names, sorted, without duplicates. unnamed reports that a
+// line names no order: then the bill of lading identifies it.
 func (a *Advice) OrderIDs() (ids []string, unnamed bool) {
 	ids, unnamed = orderIDs(a.Lines, func(l *AdviceLine) Text { return l.OrderID })
 	return ids, unnamed || len(a.Lines) == 0
@@ -116,7 +116,7 @@ func orderIDs[L any](lines []L, id func(*L) Text) (ids []string, unnamed bool) {
 	return slices.Compact(ids), unnamed
 }
 
-// texts are the line's texts, by which lines are sorted.
+// texts returns the line's texts. Lines are sorted by them.
 func (l *AdviceLine) texts() []*Text {
 	return []*Text{&l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.ArticleID, &l.BuyerArticleID, &l.EAN}
 }
@@ -135,7 +135,7 @@ func trim(all ...*Text) {
 	}
 }
 
-// orNone makes a nil list an empty one.
+// orNone returns an empty list instead of nil.
 func orNone[T any](list []T) []T {
 	if list == nil {
 		return []T{}

@@ -25,8 +25,8 @@ func AdvicePath(id string) string { return "despatch_advices/" + escapeID.Replac
 func InvoicePath(number string) string { return "invoices/" + escapeID.Replace(number) }
 
 // Diff lists the changes from one normalized report of an order to the next: the order's own columns
-// first, then line by line in the order of their ids. Values are nil for NULL, strings and int64s;
-// whole lines and arrays are a [Line], a []ScheduleLine or a []Despatch, shared with the order.
+// first, then line by line in the order of their ids. A value is nil (NULL), a string or an int64, or a
+// whole [Line], []ScheduleLine or []Despatch, which is shared with the order.
 // Fields in volatile ([Traits.Volatile]) and Unmapped are ignored.
 func Diff(before, after *Order, volatile []string) []Change {
 	d := differ{volatile: volatile}
@@ -60,7 +60,7 @@ func (d *differ) add(path string, before, after any) {
 
 func (d *differ) ignores(name string) bool { return slices.Contains(d.volatile, name) }
 
-// columns compares two lists of the same columns, those of a line below the line's path.
+// columns compares two lists of the same columns. line is the path of their line, "" for the order itself.
 func (d *differ) columns(line string, before, after []column) {
 	for i, was := range before {
 		if is := after[i]; was.cell != is.cell && !d.ignores(was.name) {

@@ -4,6 +4,6 @@
 // A provider is a package below this one. It turns a [Query] into HTTP requests and the responses
 // into Orders. It does not store, publish, sleep or retry, and it never sees an access token.
 //
-// This package may not know HTTP or configuration: packages httpapi and section do. Start reading
+// This package must not deal with HTTP or configuration: packages httpapi and section do. Start reading
 // at [Provider], then [Order] and [Order.Normalize].
 package clients

@@ -47,8 +47,8 @@ type Error struct {
 	// After is the least time to wait before the next request, as the provider stated it; 0 if it did
 	// not.
 	After time.Duration
-	// NotSent reports that no request was sent, because of a rate limit or an open breaker. That uses up
-	// no attempt.
+	// NotSent reports that no request was sent, because of a rate limit or an open breaker. It does not
+	// count as an attempt.
 	NotSent bool
 	// Message is the provider's message, or what is wrong with its response.
 	Message string
@@ -105,7 +105,7 @@ func AsError(err error) *Error {
 // mistake than an outage.
 const MaxRetryAfter = 6 * time.Hour
 
-// TokenError is the failure of a call without a token. The caller sets Provider and Op.
+// TokenError converts the error of a token request to that of the call. The caller sets Provider and Op.
 func TokenError(e *endpoint.Error) *Error {
 	f := &Error{Code: CodeUnavailable, After: min(e.After, MaxRetryAfter), Message: e.Error(), Hint: e.Hint, Err: e}
 	switch e.Class {

@@ -105,13 +105,13 @@ func (i *Invoice) Fingerprint() [16]byte {
 	return fingerprintOf(compared)
 }
 
-// OrderIDs are the orders that the invoice names, sorted, without duplicates.
+// OrderIDs returns the orders that the invoice names, sorted, without duplicates.
 func (i *Invoice) OrderIDs() []string {
 	ids, _ := orderIDs(i.Lines, func(l *InvoiceLine) Text { return l.OrderID })
 	return ids
 }
 
-// texts are the line's texts, by which lines are sorted.
+// texts returns the line's texts. Lines are sorted by them.
 func (l *InvoiceLine) texts() []*Text {
 	return []*Text{&l.LineID, &l.OrderID, &l.OrderLineID, &l.Reference, &l.BillOfLading, &l.ArticleID, &l.BuyerArticleID, &l.EAN}
 }

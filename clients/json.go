@@ -115,6 +115,6 @@ func appendEscaped(b []byte, s string) []byte {
 	w := bytes.NewBuffer(b)
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(s) // a string always has a JSON form
+	_ = enc.Encode(s) // encoding a string never fails
 	return bytes.TrimSuffix(w.Bytes(), []byte("\n"))
 }

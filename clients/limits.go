@@ -57,7 +57,7 @@ func (r Rate) Limiter() *rate.Limiter {
 	return rate.NewLimiter(perSecond, Burst(perSecond))
 }
 
-// SharedRate is a rate that several processes have together: each uses its share. It is safe for
+// SharedRate is a rate that several processes share: each uses an equal part. It is safe for
 // concurrent use.
 type SharedRate struct {
 	*rate.Limiter
@@ -70,7 +70,7 @@ func (r Rate) Shared() *SharedRate {
 	return &SharedRate{l, l.Limit()}
 }
 
-// Share limits this process to an equal share of what n processes have together.
+// Share limits this process to its part of the rate, which n processes share equally.
 func (s *SharedRate) Share(n int) {
 	if part := ShareOf(s.whole, n); part != s.Limit() {
 		s.SetLimit(part)
@@ -78,7 +78,7 @@ func (s *SharedRate) Share(n int) {
 	}
 }
 
-// ShareOf is an equal share of a rate that n processes have together.
+// ShareOf returns the part of one process in a rate that n processes share equally.
 func ShareOf(whole rate.Limit, n int) rate.Limit {
 	if whole == rate.Inf {
 		return whole
@@ -105,7 +105,7 @@ func (r Rate) Written(now rate.Limit) string {
 type Retry struct {
 	// Attempts is the number of attempts after which a job is dead, the first included; 8 by default.
 	Attempts int `toml:"attempts"`
-	// For is the time after the first attempt in which further ones are made; "6h" by default.
+	// For is how long after the first attempt a job is retried; "6h" by default.
 	For time.Duration `toml:"for"`
 }
 

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Normalize brings the order into canonical form and rolls up its lines. A mapping calls it once,
-// last. It is idempotent.
+// Normalize brings the order into canonical form and rolls up its lines. A mapping calls it once, as its
+// last step. It is idempotent.
 //
 // Lines are sorted by id, schedule lines and despatches by content; a line without an id gets its
 // position, and line ids are unique. Blank texts and dates that mean "no date" become NULL, nil
 // slices empty.
 //
 // Quantities of a line are sums over its schedule lines, NULL if none states one; a line without
-// schedule lines has its own. If no schedule line states what was shipped, the despatches do. Status,
+// schedule lines keeps its own. If no schedule line states the shipped quantity, it is the sum of the despatches. Status,
 // dates and quantities of the order follow from the lines; see [rollUp].
 func (o *Order) Normalize() {
 	o.Reference, o.Method = o.Reference.trimmed(), o.Method.trimmed()
@@ -60,7 +60,7 @@ func (t Text) trimmed() Text { return Text(strings.TrimSpace(string(t))) }
 // 1753-01-01, 1900-01-01, 1970-01-01.
 const firstDate Date = "1990-01-01"
 
-// real is the date, or "" for the days that mean "no date".
+// real returns the date, or "" for the days that mean "no date".
 func (d Date) real() Date {
 	switch {
 	case d < firstDate, d == "9999-09-09", d == "9999-12-31", d == "2999-12-31": // Michelin's OpenAPI 1.0.1

@@ -10,20 +10,20 @@ import (
 
 // Provider is the API of one supplier. Implementations are safe for concurrent use.
 type Provider interface {
-	// Orders sends one query and reports the supplier's current orders. A supplier that does not know an
-	// order answers without orders, not with an error. A failure is an *[Error]; its Code decides what
+	// Orders sends one query and returns the supplier's current orders. An order that the supplier does
+	// not know is missing from the answer; that is not an error. A failure is an *[Error]; its Code decides what
 	// happens next.
 	Orders(ctx context.Context, q Query) (Answer, error)
 
-	// Traits are the limits of the provider's queries. They never change.
+	// Traits returns the limits of the provider's queries. They never change.
 	Traits() Traits
 }
 
 // Checker is a [Provider] whose credentials and API can be checked without requesting an order.
 // Implementations are safe for concurrent use.
 type Checker interface {
-	// Check proves the account's credentials as far as possible without touching data. Problems that it
-	// reports are warnings and make no call fail. A failure is an *[Error].
+	// Check verifies the account's credentials as far as possible without touching data. Problems that it
+	// returns are only warnings. A failure is an *[Error].
 	Check(ctx context.Context, a Account) ([]Problem, error)
 }
 
@@ -43,7 +43,7 @@ type Traits struct {
 	MaxDespatchDays, MaxInvoiceDays int
 	// Volatile lists fields of an order, as paths of [Change] without ids ("description",
 	// "lines/description"), that may differ between responses without meaning. They are stored, but
-	// alone are not a change.
+	// a difference in them alone is not a change.
 	Volatile []string
 }
 
@@ -64,21 +64,21 @@ type (
 	// BaseURLProvider has a base URL, which the paths of all calls are relative to.
 	BaseURLProvider interface{ BaseURL() string }
 
-	// Noticer has notices about its section that are not errors, such as "declares no orders yet: add
-	// [providers.mazda.orders]".
+	// Noticer has notices about its section that are not errors, such as "no orders are declared, only
+	// its credentials can be checked".
 	Noticer interface{ Notices() []string }
 
-	// AccountChecker returns what an account lacks that requests for its orders need: a joined
+	// AccountChecker reports the missing keys of an account that requests for its orders need: a joined
 	// [orderbeat/clients/section.ConfigError] for each key of the account ("bill_to").
 	AccountChecker interface{ Lacks(a Account) error }
 
-	// Successor takes over what an earlier provider of the same section knows about the API, such as
-	// pauses that the API asked for, if it is of the same kind and calls the same API. It is called
+	// Successor takes over the rate limit, the pauses and the metrics of an earlier provider of the same
+	// section, if that is of the same kind and calls the same API. It is called
 	// before any other method.
 	Successor interface{ Succeed(before Provider) }
 
-	// RateSharer limits its calls and token requests to an equal share of the configured rates, which n
-	// processes have together; 1 is the whole. It may be called at any time.
+	// RateSharer limits its calls and token requests to an equal part of the configured rates, which n
+	// processes share; with n = 1 it uses the whole rates. It may be called at any time.
 	RateSharer interface{ Share(n int) }
 
 	// SampleChecker checks the samples of its section without a request. The error joins a
@@ -99,7 +99,7 @@ func Recover(op string, call func() error) (err error) {
 	return call()
 }
 
-// TraitsOf is p.Traits. The error reports a panic.
+// TraitsOf calls p.Traits. The error reports a panic.
 func TraitsOf(p Provider) (t Traits, err error) {
 	err = Recover("traits", func() error {
 		t = p.Traits()

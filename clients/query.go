@@ -58,8 +58,8 @@ type Problem struct {
 	// Code is the provider's own code.
 	Code    string
 	Message string
-	// Unread reports that the order is in the response and could not be read or requested: it is not in
-	// [Answer.Orders], and stays as it is stored. An order with single unread or contradictory values is
-	// in there: see [Order.Unread].
+	// Unread reports that the order is in the response but could not be read or requested. It is not in
+	// [Answer.Orders], and the stored order stays unchanged. An order with a few unread or contradictory
+	// values is in Answer.Orders: see [Order.Unread].
 	Unread bool
 }

@@ -20,8 +20,8 @@ import (
 // NextPromisedOn is the earliest date of the open parts, NULL if the order has ended.
 //
 // A status "cancelled" or "delivered" that the mapping set for the order itself wins over its lines:
-// the provider ended it. Any other is stored as [Order.Stated] if it differs. An order without lines
-// has the status that the mapping set; an invalid status is unknown.
+// the provider ended it. Any other is kept in [Order.Stated] if it differs. An order without lines
+// has the status that the mapping set; without one it is unknown.
 func rollUp(o *Order) {
 	stated := o.Status
 	if len(o.Lines) == 0 {
@@ -100,8 +100,8 @@ func (l *Line) rollUp() {
 	l.Status = l.status()
 }
 
-// status follows from the line's sums. Without sums the mapping's status counts, and a line that it
-// calls delivered is delivered.
+// status derives the line's status from its sums. The mapping's status is used without sums, and if it
+// is delivered.
 func (l *Line) status() Status {
 	if l.Status == StatusDelivered {
 		return l.Status
@@ -110,7 +110,7 @@ func (l *Line) status() Status {
 		backordered: l.Backordered.Some(), open: l.Open.Some(), confirmed: l.Confirmed.Some(), scheduled: l.Scheduled.Some(),
 		shipped: l.Shipped.Some(), cancelled: l.Cancelled.Some(),
 	}
-	// All are zero: that does not cancel a line with an ordered quantity.
+	// A line whose stated amounts are all zero is cancelled unless it has an ordered quantity.
 	if l.known() && !l.Ordered.Some() {
 		state.cancelled = true
 	}
@@ -263,7 +263,7 @@ func (o *Order) LateLines(today Date) []LateLine {
 func (d Date) DaysUntil(e Date) int { return int(e.Time().Sub(d.Time()) / (24 * time.Hour)) }
 
 // nextPromise is the earliest date promised for the open parts of the order, "" if nothing is open or
-// has a date.
+// no open part has a date.
 func (o *Order) nextPromise() Date {
 	if o.Status.Ended() {
 		return ""
@@ -309,7 +309,7 @@ func earlier(d, e Date) Date {
 	return d
 }
 
-// StatusWarnings lists the first few orders whose provider states another status than follows from
+// StatusWarnings lists the first few orders whose provider states a status that differs from that of
 // their lines ([Order.Stated]), with the status that is stored.
 func StatusWarnings(orders []Order) (warnings []string) {
 	const most = 5
@@ -319,13 +319,13 @@ func StatusWarnings(orders []Order) (warnings []string) {
 		switch {
 		case o.Stated == "":
 		case len(warnings) < most:
-			warnings = append(warnings, fmt.Sprintf("order %.128s: its status is mapped to %q, its lines make it %q, which is stored", o.OrderID, o.Stated, o.Status))
+			warnings = append(warnings, fmt.Sprintf("order %.128s: the mapping returns status %q, but its lines imply %q, which is stored", o.OrderID, o.Stated, o.Status))
 		default:
 			more++
 		}
 	}
 	if more > 0 {
-		warnings = append(warnings, fmt.Sprintf("and %d more orders with another status than their lines", more))
+		warnings = append(warnings, fmt.Sprintf("and %d more orders whose mapped status differs from that of their lines", more))
 	}
 	return warnings
 }

@@ -124,7 +124,7 @@ func (q *Quantity) Scan(src any) error {
 	case int64:
 		*q = Pieces(v)
 	default:
-		return fmt.Errorf("quantity from %T", src)
+		return fmt.Errorf("cannot scan a quantity from %T", src)
 	}
 	return nil
 }
@@ -145,7 +145,7 @@ func scanNullable(into *string, src any) error {
 	case []byte:
 		*into = string(v)
 	default:
-		return fmt.Errorf("text from %T", src)
+		return fmt.Errorf("cannot scan a text from %T", src)
 	}
 	return nil
 }
@@ -158,14 +158,14 @@ type Amount string
 const maxWhole, maxDecimals = 15, 6
 
 // ParseAmount reads a decimal number, "652.8", "-1e3" or "+7", into its canonical form, rounded to
-// six decimals: further ones are artefacts of binary fractions. A blank is no amount.
+// six decimals: further ones are artefacts of binary fractions. It returns "" for a blank text.
 func ParseAmount(s string) (Amount, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return "", nil
 	}
 	wrong := fmt.Errorf("%.40q is not an amount: write it like \"652.80\"", s)
-	// A Rat can also be a fraction or in another base, which are not amounts; a large exponent would
+	// SetString also accepts fractions and other bases, which are not amounts; a large exponent would
 	// take long.
 	exponent := s[strings.LastIndexAny(s, "eE")+1:]
 	if strings.Trim(s, "0123456789+-.eE") != "" || len(s) > 2*maxWhole+maxDecimals || len(s) > len(exponent) && len(exponent) > len("+15") {
@@ -201,8 +201,8 @@ func editAll(edit func(string) string, list []string) {
 	}
 }
 
-// Decimal is the decimal separator of a number, '.' or ','. DecimalEither reads a single comma as one
-// unless groups of three digits follow, as in North America.
+// Decimal is the decimal separator of a number, '.' or ','. DecimalEither reads a single comma as
+// the decimal separator unless groups of three digits follow it, as in North America.
 type Decimal byte
 
 // The decimal separators.
@@ -216,8 +216,8 @@ var typographic = strings.NewReplacer("\u2212", "-", "\u2019", "'")
 
 // PlainNumber removes what people and ERP systems add to a number: thousands separators, a trailing
 // sign, and brackets for a minus. If both separators occur, or one of them repeats, the reading is
-// unambiguous whatever the decimal separator is. False means that it cannot be a number; a parser
-// decides on the rest.
+// unambiguous whatever the decimal separator is. ok is false if s cannot be a number; otherwise the
+// result may still fail to parse.
 func PlainNumber(s string, decimal Decimal) (plain string, ok bool) {
 	s = strings.TrimSpace(typographic.Replace(s))
 	if strings.HasPrefix(s, "(") && strings.HasSuffix(s, ")") {
@@ -265,7 +265,7 @@ func cutDecimals(s string, decimal Decimal) (whole, decimals string) {
 	return s[:at], "." + s[at+1:]
 }
 
-// groupsOf are the groups of three digits between thousands separators; nil if there are none.
+// groupsOf returns the groups of digits between thousands separators; nil if there are none.
 // "0,500" has none: no number of thousands begins with a zero.
 func groupsOf(s string) []string {
 	separator := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' })

@@ -22,7 +22,7 @@ func planDespatch(p Planning) ([]Question, error) {
 // maxDays is 0 if the provider does not support these documents.
 func planDocuments(what string, p Planning, lookback string, maxDays int) ([]Question, error) {
 	if maxDays == 0 {
-		return nil, Invalid("the provider does not support "+what, "Choose a provider that does.")
+		return nil, Invalid("the provider does not support "+what, "Choose a provider that supports them.")
 	}
 	from, to, err := readWindow(p, lookback, 0)
 	if err != nil {

@@ -68,7 +68,7 @@ func (o *Outcome) setResult(a clients.Answer) {
 	}
 }
 
-// send sends a query to a provider. volatile is its [clients.Traits.Volatile].
+// send sends a query to a provider. volatile is the provider's [clients.Traits.Volatile].
 func send(ctx context.Context, kind Kind, p clients.Provider, q clients.Query) (answer clients.Answer, volatile []string, err error) {
 	traits, err := clients.TraitsOf(p)
 	if err != nil {

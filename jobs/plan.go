@@ -24,11 +24,11 @@ type Target struct {
 	// Err is the reason why no run can be planned for the provider, else nil.
 	Err      error
 	Accounts []clients.Account
-	// Open has the open orders by account, for kinds with [Kind.Follows].
+	// Open has the open orders, by account, for kinds with [Kind.Follows].
 	Open map[string][]OpenOrder
 	// LowPrioritySlots is the number of low-priority jobs that run at once.
 	LowPrioritySlots int
-	// Kept has the jobs with recorded responses by account, newest first, for kinds with
+	// Kept has the jobs with recorded responses, by account, newest first, for kinds with
 	// [Kind.Remaps].
 	Kept map[string][]KeptJob
 }
@@ -64,7 +64,7 @@ type Kind struct {
 	Low bool
 }
 
-// Kinds lists every kind. A new kind is one file and one line here.
+// Kinds lists every kind. A new kind needs one file and one line here.
 var Kinds = map[string]Kind{
 	"sync":     {Plan: planSync, Params: windowParams{}},
 	"fetch":    {Plan: planFetch, Params: fetchParams{}},
@@ -117,7 +117,7 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	total := 0
 	for _, a := range accounts {
 		var planned []Question
-		err := clients.Recover("plan", func() (err error) { // a provider may panic on its own traits
+		err := clients.Recover("plan", func() (err error) { // a provider's traits may cause a panic
 			planned, err = kind.Plan(Planning{Params: run.Params, Account: a, Traits: target.Traits, Open: target.Open[a.Name], Kept: target.Kept[a.Name], Now: now})
 			return err
 		})
@@ -132,7 +132,7 @@ func plan(run Run, targets map[string]Target, now time.Time) ([]Job, error) {
 	return interleave(run, accounts, queries, now), nil
 }
 
-// interleave makes jobs of the queries by account: the first query of each account, then the second
+// interleave turns the queries of each account into jobs: the first query of each account, then the second
 // of each, and so on.
 func interleave(run Run, accounts []clients.Account, queries [][]Question, now time.Time) []Job {
 	var jobs []Job

@@ -78,7 +78,7 @@ func planRemap(p Planning) ([]Question, error) {
 	return queries, nil
 }
 
-// Remap maps the recorded responses of a job again without sending requests. The outcome is as of
+// Remap maps the recorded responses of a job again without sending requests. The orders are as of
 // the time of the recorded request. Errors are not retried. An order or document with a redacted
 // value becomes a problem: the value cannot be compared with the stored one.
 func Remap(ctx context.Context, p clients.Provider, a clients.Account, job Job, kept KeptJob, exchanges []exchange.Exchange) (Outcome, error) {

@@ -60,8 +60,8 @@ func (r *Request) Decode(body []byte) error {
 	return err
 }
 
-// JSONError describes an error of encoding/json to the author of the JSON, without names of Go and
-// without repeating the input at length.
+// JSONError describes an error of encoding/json to the author of the JSON, without Go names and
+// without long parts of the input.
 func JSONError(err error) string {
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		want, got := jsonType(e.Type), jsonValue(e.Value)
@@ -85,7 +85,7 @@ func JSONError(err error) string {
 	return "not valid JSON"
 }
 
-// jsonType is how a value of a Go type is written in JSON.
+// jsonType describes the JSON form of a Go type.
 func jsonType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
@@ -101,7 +101,7 @@ func jsonType(t reflect.Type) string {
 	}
 }
 
-// jsonValue describes a value by the name that encoding/json has for it, such as "number 1.5".
+// jsonValue describes a value, given its description by encoding/json, such as "number 1.5".
 func jsonValue(value string) string {
 	kind, _, _ := strings.Cut(value, " ")
 	switch kind {

@@ -30,7 +30,7 @@ func Failure(job Job, err *clients.Error, retry clients.Retry, now time.Time) Ou
 // The backoff doubles with each attempt, with full jitter (uniform between 0 and the backoff), and
 // is added to the wait that the provider requested (Retry-After).
 //
-// A requested wait that starts within the job's time is respected even if it ends later.
+// A wait requested within the job's time is respected even if it ends after that time.
 //
 // An attempt that sent nothing does not count towards the limit. Many jobs may be postponed to
 // the same time without a call, so their jitter is as long as the wait, up to maxSpread.

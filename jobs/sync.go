@@ -56,7 +56,7 @@ func readWindow(planning Planning, lookback string, history int) (from, to clien
 
 // window returns the window of the params; lookback is the default for empty params. history is
 // the number of days, including today, that the provider supports, 0 for no limit. A lookback is
-// cut to it; an explicit from before it is an error.
+// shortened to it; an explicit from before it is an error.
 func (p windowParams) window(planning Planning, lookback string, history int) (from, to clients.Date, err error) {
 	today := clients.DateOf(planning.Now.In(location(planning.Account)))
 	oldest := earliest
@@ -97,7 +97,7 @@ func (p windowParams) window(planning Planning, lookback string, history int) (f
 	return from, to, nil
 }
 
-// windows cuts from..to, both included, into windows of at most maxDays days; 0 is no limit.
+// windows splits from..to, both included, into windows of at most maxDays days; 0 means no limit.
 func windows(from, to clients.Date, maxDays int) []Question {
 	if maxDays == 0 {
 		return []Question{{From: from, To: to}}

@@ -34,8 +34,8 @@ type trackParams struct {
 
 // planTrack plans requests by number for open orders that sync windows no longer reach, up to
 // [clients.Traits.MaxReferences] per job. It tracks orders older than {"older_than": "14d"} up to
-// {"max_age": "365d"}; older orders are stale ([Stale]). So late shipments are detected, and an
-// order that the provider no longer lists is requested until it is stale. A younger order is
+// {"max_age": "365d"}; older orders are stale ([Stale]). This detects late shipments, and requests an
+// order that the provider no longer lists until it is stale. A younger order is
 // tracked as soon as its window does not list it ([OpenOrder.Unlisted]).
 func planTrack(p Planning) ([]Question, error) {
 	tracked, _, err := track(p)

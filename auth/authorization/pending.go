@@ -13,14 +13,14 @@ import (
 	"orderbeat/auth/endpoint"
 )
 
-// maxConsents bounds the pending consents, and maxOfUser those of one user: opening the start page
+// maxConsents limits the pending consents, maxOfUser those of one user: repeatedly opening the start page
 // must neither fill the memory nor drop another user's consent.
 const (
 	maxConsents = 20_000
 	maxOfUser   = 1000
 )
 
-// Pending holds the consents that are begun and not finished, of all sources. It is safe for
+// Pending holds the consents of all sources that were started and not finished. It is safe for
 // concurrent use.
 type Pending struct {
 	mu   sync.Mutex      // guards list
@@ -30,7 +30,7 @@ type Pending struct {
 // NewPending returns an empty Pending.
 func NewPending() *Pending { return &Pending{} }
 
-// Begin begins a consent, see [auth.Source.Authorize]. It can be finished once, within ten minutes.
+// Begin starts a consent, see [auth.Source.Authorize]. It can be finished once, within ten minutes.
 func (c *Pending) Begin(s *auth.Source, redirectURI string) (authorizeURL string, err error) {
 	authorizeURL, consent, err := s.Authorize(redirectURI)
 	if err != nil {
@@ -47,8 +47,8 @@ func (c *Pending) Begin(s *auth.Source, redirectURI string) (authorizeURL string
 	return authorizeURL, nil
 }
 
-// surplus is the index of the consent to drop for one more of a source: its own oldest, or the oldest
-// of all; -1 when there is room. The mutex is held.
+// surplus returns the index of the consent to drop before adding one for s: the oldest of s, or the oldest
+// of all; -1 if there is room. The mutex is held.
 func (c *Pending) surplus(s *auth.Source) int {
 	first, own := -1, 0
 	for i, consent := range c.list {
@@ -68,7 +68,7 @@ func (c *Pending) surplus(s *auth.Source) int {
 	return -1
 }
 
-// Finish ends a consent with the query of the redirect back from the authorization server (RFC 6749
+// Finish ends a consent with the query of the redirect from the authorization server (RFC 6749
 // sections 4.1.2 and 4.1.2.1), and exchanges its code. The query must have the state of a pending
 // consent of this provider.
 //
@@ -78,7 +78,7 @@ func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values
 	if consent == nil {
 		return nil, &Error{
 			Code: "invalid_state", Reason: "there is no pending consent with this state",
-			Hint: "begin again: a consent can be finished once, within ten minutes", Again: true,
+			Hint: "start again; a consent can be finished once, within ten minutes", Again: true,
 		}
 	}
 	s := consent.Source()
@@ -86,7 +86,7 @@ func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values
 		return nil, &Error{Code: "invalid_answer", Reason: "the redirect has a repeated parameter", Again: true, Source: s}
 	}
 	if err := s.CheckIssuer(answer); err != nil {
-		return nil, &Error{Code: "invalid_issuer", Reason: err.Error(), Hint: "ask the provider whether its issuer has changed", Source: s}
+		return nil, &Error{Code: "invalid_issuer", Reason: err.Error(), Hint: "ask the provider whether its issuer identifier changed", Source: s}
 	}
 	if answer.Has("error") {
 		e := redirected(answer.Get("error"))
@@ -98,7 +98,7 @@ func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values
 		return nil, &Error{Code: "invalid_answer", Reason: "the redirect has neither a code nor an error", Again: true, Source: s}
 	}
 	if err := s.Exchange(ctx, consent, code); err != nil {
-		e := &Error{Code: "exchange_failed", Reason: err.Error(), Hint: "begin again: a code can be used once", Again: true, Source: s, Err: err}
+		e := &Error{Code: "exchange_failed", Reason: err.Error(), Hint: "start again; a code can be used once", Again: true, Source: s, Err: err}
 		if cause, ok := errors.AsType[*endpoint.Error](err); ok && cause.Hint != "" {
 			e.Hint = cause.Hint
 		}
@@ -107,7 +107,7 @@ func (c *Pending) Finish(ctx context.Context, provider string, answer url.Values
 	return s, nil
 }
 
-// take removes and returns the consent of a provider with this state, nil when there is none. All are
+// take removes and returns the consent of a provider with this state, nil if there is none. All are
 // compared, each in constant time.
 func (c *Pending) take(provider, state string) *auth.Consent {
 	c.mu.Lock()
@@ -132,7 +132,7 @@ func (c *Pending) take(provider, state string) *auth.Consent {
 	return consent
 }
 
-// Error is why a consent failed. Its text has no secret, and nothing from the redirect except known
+// Error reports why a consent failed. Its text has no secret, and nothing from the redirect except known
 // error codes.
 type Error struct {
 	// Code is the authorization server's, or one of: invalid_state, invalid_issuer, invalid_answer,
@@ -141,7 +141,7 @@ type Error struct {
 	Reason string
 	// Hint says what the user can do.
 	Hint string
-	// Again reports whether beginning again may succeed with nothing else changed.
+	// Again reports whether starting again may succeed without any other change.
 	Again bool
 	// Source is the source of the consent, nil when unknown.
 	Source *auth.Source
@@ -153,16 +153,16 @@ func (e *Error) Error() string { return "consent: " + e.Reason }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// redirected is the error of a redirect (RFC 6749 section 4.1.2.1). Mazda's "Access keys for DMS
+// redirected returns the error for an error code in a redirect (RFC 6749 section 4.1.2.1). Mazda's "Access keys for DMS
 // (OAuth2)" spells the last code temporary_unavailable.
 func redirected(code string) *Error {
 	switch code = strings.ToLower(strings.TrimSpace(code)); code {
 	case "access_denied":
-		return &Error{Code: code, Reason: "access was denied", Hint: "access is not requested again until the user begins again"}
+		return &Error{Code: code, Reason: "access was denied", Hint: "access is not requested until the user starts again"}
 	case "invalid_request":
 		return &Error{Code: code, Reason: "the provider rejects the authorization request", Hint: "check the redirect URI that is registered with the provider, and whether the provider supports PKCE"}
 	case "unauthorized_client":
-		return &Error{Code: code, Reason: "this client may not request access from users", Hint: "ask the provider to allow the authorization code grant"}
+		return &Error{Code: code, Reason: "this client may not request access from users", Hint: "ask the provider to allow the authorization code grant for this client"}
 	case "unsupported_response_type":
 		return &Error{Code: code, Reason: "the provider issues no authorization codes", Hint: "check the authorization URL"}
 	case "invalid_scope":
@@ -170,7 +170,7 @@ func redirected(code string) *Error {
 	case "server_error":
 		return &Error{Code: code, Reason: "the provider's authorization server failed", Hint: "try again in a while", Again: true}
 	case "temporarily_unavailable", "temporary_unavailable":
-		return &Error{Code: code, Reason: "the provider's authorization server is overloaded, or being maintained", Hint: "try again in a while", Again: true}
+		return &Error{Code: code, Reason: "the provider's authorization server is overloaded or under maintenance", Hint: "try again in a while", Again: true}
 	default:
 		return &Error{Code: "unknown_error", Reason: "the provider returned an unknown error", Hint: "ask the provider", Again: true}
 	}

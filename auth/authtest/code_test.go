@@ -20,7 +20,7 @@ func TestConsentPageRedirectsWithACode(t *testing.T) {
 	page := b.send(t, http.MethodGet, uri, "")
 	for _, want := range []string{
 		`Dear <input name="user" value="user-1"`, "do you want to grant application '&lt;MACS7&gt;' access to the Mazda DMS web services?",
-		`value="grant">Grant<`, `value="access_denied">Refuse<`, `<form method="post">`,
+		`value="grant">Grant<`, `value="access_denied">Deny<`, `<form method="post">`,
 	} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("the page lacks %s:\n%s", want, page.body)

@@ -89,7 +89,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, q url.Values) {
 	case slices.Contains(s.dialect.redirectErrors, answer):
 		s.sendBack(w, r, q, "error", answer)
 	case answer != "grant" || user == "":
-		s.stop(w, http.StatusBadRequest, "A name and an answer are needed.")
+		s.stop(w, http.StatusBadRequest, "A user name and a decision are required.")
 	default:
 		text := s.dialect.code.text()
 		s.tokens.addCode(text, &code{
@@ -128,8 +128,8 @@ var consentPage = template.Must(template.New("consent").Parse(`<!doctype html>
 <p>Dear <input name="user" value="{{.User}}" aria-label="user" required>,
 do you want to grant application '{{.Application}}' access to {{.Services}}?</p>
 <p><button name="answer" value="grant">Grant</button>
-<button name="answer" value="access_denied">Refuse</button></p>
-<details><summary>Other answers</summary>
+<button name="answer" value="access_denied">Deny</button></p>
+<details><summary>Other errors</summary>
 <p>{{range .Errors}}<button name="answer" value="{{.}}">{{.}}</button>
 {{end}}</p></details>
 </form>
@@ -164,7 +164,7 @@ func show(w http.ResponseWriter, status int, page *template.Template, data any) 
 	_ = page.Execute(w, data) // the client is gone if it cannot be written
 }
 
-// protect prevents leaks of codes and states (RFC 9700 section 4.2.4).
+// protect sets headers that prevent leaks of codes and states (RFC 9700 section 4.2.4).
 func protect(w http.ResponseWriter) {
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	w.Header().Set("Cache-Control", "no-store")
@@ -188,7 +188,7 @@ func (t *tokens) addCode(text string, c *code) {
 	t.codes[text] = c
 }
 
-// redeem exchanges a code once. A second exchange ends the tokens of the first (RFC 6749 section
+// redeem exchanges a code once. A second exchange revokes the tokens of the first (RFC 6749 section
 // 4.1.2).
 func (t *tokens) redeem(p params, now time.Time) (*grant, *problem) {
 	t.mu.Lock()
@@ -201,11 +201,11 @@ func (t *tokens) redeem(p params, now time.Time) (*grant, *problem) {
 		return nil, &problem{badCode, "the code is unknown or has expired"}
 	case c.used:
 		c.grant.ended = true
-		return nil, &problem{badCode, "the code was used before: its tokens end"}
+		return nil, &problem{badCode, "the code was used before; its tokens are revoked"}
 	case p["redirect_uri"] != c.redirectURI:
 		return nil, &problem{badCode, "the redirect_uri is not the one that the code was sent to"}
 	case !proves(p["code_verifier"], c.challenge):
-		return nil, &problem{badCode, "the code_verifier does not fit the code_challenge"}
+		return nil, &problem{badCode, "the code_verifier does not match the code_challenge"}
 	}
 	c.used = true
 	return c.grant, nil
@@ -217,7 +217,7 @@ var (
 	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 )
 
-// proves checks a PKCE verifier with the method S256 (RFC 7636 section 4.6). One without a challenge
+// proves checks a PKCE verifier with the method S256 (RFC 7636 section 4.6). A verifier without a challenge
 // is rejected: an attacker may have removed it (RFC 9700 section 4.8.2).
 func proves(verifier, challenge string) bool {
 	if challenge == "" {

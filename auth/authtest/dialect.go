@@ -30,7 +30,7 @@ func (d Dialect) Paths() Paths { return d.data().paths }
 func (d Dialect) data() dialect {
 	data, ok := dialects[d]
 	if !ok {
-		panic("authtest: there is no dialect " + string(d))
+		panic("authtest: unknown dialect " + string(d))
 	}
 	return data
 }
@@ -55,11 +55,11 @@ type dialect struct {
 	refusals              refusals
 	// unauthorized is the API's response without a valid token.
 	unauthorized reply
-	// services is the text of the consent page, redirectErrors are the errors that the redirect can
+	// services names the API on the consent page, redirectErrors are the errors that the redirect can
 	// have; a denial is access_denied.
 	services       string
 	redirectErrors []string
-	// perSecond is the limit of requests for each address in a second, 0 for none.
+	// perSecond is the limit of requests per second and address, 0 for none.
 	perSecond int
 }
 
@@ -96,7 +96,7 @@ const (
 	badScope
 )
 
-// problem is a reason with a detail for people.
+// problem is a reason with a detail for the error text.
 type problem struct {
 	reason reason
 	what   string
@@ -110,14 +110,14 @@ type refusal struct {
 
 type refusals map[reason]refusal
 
-// with is a copy with other responses for some reasons.
+// with returns a copy with different responses for some reasons.
 func (r refusals) with(others refusals) refusals {
 	r = maps.Clone(r)
 	maps.Copy(r, others)
 	return r
 }
 
-// errorDocument has the names of the two members of an error.
+// errorDocument has the names of the two members of an error response.
 type errorDocument struct {
 	layout     layout
 	code, text string

@@ -37,13 +37,13 @@ var unauthorizedBearer = reply{
 
 var jsonHeader = http.Header{"Content-Type": {"application/json;charset=UTF-8"}}
 
-// dialects is the table of all differences. It never changes.
+// dialects has the data of every dialect. It never changes.
 var dialects = map[Dialect]dialect{
 	// Michelin's developer portal page of 1 April 2025. Its list gives the token URL for introspection
-	// too, its sample another one; the sample's is used. Every invalid request is
-	// unsupported_grant_type, with the page's blanks. The member error_description is from Michelin
+	// too, its sample a different one; the sample's is used. The error code of every invalid request is
+	// unsupported_grant_type, with the spaces of the page. The member error_description is from Michelin
 	// North America Order-to-Cash, OpenAPI 1.0.1, which does not give its text. Introspection is
-	// declared multipart and shown half as a form.
+	// declared as multipart, but its sample is partly a form.
 	Michelin: {
 		paths:         Paths{Token: "/idp/v2/b2b/oauth2/token", Introspect: "/idp/v2/b2b/oauth2/introspect"},
 		grants:        []string{grantClient},
@@ -65,7 +65,7 @@ var dialects = map[Dialect]dialect{
 		}},
 		introspection: document{layout{"{    ", ": ", ",    ", "}"}, []member{
 			{"active", fixed(true)},
-			{"scope", fixed("api openid")}, // in another order than above
+			{"scope", fixed("api openid")}, // in a different order than above
 			{"client_id", clientIDBlank},
 			{"username", fixed("orderbeat@sandbox.invalid")},
 			{"sub", fixed("https://sandbox.invalid/id/00DSB0000000001EAC/005SB0")},
@@ -156,8 +156,8 @@ var dialects = map[Dialect]dialect{
 	},
 
 	// Mazda's Access keys for DMS (OAuth2). Responses have no sample, and no token_type in the list of
-	// attributes. Tokens have up to 1024 characters and look like a JWT whose contents are not to be
-	// used: these claim to have expired in 2016. Only the rejection of a refresh token is documented;
+	// attributes. Tokens have up to 1024 characters and look like JWTs whose contents must not be
+	// used: these say that they expired in 2016. Only the rejection of a refresh token is documented;
 	// the others follow RFC 6749, and so does the API's 401.
 	Mazda: {
 		paths:       Paths{Token: "/oauth/token", Authorize: "/oauth/authorize"},
@@ -181,7 +181,7 @@ var dialects = map[Dialect]dialect{
 		services:     "the Mazda DMS web services",
 		redirectErrors: []string{
 			"invalid_request", "unauthorized_client", "access_denied", "unsupported_response_type", "invalid_scope", "server_error",
-			"temporary_unavailable", // spelled so
+			"temporary_unavailable", // sic
 		},
 	},
 

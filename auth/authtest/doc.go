@@ -9,11 +9,11 @@
 //	                      -> grant -> client -> code or refresh token -> response
 //
 // A provider is data, one entry for each [Dialect]: paths, grants, client authentication, the members
-// of a response in the order of the document's sample, and error responses. Where a document is
-// silent the entry says so, and follows RFC 6749 or the provider's gateway.
+// of a response in the order of the document's sample, and error responses. Where a document leaves
+// something open, the entry says so and follows RFC 6749 or the provider's gateway.
 //
 // It is stricter than most real servers, so that mistakes show up: a repeated parameter, a secret in
-// a URL, or two ways of client authentication in one request are rejected, in the dialect's own
+// a URL, or two methods of client authentication in one request are rejected, in the dialect's own
 // format.
 //
 // Nothing here protects secrets: the credentials are constants, and with Options.Record whole

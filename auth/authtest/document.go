@@ -71,7 +71,7 @@ func quote(v any) string {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // no dialect has such a value
+		panic(err) // every value in a dialect can be encoded
 	}
 	return string(bytes.TrimSpace(b.Bytes()))
 }
@@ -88,10 +88,10 @@ func expires(i issued) any  { return i.access.expires.Unix() }
 func begins(i issued) any   { return i.access.issued.Unix() }
 func clientID(i issued) any { return i.options.ClientID }
 
-// clientIDBlank is the client id with the trailing blank of Michelin's sample.
+// clientIDBlank is the client id with the trailing space of Michelin's sample.
 func clientIDBlank(i issued) any { return i.options.ClientID + " " }
 
-// issuedAt is in milliseconds, as text.
+// issuedAt is the time in milliseconds, as a string.
 func issuedAt(i issued) any { return strconv.FormatInt(i.now.UnixMilli(), 10) }
 
 // signature is random: no document says how to verify it.
@@ -115,7 +115,7 @@ func expiresIn(i issued) any {
 	}
 }
 
-// random is a random text of a length that begins with a prefix.
+// random describes a random string with a prefix and a total length.
 type random struct {
 	prefix string
 	length int

@@ -62,8 +62,8 @@ func (s *Server) exchange(p params, f Fault) (issued, *problem) {
 	return s.issue(a, renewable, f), nil
 }
 
-// issue stores the access token, or reuses the last one where the server returns it again, and adds a
-// refresh token if there is one.
+// issue stores the access token, or reuses the last one if the server is to return it again, and adds a
+// refresh token if renewable is true.
 func (s *Server) issue(fresh *accessToken, renewable bool, f Fault) issued {
 	now := fresh.issued
 	i := issued{options: &s.options, now: now, life: s.options.Life}
@@ -125,12 +125,12 @@ func (s *Server) inspected(r *http.Request, f Fault) (params, *problem) {
 	return p, refused
 }
 
-// RevokeAccess ends all access tokens of a user, of all users for "".
+// RevokeAccess revokes all access tokens of a user, or of all users for "".
 func (s *Server) RevokeAccess(user string) { s.tokens.revokeAccess(user) }
 
-// RevokeRefresh ends all refresh tokens of a user, of all users for "", and the pending codes.
+// RevokeRefresh revokes all refresh tokens and pending codes of a user, or of all users for "".
 func (s *Server) RevokeRefresh(user string) { s.tokens.revokeRefresh(user) }
 
-// Revoke ends one token, and reports whether it existed. A refresh token ends all tokens of its
+// Revoke revokes one token, and reports whether it existed. A refresh token revokes all tokens of its
 // grant.
 func (s *Server) Revoke(token string) bool { return s.tokens.revoke(token) }

@@ -25,8 +25,8 @@ type pending[F any] struct {
 	times int
 }
 
-// Add appends a fault. It applies times times: 0 is once, below 0 until clear is called, which may
-// happen at any time and more than once.
+// Add appends a fault. times is how often it applies: 0 means once, below 0 until clear is called. clear may
+// be called at any time and more than once.
 func (fs *Faults[F]) Add(f F, times int) (clear func()) {
 	if times == 0 {
 		times = 1
@@ -42,7 +42,7 @@ func (fs *Faults[F]) Add(f F, times int) (clear func()) {
 	}
 }
 
-// Take uses the oldest fault that strikes accepts, once. strikes must not call back.
+// Take uses up one application of the oldest fault that strikes accepts. strikes must not call methods of fs.
 func (fs *Faults[F]) Take(strikes func(F) bool) (f F, ok bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -67,7 +67,7 @@ func (fs *Faults[F]) Clear() {
 	fs.list = nil
 }
 
-// Pending are the current faults, oldest first, each with its remaining count, -1 without limit.
+// Pending returns the current faults, oldest first, each with its remaining count, -1 for no limit.
 func (fs *Faults[F]) Pending() iter.Seq2[F, int] {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -101,18 +101,18 @@ const (
 type Fault struct {
 	// Op is the operation; "" is all of them.
 	Op Op
-	// Times is how often it applies: 0 is once, below 0 until it is cleared.
+	// Times is how often it applies: 0 means once, below 0 until it is cleared.
 	Times int
 
-	// Delay delays the response, or until the client disconnects.
+	// Delay delays the response, at most until the client disconnects.
 	Delay time.Duration
-	// Hang handles nothing and waits until the client disconnects.
+	// Hang does not handle the request and waits until the client disconnects.
 	Hang bool
-	// Status, with Header and Body, is the response instead; 0 handles the request.
+	// Status, with Header and Body, replaces the response; 0 handles the request normally.
 	Status int
 	Header http.Header
 	Body   string
-	// RefuseClient rejects correct credentials. On the consent page it is unauthorized_client.
+	// RefuseClient rejects correct credentials. The consent page then returns unauthorized_client.
 	RefuseClient bool
 	// SameToken returns the user's latest access token again, if it is valid.
 	SameToken bool
@@ -123,27 +123,27 @@ type Fault struct {
 // Cut is how a connection ends.
 type Cut string
 
-// The ways. The last is what a client with a blocked address sees ("connection errors, ssl/tls
+// The ways to cut a connection. The last is what a client with a blocked address sees ("connection errors, ssl/tls
 // handshake errors or something similar", PTV Logistics' OAuth2 Authentication).
 const (
 	CutNever  Cut = ""
 	CutBefore Cut = "before" // without handling the request
-	CutAfter  Cut = "after"  // the request is handled, and its response lost
+	CutAfter  Cut = "after"  // the request is handled and its response is lost
 	CutHalf   Cut = "half"   // in the middle of the response
 	CutReset  Cut = "reset"  // at once, by a TCP reset, without handling the request
 )
 
-// Fail adds a fault. Of several that apply to a request only the oldest takes effect. The fault ends
-// after its Times, or when clear is called, which may happen at any time and more than once.
+// Fail adds a fault. If several apply to a request, only the oldest takes effect. The fault ends
+// after its Times or when clear is called; clear may be called at any time and more than once.
 func (s *Server) Fail(f Fault) (clear func()) { return s.faults.Add(f, f.Times) }
 
 func (f Fault) strikes(op Op) bool { return f.Op == "" || f.Op == op }
 
-// Strike responds to a request as the fault says, whatever Op and Times it has; next is the normal
+// Strike responds to a request as the fault says and ignores its Op and Times; next is the normal
 // handler. The request's body must have been read, and may be restored: otherwise a disconnect is not
 // noticed. next implements RefuseClient and SameToken.
 //
-// Where a connection cannot be cut Strike panics with [http.ErrAbortHandler], as handlers do.
+// To close a connection Strike panics with [http.ErrAbortHandler], except for CutReset, where it hijacks it.
 func (f Fault) Strike(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if !f.wait(r) {
 		return

@@ -12,7 +12,7 @@ const (
 // for DMS (OAuth2), Glossary.
 const User = "mmd10030.johndoe"
 
-// Options select and configure a provider. The zero value is a strict server of RFC 6749.
+// Options select and configure a provider. The zero value is a strict RFC 6749 server.
 type Options struct {
 	// Dialect is RFC6749 if "".
 	Dialect Dialect
@@ -21,10 +21,10 @@ type Options struct {
 	// Life and RefreshLife are the lifetimes of access and refresh tokens; zero is the one in the
 	// dialect's document.
 	Life, RefreshLife time.Duration
-	// ClientID and ClientSecret are those of the one client; the constants of these names if both are
+	// ClientID and ClientSecret are the credentials of the one client; the constants of these names if both are
 	// "".
 	ClientID, ClientSecret string
-	// RedirectURIs are the registered URIs, compared byte for byte. None allows every http and https URI
+	// RedirectURIs are the registered URIs, compared byte for byte. An empty list allows every http and https URI
 	// on a loopback address.
 	RedirectURIs []string
 	// User is the user name on the consent page.
@@ -32,13 +32,13 @@ type Options struct {
 	// Issuer is sent with every redirect, as iss (RFC 9207); "" omits it.
 	Issuer string
 
-	// Expiry is how expires_in is written; the dialect's way if "".
+	// Expiry is how expires_in is written; "" means as in the dialect.
 	Expiry Expiry
 	// Refresh is what happens to a refresh token that is used.
 	Refresh Refresh
 	// Reuse is what happens when a replaced refresh token is used.
 	Reuse Reuse
-	// SingleToken ends a user's older access tokens when a new one is issued.
+	// SingleToken revokes a user's older access tokens when a new one is issued.
 	SingleToken bool
 	// SameToken returns a user's access token again while it is valid.
 	SameToken SameToken
@@ -50,7 +50,7 @@ type Options struct {
 // Expiry is how a response states the lifetime of its access token.
 type Expiry string
 
-// The ways. Mazda's Access keys for DMS (OAuth2) has three of them: "life time of
+// The formats. Mazda's Access keys for DMS (OAuth2) has three of them: "life time of
 // valid access token in seconds", "3600" in quotes, and "in unix time since epoch".
 const (
 	ExpiryNone    Expiry = "none"    // not at all
@@ -62,20 +62,20 @@ const (
 // Refresh is what happens to a refresh token that is used.
 type Refresh string
 
-// The ways. RFC 6749 section 6 allows each; "it usually also returns an additional refresh_token"
+// The policies. RFC 6749 section 6 allows each; "it usually also returns an additional refresh_token"
 // (Mazda's Access keys for DMS (OAuth2)).
 const (
 	RefreshRotates Refresh = ""     // a new one replaces it
-	RefreshStays   Refresh = "stay" // the response has none, and it stays valid
+	RefreshStays   Refresh = "stay" // the response has none, and the old one stays valid
 	RefreshAbsent  Refresh = "none" // no refresh tokens, not even for a code
 )
 
 // Reuse is what happens when a replaced refresh token is used.
 type Reuse string
 
-// The ways, from strict to lenient (RFC 9700 section 4.14.2).
+// The policies, from strict to lenient (RFC 9700 section 4.14.2).
 const (
-	ReuseRevokes Reuse = ""       // it is rejected, and all tokens of its grant end
+	ReuseRevokes Reuse = ""       // it is rejected, and all tokens of its grant are revoked
 	ReuseRefused Reuse = "refuse" // it is rejected
 	ReuseAllowed Reuse = "allow"  // it is accepted
 )
@@ -83,8 +83,8 @@ const (
 // SameToken is whether a valid access token is returned again.
 type SameToken string
 
-// The ways: never; with a decreasing lifetime; and with the whole lifetime stated every time,
-// although the token expires as stated first.
+// The policies: never; with a decreasing lifetime; and with the full lifetime stated every time,
+// although the token expires as stated in the first response.
 const (
 	SameNever     SameToken = ""
 	SameShrinking SameToken = "shrinking"

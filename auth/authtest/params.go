@@ -14,7 +14,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 )
 
-// params are a request's parameters. A missing one is "", and one without a value counts as missing
+// params are a request's parameters. A missing one is "", and an empty one counts as missing
 // (RFC 6749 section 3.2).
 type params map[string]string
 
@@ -27,7 +27,7 @@ var bodyOnly = []string{
 // params parses a POST with one of the given encodings.
 func (s *Server) params(r *http.Request, bodies []body) (params, *problem) {
 	if r.Method != http.MethodPost {
-		return nil, &problem{badMethod, "a token request is a POST"}
+		return nil, &problem{badMethod, "a token request must be a POST"}
 	}
 	media, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	i := slices.IndexFunc(bodies, func(b body) bool { return b.mediaType == media })
@@ -69,7 +69,7 @@ func merge(values, query url.Values, grantInQuery bool) error {
 	return nil
 }
 
-// parse parses a body. A repeated name has two values.
+// parse parses a body. A repeated name gets several values.
 func parse(r io.Reader, media, boundary string) (url.Values, error) {
 	switch media {
 	case mediaJSON:
@@ -116,14 +116,14 @@ func parseMultipart(r *multipart.Reader) (url.Values, error) {
 	}
 }
 
-// authenticate checks that the client authenticates in exactly one of the dialect's ways (RFC 6749
-// section 2.3). A wrong secret and the wrong way get the same response.
+// authenticate checks that the client uses exactly one of the dialect's authentication methods (RFC 6749
+// section 2.3). A wrong secret and a wrong method get the same response.
 func (s *Server) authenticate(r *http.Request, p params, f Fault) *problem {
 	headers := r.Header.Values("Authorization")
 	inForm := p["client_id"] != "" || p["client_secret"] != ""
 	switch {
 	case len(headers) > 1 || len(headers) == 1 && inForm:
-		return &problem{badRequest, "the client authenticates in two ways"}
+		return &problem{badRequest, "the client uses two authentication methods"}
 	case f.RefuseClient:
 		return &problem{badClient, "the client is unknown"}
 	case len(headers) == 1 && s.knownHeader(r):
@@ -131,7 +131,7 @@ func (s *Server) authenticate(r *http.Request, p params, f Fault) *problem {
 	case inForm && s.dialect.takes(inBody) && s.known(p["client_id"], p["client_secret"]):
 		return nil
 	default:
-		return &problem{badClient, "the client is unknown, or authenticates in another way"}
+		return &problem{badClient, "the client is unknown, or uses the wrong authentication method"}
 	}
 }
 

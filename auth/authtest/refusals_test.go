@@ -50,7 +50,7 @@ func TestDocumentedErrors(t *testing.T) {
 		},
 		"PTV: like RFC 6749": {
 			authtest.PTV, "/ptv/oauth2/token", wrong("client_credentials"), http.StatusUnauthorized,
-			`{"error":"invalid_client","error_description":"the client is unknown, or authenticates in another way"}` + "\n",
+			`{"error":"invalid_client","error_description":"the client is unknown, or uses the wrong authentication method"}` + "\n",
 		},
 		"RFC 6749, 5.2": {
 			authtest.RFC6749, "/token", asClient(grant("password")), http.StatusBadRequest,

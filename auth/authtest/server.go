@@ -12,7 +12,7 @@ import (
 
 const maxBodyBytes = 1 << 20
 
-// Server is the authorization server of one provider, an [http.Handler] for the dialect's [Paths]. It
+// Server simulates the authorization server of one provider, an [http.Handler] for the dialect's [Paths]. It
 // is safe for concurrent use and starts no goroutine.
 type Server struct {
 	options   Options
@@ -47,10 +47,10 @@ func New(o Options) *Server {
 	return s
 }
 
-// Paths are where the server answers.
+// Paths returns the paths of the server's endpoints.
 func (s *Server) Paths() Paths { return s.dialect.paths }
 
-// ServeHTTP responds as the provider would, or as a [Fault] says. Other paths than the dialect's are
+// ServeHTTP responds as the provider would, or as a [Fault] says. Paths other than the dialect's are
 // 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op := s.endpoints[r.URL.Path].op
@@ -62,7 +62,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.serve(w, r, Fault{})
 }
 
-// ServeFault responds to one request as f says, whatever Op and Times it has. It is for callers with
+// ServeFault responds to one request as f says and ignores its Op and Times. It is for callers with
 // one list of faults for several servers.
 func (s *Server) ServeFault(w http.ResponseWriter, r *http.Request, f Fault) {
 	s.counts.add(&s.counts.Faults)
@@ -94,7 +94,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f Fault) {
 }
 
 // keepBody reads the request's body and restores it. net/http notices a disconnect only after the
-// body was read.
+// body has been read.
 func keepBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -121,8 +121,8 @@ func (s *Server) refuse(w http.ResponseWriter, p *problem) {
 	answer(w, response.status, e.layout.write(pair{e.code, response.code}, pair{e.text, text}))
 }
 
-// answer writes a response that must not be cached (RFC 6749 section 5.1). If it cannot be written
-// the client is gone.
+// answer writes a response that must not be cached (RFC 6749 section 5.1). A write error is ignored:
+// the client has disconnected.
 func answer(w http.ResponseWriter, status int, document []byte) {
 	maps.Copy(w.Header(), jsonHeader)
 	w.Header().Set("Cache-Control", "no-store")
@@ -131,8 +131,8 @@ func answer(w http.ResponseWriter, status int, document []byte) {
 	_, _ = w.Write(document)
 }
 
-// Check reports whether an access token is valid, and its user: "" is the client. Refresh tokens are
-// not accepted. It counts as a call of the API.
+// Check reports whether an access token is valid, and its user, "" for the client's own. Refresh tokens are
+// not accepted. It is counted as an API call.
 func (s *Server) Check(token string) (user string, ok bool) {
 	a, ok := s.tokens.find(token, s.options.Now())
 	if !ok {
@@ -143,7 +143,7 @@ func (s *Server) Check(token string) (user string, ok bool) {
 	return a.grant.user, true
 }
 
-// Protect passes calls of an API with a valid token in the header Authorization to next, and responds
+// Protect passes API calls with a valid token in the Authorization header to next, and responds
 // to the others as the dialect's API does. Faults for [OpCall] apply here, before the token is
 // checked.
 func (s *Server) Protect(next http.Handler) http.Handler {
@@ -169,7 +169,7 @@ func (s *Server) Protect(next http.Handler) http.Handler {
 	})
 }
 
-// bearer is the token in the header (RFC 6750 section 2.1), or "". The scheme's name is
+// bearer returns the token in the header (RFC 6750 section 2.1), or "". The scheme's name is
 // case-insensitive.
 func bearer(r *http.Request) string {
 	headers := r.Header.Values("Authorization")
@@ -196,7 +196,7 @@ type pace struct {
 	seen   map[string]int
 }
 
-// tooMany counts a request against the dialect's limit.
+// tooMany counts a request and reports whether it exceeds the dialect's limit.
 func (s *Server) tooMany(r *http.Request) bool {
 	if s.dialect.perSecond == 0 {
 		return false

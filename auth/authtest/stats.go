@@ -6,11 +6,11 @@ import (
 	"sync"
 )
 
-// Stats counts the requests to a [Server] since [New]. A request with the response of a [Fault] is
+// Stats counts the requests to a [Server] since [New]. A request that gets the response of a [Fault] is
 // counted as a request and in Faults only.
 type Stats struct {
 	TokenRequests int64 `json:"token_requests"`
-	// TokensIssued is the number of TokenRequests that were granted, Refreshes of these with a refresh
+	// TokensIssued is the number of TokenRequests that were granted, Refreshes the number of those with a refresh
 	// token.
 	TokensIssued int64 `json:"tokens_issued"`
 	Refreshes    int64 `json:"refreshes"`
@@ -18,7 +18,7 @@ type Stats struct {
 	Authorizations int64 `json:"authorizations"`
 	Introspections int64 `json:"introspections"`
 	Revocations    int64 `json:"revocations"`
-	// Refused is the number of these requests with an error response. A redirect with an error is not
+	// Refused is the number of the above requests with an error response. A redirect with an error is not
 	// one.
 	Refused int64 `json:"refused"`
 	// CallsAuthorized and CallsRefused count the calls of the API, see [Server.Check].

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// grant is a user's grant, or the client's own with the user "". Its end is the end of all its
+// grant is a user's grant, or the client's own with the user "". Ending it revokes all its
 // tokens.
 type grant struct {
 	user, scope string
@@ -44,8 +44,8 @@ func newTokens() tokens {
 	}
 }
 
-// add stores a new access token, or returns the user's latest one if it is valid and to be returned
-// again. single ends the user's others.
+// add stores a new access token, or returns the user's latest one if it is valid and should be returned
+// again. single revokes the user's other tokens.
 func (t *tokens) add(fresh *accessToken, again, single bool) *accessToken {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -77,7 +77,7 @@ func (t *tokens) find(text string, now time.Time) (*accessToken, bool) {
 	return a, true
 }
 
-// spend uses a refresh token, unless it stays valid, and returns its grant.
+// spend returns the grant of a refresh token, and marks the token as used if tokens rotate.
 func (t *tokens) spend(p params, o Options, now time.Time) (*grant, *problem) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -89,7 +89,7 @@ func (t *tokens) spend(p params, o Options, now time.Time) (*grant, *problem) {
 		return nil, &problem{badRefresh, "the refresh token is unknown or has expired"}
 	case r.used && o.Reuse == ReuseRevokes:
 		r.grant.ended = true
-		return nil, &problem{badRefresh, "the refresh token was used before: its grant ends"}
+		return nil, &problem{badRefresh, "the refresh token was used before; its grant is revoked"}
 	case r.used && o.Reuse == ReuseRefused:
 		return nil, &problem{badRefresh, "the refresh token was used before"}
 	case !within(p["scope"], r.grant.scope):
@@ -99,7 +99,7 @@ func (t *tokens) spend(p params, o Options, now time.Time) (*grant, *problem) {
 	return r.grant, nil
 }
 
-// revoke ends one token. A refresh token ends its grant (RFC 7009 section 2.1).
+// revoke revokes one token, and with a refresh token its grant (RFC 7009 section 2.1).
 func (t *tokens) revoke(text string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,14 +113,14 @@ func (t *tokens) revoke(text string) bool {
 	return ok
 }
 
-// revokeAccess ends a user's access tokens, all users' for "".
+// revokeAccess revokes a user's access tokens, or all users' for "".
 func (t *tokens) revokeAccess(user string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.drop(func(a *accessToken) bool { return user == "" || a.grant.user == user })
 }
 
-// revokeRefresh ends a user's refresh tokens, all users' for "", and the pending codes.
+// revokeRefresh revokes a user's refresh tokens and pending codes, or all users' for "".
 func (t *tokens) revokeRefresh(user string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

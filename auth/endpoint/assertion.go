@@ -31,11 +31,11 @@ const assertionLife = 5 * time.Minute
 // Assertion signs JWTs that authenticate a client or request a token (RFC 7523). It is safe for
 // concurrent use.
 type Assertion struct {
-	// KeyID is sent as kid, "" leaves it out.
+	// KeyID is sent as kid; "" omits it.
 	KeyID string
-	// Audience is the authorization server's name for itself, "" is the token URL.
+	// Audience is the claim aud, the authorization server's identifier; "" is the token URL.
 	Audience string
-	// Issuer and Subject are the claims iss and sub of a grant, "" is the client id. An assertion that
+	// Issuer and Subject are the claims iss and sub of a grant; "" is the client id. An assertion that
 	// authenticates the client has the client id in both.
 	Issuer, Subject string
 
@@ -49,7 +49,7 @@ type Assertion struct {
 func NewAssertion(key secret.Secret) (*Assertion, error) {
 	block, _ := pem.Decode([]byte(key.Reveal()))
 	if block == nil {
-		return nil, errors.New("it is not a private key in PEM")
+		return nil, errors.New("not a private key in PEM")
 	}
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
@@ -58,7 +58,7 @@ func NewAssertion(key secret.Secret) (*Assertion, error) {
 		} else if ecKey, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
 			parsed = ecKey
 		} else {
-			return nil, errors.New("it is not a private key in PKCS #8, PKCS #1 or SEC 1")
+			return nil, errors.New("not a private key in PKCS #8, PKCS #1 or SEC 1")
 		}
 	}
 	const leastBits = 2048 // RFC 7518 section 3.3
@@ -101,7 +101,7 @@ func (a *Assertion) claims(tokenURL, issuer, subject string) map[string]any {
 	}
 }
 
-// sign makes a JWS in compact form (RFC 7515 section 7.1).
+// sign returns a JWS in compact form (RFC 7515 section 7.1).
 func (a *Assertion) sign(claims map[string]any) (string, error) {
 	header := map[string]string{"alg": a.algorithm, "typ": "JWT"}
 	if a.KeyID != "" {
@@ -141,7 +141,7 @@ func (a *Assertion) sign(claims map[string]any) (string, error) {
 	return input + "." + encode(signature), nil
 }
 
-// Fingerprint distinguishes keys and claims: a corrected one is tried at once.
+// Fingerprint identifies the key and the claims, so that a corrected assertion is tried at once.
 func (a *Assertion) Fingerprint() []string {
 	if a == nil {
 		return nil

@@ -22,7 +22,7 @@ type Command struct {
 	argv     []string
 }
 
-// NewCommand makes a Command of a program and its arguments. Its output is read in the
+// NewCommand returns a Command for a program and its arguments. Its output is read in the
 // configuration's dialect.
 func NewCommand(c Config, argv []string) *Command {
 	return &Command{endpoint: New(c), argv: argv}
@@ -31,9 +31,9 @@ func NewCommand(c Config, argv []string) *Command {
 // Grant implements the Granter of package auth.
 func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	var stdout, stderr bounded
-	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...) //nolint:gosec // the program that is configured
+	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...) //nolint:gosec // the configured program
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // child processes end with it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // child processes are killed with it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
@@ -43,9 +43,9 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	case ctx.Err() != nil:
 		return Answer{}, &Error{Class: ClassTransient, Reason: because("the token command timed out", said), Err: ctx.Err()}
 	case err != nil && !ended:
-		return Answer{}, &Error{Class: ClassRequest, Reason: "the token command cannot be run: " + reasonOf(err), Hint: "check token_command: a program with its arguments, which is not run by a shell", Err: err}
+		return Answer{}, &Error{Class: ClassRequest, Reason: "the token command cannot be run: " + reasonOf(err), Hint: "check token_command: a program with its arguments; no shell runs it", Err: err}
 	case err != nil && stdout.Len() == 0:
-		return Answer{}, &Error{Class: ClassTransient, Reason: because(fmt.Sprintf("the token command failed: %v", err), said), Hint: "run it by hand, as the user of the Orderbeat process", Err: err}
+		return Answer{}, &Error{Class: ClassTransient, Reason: because(fmt.Sprintf("the token command failed: %v", err), said), Hint: "run the command by hand as the user of the Orderbeat process", Err: err}
 	}
 	a, err := c.endpoint.read(r, reply{status: http.StatusOK, body: stdout.Bytes()})
 	if e, ok := errors.AsType[*Error](err); ok {
@@ -57,7 +57,7 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	return a, nil
 }
 
-// reasonOf is why a program could not start, without its arguments.
+// reasonOf returns why a program could not start, without its arguments.
 func reasonOf(err error) string {
 	if e, ok := errors.AsType[*exec.Error](err); ok {
 		return e.Err.Error()
@@ -65,7 +65,7 @@ func reasonOf(err error) string {
 	if e, ok := errors.AsType[syscall.Errno](err); ok {
 		return e.Error()
 	}
-	return "it does not start"
+	return "it could not be started"
 }
 
 // bounded stores the beginning of what is written to it.

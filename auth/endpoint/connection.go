@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// ConnectionError is why a request failed because of a proxy or a certificate of ours. It says
+// ConnectionError reports that a request failed because of our proxy or our certificate. It says
 // nothing about the credentials. Its text has no secret and no URL.
 type ConnectionError struct {
 	// Reason says what happened, Hint what to do.
@@ -26,7 +26,7 @@ func (e *ConnectionError) Error() string { return e.Reason }
 // Unwrap returns the cause.
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
-// ConnectionFailure returns the [*ConnectionError] in err's chain, or the one that describes it; nil
+// ConnectionFailure returns the [*ConnectionError] in err's chain, or a new one for a proxy error; nil
 // for other errors.
 func ConnectionFailure(err error) *ConnectionError {
 	if e, ok := errors.AsType[*ConnectionError](err); ok {
@@ -42,7 +42,7 @@ func ConnectionFailure(err error) *ConnectionError {
 	} else if inner, ok := errors.AsType[*net.DNSError](op.Err); ok {
 		cause = inner.Error()
 	} else if isTimeout(err) {
-		cause = "it does not respond in time"
+		cause = "timed out"
 	}
 	return &ConnectionError{
 		Reason: "the proxy does not connect: " + cause,
@@ -60,9 +60,9 @@ func reason(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "the source was closed"
 	case is[*net.DNSError](err):
-		return "the host name of the token endpoint is not found"
+		return "the host name of the token endpoint was not found"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the token endpoint refuses the connection"
+		return "the token endpoint refused the connection"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the token endpoint closed the connection"
 	case is[*tls.CertificateVerificationError](err), is[x509.UnknownAuthorityError](err), is[x509.HostnameError](err):

@@ -27,8 +27,8 @@ var (
 	webToken  = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*`)
 )
 
-// detail is the server's description of an error: its message and the link to its documentation, or
-// the title of its page. It contains nothing that was sent, and no control characters; "" if there is
+// detail returns the server's description of an error: its message and the link to its documentation, or
+// the title of an HTML page. It contains nothing that was sent, and no control characters; "" if there is
 // none.
 func (e *Endpoint) detail(g Request, r reply, m members) string {
 	said := ""
@@ -58,7 +58,7 @@ func because(reason, detail string) string {
 	return reason + " (" + detail + ")"
 }
 
-// plain is a text on one line, masked.
+// plain returns a text masked, on one line and shortened.
 func (e *Endpoint) plain(g Request, said string) string {
 	said = strings.Join(strings.FieldsFunc(e.masked(g, said), func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }), " ")
 	if runes := []rune(said); len(runes) > maxDetail {
@@ -67,7 +67,7 @@ func (e *Endpoint) plain(g Request, said string) string {
 	return said
 }
 
-// masked removes what was sent, in any spelling, and what looks like a token.
+// masked redacts values that were sent, in any encoding, and values that look like tokens.
 func (e *Endpoint) masked(g Request, said string) string {
 	const short = 4 // shorter values occur in any text
 	said = e.mask.Text(said)

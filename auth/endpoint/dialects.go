@@ -14,7 +14,7 @@ func RFC6749() Dialect {
 		Life: time.Hour,
 		Errors: map[string]Meaning{
 			"invalid_client":          {ClassCredential, "check the client id and the client secret"},
-			"unauthorized_client":     {ClassCredential, "ask the provider to allow this client this grant"},
+			"unauthorized_client":     {ClassCredential, "ask the provider to allow this grant for this client"},
 			"access_denied":           {ClassCredential, "ask the provider whether this client is enabled"},
 			"invalid_grant":           {ClassCredential, "ask the provider whether this client is enabled"},
 			"invalid_request":         {ClassRequest, "check the token URL and the provider's kind"},
@@ -32,9 +32,9 @@ func RFC6749() Dialect {
 
 // Michelin is the dialect of Michelin's B2B token endpoint, after Michelin's developer portal page of
 // 1 April 2025 and Michelin North America Order-to-Cash, OpenAPI 1.0.1: responses have no expires_in
-// ("typical lifespan is 120 minutes"; tokens that are JWS state it themselves), and rejected
+// ("typical lifespan is 120 minutes"; JWS tokens contain their expiry), and rejected
 // credentials are a 400. The OpenAPI document describes token_type as any string, and the page knows
-// only the scheme Bearer. The page declares an introspection request as multipart and writes most of
+// only the scheme Bearer. The page declares the introspection request as multipart but shows most of
 // it as a form.
 func Michelin() Dialect {
 	d := RFC6749()
@@ -45,7 +45,7 @@ func Michelin() Dialect {
 	d.IntrospectionEncodings = []Encoding{Multipart, Form}
 	maps.Copy(d.Errors, map[string]Meaning{
 		"invalid_client":         {ClassCredential, "check that the client id and the client secret are correct, belong to this environment and are properly encoded"},
-		"unsupported_grant_type": {ClassRequest, "check that nothing on the way changes the body or the Content-Type application/x-www-form-urlencoded"},
+		"unsupported_grant_type": {ClassRequest, "check that no proxy changes the body or the Content-Type application/x-www-form-urlencoded"},
 	})
 	return d
 }

@@ -13,8 +13,8 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// maxAnswer bounds what is read of a token endpoint's response, in bytes. Real ones have about 1 KiB;
-// a longer one is cut and therefore invalid JSON.
+// maxAnswer limits how many bytes of a token response are read. Real responses have about 1 KiB;
+// a longer one is truncated and therefore invalid JSON.
 const maxAnswer = 1 << 20
 
 // Endpoint sends requests to one authorization server for one client.
@@ -49,11 +49,11 @@ type Config struct {
 	// Mask receives every token as one of Owner's; nil masks nothing.
 	Mask  *mask.Set
 	Owner string
-	// Base carries requests; nil is [http.DefaultTransport].
+	// Base sends requests; nil is [http.DefaultTransport].
 	Base http.RoundTripper
 }
 
-// New follows no redirects: a redirect would send the client secret to another address.
+// New returns an Endpoint. It follows no redirects: a redirect would send the client secret to another address.
 func New(c Config) *Endpoint {
 	return &Endpoint{
 		dialect: c.Dialect, url: c.TokenURL, introspect: c.IntrospectionURL, revoke: c.RevocationURL,
@@ -73,7 +73,7 @@ func (e *Endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { wrote.Store(true) }}
 	req, err := e.request(httptrace.WithClientTrace(ctx, trace), g)
 	if err != nil {
-		return Answer{}, &Error{Class: ClassRequest, Reason: "the token request cannot be made", Err: err}
+		return Answer{}, &Error{Class: ClassRequest, Reason: "the token request cannot be created", Err: err}
 	}
 	r, err := e.send(req)
 	if err != nil {
@@ -87,7 +87,7 @@ func (e *Endpoint) Grant(ctx context.Context, g Request) (Answer, error) {
 	return e.read(g, r)
 }
 
-// reply is an HTTP response that was read to its end; its status is 0 if there was none.
+// reply is an HTTP response with its body; the status is 0 if there was no response.
 type reply struct {
 	status int
 	header http.Header
@@ -104,7 +104,7 @@ func (e *Endpoint) send(req *http.Request) (reply, error) {
 	return reply{status: resp.StatusCode, header: resp.Header, body: body}, err
 }
 
-// unreachable is the error of a request without a response. It omits the cause's text: net/http
+// unreachable returns the error of a request without a response. It omits the cause's text: net/http
 // quotes the URL, and what a server sent instead of HTTP.
 func unreachable(err error) *Error {
 	if cause, ok := errors.AsType[*url.Error](err); ok {

@@ -29,7 +29,7 @@ const (
 	ClassTransient Class = "transient"
 )
 
-// Error is why there is no access token. All callers that waited for the same attempt get the same
+// Error reports why there is no access token. All callers that waited for the same attempt get the same
 // one. Its text has no secret, and at most one line of the server's message.
 type Error struct {
 	Class Class
@@ -42,7 +42,7 @@ type Error struct {
 	Reason string
 	// Hint says what to do, "" if unknown.
 	Hint string
-	// Cooling reports that no token was requested for this call: the source is in cooldown after the
+	// Cooling reports that no token was requested for this call, because the source is in cooldown after the
 	// failure described here.
 	Cooling bool
 	// After is the time until the next attempt is allowed. With [ClassCredential] 0 means never, until
@@ -77,7 +77,7 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// MaxRetryAfter bounds a requested wait, and the cooldown of the class throttle.
+// MaxRetryAfter limits a requested wait, and the cooldown of the class throttle.
 const MaxRetryAfter = 15 * time.Minute
 
 // refusal classifies a failed response to a grant: by its code if the dialect knows it, otherwise by
@@ -92,7 +92,7 @@ func (e *Endpoint) refusal(g Request, r reply, m members, code string) *Error {
 		err.Class = ClassThrottle
 	case g.Type == AuthorizationCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
 		err.Class, err.Reason = ClassConsent, because("the token endpoint rejects the code", detail)
-		err.Hint = "begin again: the code has ended, was used before, or belongs to another redirect URI"
+		err.Hint = "start again; the code has expired, was used before, or belongs to another redirect URI"
 		return err
 	case known:
 		err.Class = meaning.Class
@@ -109,7 +109,7 @@ func classOf(status int) Class {
 		return ClassCredential
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly:
 		return ClassTransient
-	case status < 500: // also a success without a token: another request would bring none
+	case status < 500: // also a success without a token: another request would return none either
 		return ClassRequest
 	default:
 		return ClassTransient
@@ -131,8 +131,8 @@ func reasons(c Class) string {
 	}
 }
 
-// shown is a code that may appear in a text: one that the dialect knows, or a short word that repeats
-// nothing that was sent.
+// shown returns the code if it may appear in an error text, else "". A code may appear if the dialect knows it,
+// or if it is a short word without any value that was sent.
 func (e *Endpoint) shown(g Request, code string) string {
 	const maxCode = 40
 	if _, known := e.dialect.meaning(g.Type, code); known {

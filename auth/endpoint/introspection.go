@@ -12,7 +12,7 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// Introspection is the authorization server's view of a token (RFC 7662 section 2.2). It is a hint:
+// Introspection is the authorization server's view of a token (RFC 7662 section 2.2). It is not reliable:
 // servers have reported working tokens as inactive.
 type Introspection struct {
 	// Active reports that the token is valid.
@@ -52,7 +52,7 @@ func (e *Endpoint) Introspect(ctx context.Context, token secret.Secret) (Introsp
 func (e *Endpoint) examine(ctx context.Context, enc Encoding, token secret.Secret) (Introspection, error) {
 	req, err := e.post(ctx, e.introspect, enc, params{"token": token.Reveal()})
 	if err != nil {
-		return Introspection{}, &Error{Class: ClassRequest, Reason: "the introspection request cannot be made", Err: err}
+		return Introspection{}, &Error{Class: ClassRequest, Reason: "the introspection request cannot be created", Err: err}
 	}
 	r, err := e.send(req)
 	if err != nil {
@@ -75,7 +75,7 @@ func (e *Endpoint) examine(ctx context.Context, enc Encoding, token secret.Secre
 	}, nil
 }
 
-// epoch is a time in Unix seconds, as a number or as text; zero if it is neither.
+// epoch parses a time in Unix seconds, written as a number or a string; zero if it is neither.
 func epoch(raw json.RawMessage) time.Time {
 	written := text(raw)
 	if written == "" {
@@ -88,7 +88,7 @@ func epoch(raw json.RawMessage) time.Time {
 	return time.Unix(int64(n), 0).UTC()
 }
 
-// toolError is the error of a request to one of the other endpoints that got no response.
+// toolError returns the error of a request to the introspection or revocation endpoint that got no response.
 func toolError(name string, err error) *Error {
 	e := unreachable(err)
 	e.Reason = strings.Replace(e.Reason, "token endpoint", name+" endpoint", 1)

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// maxLife bounds a plausible lifetime. A larger number is not in seconds, and counts as missing.
+	// maxLife is the longest plausible lifetime. A larger number is not in seconds and counts as missing.
 	maxLife = 10 * 365 * 24 * time.Hour
-	// maxEpochLife bounds a lifetime stated as a Unix time.
+	// maxEpochLife is the longest plausible lifetime stated as a Unix time.
 	maxEpochLife = 2 * 365 * 24 * time.Hour
 )
 
 // Answer is a successful token response (RFC 6749 section 5.1).
 type Answer struct {
 	Token   secret.Secret
-	Refresh secret.Secret // of users' grants only: a client does not need one (section 4.4.3)
+	Refresh secret.Secret // for users' grants only: a client does not need one (section 4.4.3)
 	Life    time.Duration // from the time of the request
 	Expiry  Expiry        // where Life comes from
 	// Identity is the user who granted access, from [Dialect.UserClaim]; "" if unknown.
@@ -65,7 +65,7 @@ func (e *Endpoint) read(g Request, r reply) (Answer, error) {
 	case kind == "dpop":
 		return fail(ClassRequest, "the access token is bound to a key (DPoP, RFC 9449), which is not supported", "ask the provider for bearer tokens")
 	case !e.dialect.isBearer(kind):
-		return fail(ClassRequest, "the access token is of a type that is not supported", `ask the provider for bearer tokens, or set token_type to the type that is sent as one`)
+		return fail(ClassRequest, "the access token is of a type that is not supported", `ask the provider for bearer tokens, or set token_type to the type that is a bearer token`)
 	}
 	a := Answer{Token: secret.New(token), Identity: e.dialect.identity(m)}
 	if g.Type == AuthorizationCode || g.Type == RefreshToken {
@@ -75,7 +75,7 @@ func (e *Endpoint) read(g Request, r reply) (Answer, error) {
 	return a, nil
 }
 
-// identity is the user who granted access: a member of the response, or a claim of its id_token,
+// identity returns the user who granted access: a member of the response, or a claim of its id_token,
 // which is read without verification because it comes straight from the token endpoint (OpenID
 // Connect Core section 3.1.3.7).
 func (d Dialect) identity(m members) string {
@@ -94,7 +94,7 @@ func (d Dialect) identity(m members) string {
 
 func (d Dialect) tokenField() string { return cmp.Or(d.TokenField, "access_token") }
 
-// beside finds members in the same object as the one at a path, or at the top.
+// beside returns a function that finds members in the object that contains path, or else at the top level.
 func (m members) beside(path string) func(name string) json.RawMessage {
 	return func(name string) json.RawMessage {
 		if i := strings.LastIndexByte(path, '.'); i >= 0 {
@@ -106,7 +106,7 @@ func (m members) beside(path string) func(name string) json.RawMessage {
 	}
 }
 
-// bare is a token without surrounding blanks and line ends, and without the name of its scheme.
+// bare removes surrounding whitespace and the name of the scheme from a token.
 func bare(token string) string {
 	token = strings.TrimSpace(token)
 	const scheme = "bearer "
@@ -116,8 +116,8 @@ func bare(token string) string {
 	return token
 }
 
-// failure reads the error code, trimmed and in lower case, and whether a response reports a failure
-// at all. An error member that is not a text does, without a code, unless it is empty.
+// failure returns the error code, trimmed and in lower case, and whether the response reports a failure
+// at all. An error member that is not a string reports one without a code, unless it is empty.
 func (d Dialect) failure(m members) (code string, failed bool) {
 	names := d.ErrorMembers
 	if len(names) == 0 {
@@ -157,7 +157,7 @@ func noError(raw json.RawMessage) bool {
 	return false
 }
 
-// at is the member at a path, nil if there is none. A number is an index into a list.
+// at returns the member at a path, nil if there is none. A number in the path is an index into a list.
 func (m members) at(path string) json.RawMessage {
 	name, rest, deeper := strings.Cut(path, ".")
 	raw := m[name]
@@ -177,8 +177,8 @@ func (m members) at(path string) json.RawMessage {
 	return inner.at(rest)
 }
 
-// lifeOf is the remaining lifetime of a token and its source: the response, or the token itself if
-// that is earlier, otherwise the dialect.
+// lifeOf returns the remaining lifetime of a token and its source: the response, or the token itself if
+// it expires earlier, otherwise the dialect.
 func (d Dialect) lifeOf(token string, expiresIn json.RawMessage, now time.Time) (time.Duration, Expiry) {
 	life, expiry := d.statedLife(expiresIn, now), ExpiryServer
 	if life == 0 {
@@ -192,10 +192,10 @@ func (d Dialect) lifeOf(token string, expiresIn json.RawMessage, now time.Time) 
 	return life, expiry
 }
 
-// statedLife reads expires_in: seconds, as a number or as text, or in some dialects the expiry as a Unix
+// statedLife reads expires_in: seconds, as a number or a string, or in some dialects the expiry as a Unix
 // time. 0 means that it is missing or implausible.
 func (d Dialect) statedLife(raw json.RawMessage, now time.Time) time.Duration {
-	const millis = 1e12 // in seconds since 1970 this is the year 33658
+	const millis = 1e12 // a larger time is in milliseconds: as seconds this is the year 33658
 	written := text(raw)
 	if written == "" {
 		written = string(raw)
@@ -229,7 +229,7 @@ func jwtExpiry(token string) time.Time {
 	return time.UnixMilli(int64(claims.Exp * 1000))
 }
 
-// jwtClaims are the claims of a JWT, as JSON; nil if the token is not a JWT.
+// jwtClaims returns the claims of a JWT, as JSON; nil if the token is not a JWT.
 func jwtClaims(token string) []byte {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -253,7 +253,7 @@ func sendable(token string) bool {
 	return true
 }
 
-// text is a JSON string's value, "" for anything else.
+// text returns the value of a JSON string, "" for anything else.
 func text(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// RetryAfter reads the header Retry-After as the time to wait from now, at most most; 0 if it is
+// RetryAfter returns the wait that the Retry-After header requests, at most most; 0 if it is
 // missing or unreadable. It is seconds or a date (RFC 9110 section 10.2.3); fractions, units ("8s"),
-// dates with a numeric zone or in RFC 3339, and Unix times in seconds or milliseconds are read too. A
+// dates with a numeric zone or in RFC 3339, and Unix times in seconds or milliseconds are accepted too. A
 // date is relative to the response's own date, because clocks differ.
 func RetryAfter(h http.Header, most time.Duration) time.Duration {
 	return waitOf(h, "Retry-After", most)
 }
 
-// Wait is how long a response asks to wait: its Retry-After or, after too many calls, the reset of
+// Wait returns how long a response requests to wait: its Retry-After or, after too many calls, the reset of
 // its rate limit: RateLimit-Reset, X-RateLimit-Reset or the t of RateLimit (IETF drafts of RateLimit
 // header fields for HTTP).
 func Wait(status int, h http.Header, most time.Duration) time.Duration {
@@ -45,7 +45,7 @@ func waitOf(h http.Header, name string, most time.Duration) time.Duration {
 	return 0
 }
 
-// answered is the date of a response, by the server's clock.
+// answered returns the date of a response by the server's clock, or our time if it has no Date header.
 func answered(h http.Header) time.Time {
 	if now, err := http.ParseTime(h.Get("Date")); err == nil {
 		return now
@@ -53,7 +53,7 @@ func answered(h http.Header) time.Time {
 	return time.Now()
 }
 
-// waitFrom reads a wait that begins at now; a past one is 0.
+// waitFrom parses a wait that begins at now; a time in the past is 0.
 func waitFrom(written string, now time.Time) time.Duration {
 	if n, err := strconv.ParseFloat(written, 64); err == nil {
 		return waitOfNumber(n, now)
@@ -74,7 +74,7 @@ func waitFrom(written string, now time.Time) time.Duration {
 // inSeconds is a number with its unit spelled out.
 var inSeconds = regexp.MustCompile(`(?i)^([0-9.]+)\s*(?:sec|secs|second|seconds)$`)
 
-// waitOfNumber reads seconds, or a Unix time in seconds or milliseconds: more than 30 years is not a
+// waitOfNumber reads seconds, or a Unix time in seconds or milliseconds: a number above 30 years is not a
 // wait.
 func waitOfNumber(n float64, now time.Time) time.Duration {
 	const (
@@ -96,7 +96,7 @@ func waitOfNumber(n float64, now time.Time) time.Duration {
 	return time.Duration(min(n, most-1) * float64(time.Second))
 }
 
-// dateOf reads a date in one of the forms that servers write.
+// dateOf parses a date in one of the formats that servers use.
 func dateOf(written string) (time.Time, bool) {
 	if t, err := http.ParseTime(written); err == nil {
 		return t, true
@@ -119,8 +119,8 @@ var (
 )
 
 // limitReset reads the header RateLimit: "policy";r=0;t=30, or limit=5, remaining=0, reset=30 in
-// earlier drafts. Of several policies the exhausted ones count, and of these the longest; if none is
-// marked so, the shortest.
+// earlier drafts. With several policies it returns the longest reset of the exhausted ones; if none is
+// marked as exhausted, the shortest reset.
 func limitReset(field string) time.Duration {
 	items := []string{field}
 	if strings.Contains(field, ";") {

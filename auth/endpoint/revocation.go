@@ -14,7 +14,7 @@ func (e *Endpoint) CanRevoke() bool { return e.revoke != "" }
 func (e *Endpoint) Revoke(ctx context.Context, token secret.Secret, hint string) error {
 	req, err := e.post(ctx, e.revoke, Form, params{"token": token.Reveal(), "token_type_hint": hint})
 	if err != nil {
-		return &Error{Class: ClassRequest, Reason: "the revocation request cannot be made", Err: err}
+		return &Error{Class: ClassRequest, Reason: "the revocation request cannot be created", Err: err}
 	}
 	r, err := e.send(req)
 	switch {
@@ -23,7 +23,7 @@ func (e *Endpoint) Revoke(ctx context.Context, token secret.Secret, hint string)
 	case r.status != http.StatusOK:
 		return &Error{
 			Class: ClassTransient, Status: r.status, After: Wait(r.status, r.header, MaxRetryAfter),
-			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "the token was dropped here; at the provider it stays valid until it expires",
+			Reason: "the revocation endpoint did not revoke the " + hint, Hint: "Orderbeat dropped the token; at the provider it stays valid until it expires",
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 // maxViews is how many levels of escapes are removed, such as JSON in a JSON string in a URL.
 const maxViews = 3
 
-// The first characters of escapes: of JSON, of URLs, of HTML.
+// The characters that begin an escape in JSON, URLs and HTML.
 var (
 	anyEscape   = alphabetOf(`\%&`)
 	eachEscape  = []alphabet{alphabetOf(`\`), alphabetOf("%"), alphabetOf("&")}
@@ -19,7 +19,7 @@ var (
 	anyThenEach = append(anyOnly[:1:1], eachEscape...)
 )
 
-// UnescapeJSON is the content of a JSON string without its escapes. Invalid ones stay.
+// UnescapeJSON returns the content of a JSON string without its escapes. Invalid escapes stay.
 func UnescapeJSON(content []byte) []byte {
 	if plain := unescape(content, eachEscape[0]); plain != nil {
 		return plain
@@ -27,7 +27,7 @@ func UnescapeJSON(content []byte) []byte {
 	return content
 }
 
-// unescape removes one level of escapes of some kinds from a text; nil if it has none.
+// unescape removes one level of the given kinds of escapes from text; nil if it has none.
 func unescape(text []byte, kinds alphabet) []byte {
 	var plain []byte
 	var buf [utf8.UTFMax]byte
@@ -51,11 +51,11 @@ func unescape(text []byte, kinds alphabet) []byte {
 	return append(plain, text[done:]...)
 }
 
-// escaped moves spans of unescape(text, kinds), in order, to their place in text. A span includes
+// escaped maps spans of unescape(text, kinds), which are in order, to their positions in text. A span includes
 // whole escapes.
 func escaped(text []byte, kinds alphabet, spans []span) {
 	var buf [utf8.UTFMax]byte
-	at, shift := 0, 0 // the next end to move; the difference in length so far
+	at, shift := 0, 0 // the next span end to move; the length difference so far
 	move := func(i, size, decoded int) {
 		for ; at < 2*len(spans); at++ {
 			s := &spans[at/2]
@@ -90,7 +90,7 @@ func escaped(text []byte, kinds alphabet, spans []span) {
 	move(len(text)+1, 0, 0)
 }
 
-// nextEscape is the position, from i on, of the next character that may begin an escape.
+// nextEscape returns the position of the next character that may begin an escape, starting at i.
 func nextEscape(text []byte, kinds alphabet, i int) int {
 	for i < len(text) && !kinds[text[i]] {
 		i++
@@ -98,7 +98,7 @@ func nextEscape(text []byte, kinds alphabet, i int) int {
 	return i
 }
 
-// escapeAt is the length of the escape at text[i], and the character it encodes; 0 if there is none.
+// escapeAt returns the length of the escape at text[i] and the character it encodes; 0 if there is none.
 func escapeAt(text []byte, i int, buf *[utf8.UTFMax]byte) (size int, decoded []byte) {
 	rest := text[i+1:]
 	switch text[i] {
@@ -123,7 +123,7 @@ func escapeAt(text []byte, i int, buf *[utf8.UTFMax]byte) (size int, decoded []b
 	return 0, nil
 }
 
-// backslash is escapeAt after a backslash.
+// backslash implements escapeAt for a backslash; rest is the text after it.
 func backslash(rest []byte, buf *[utf8.UTFMax]byte) (size int, decoded []byte) {
 	if len(rest) == 0 {
 		return 0, nil

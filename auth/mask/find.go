@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// keyBytes is the length of the beginning of a pattern that is used as its key.
+	// keyBytes is the length of the prefix of a pattern that is used as its key.
 	keyBytes = shortest
-	// enough is how much of a pattern's beginning is masked even if the rest does not follow, because a
-	// text was cut. It also bounds the cost of a comparison without a result. At the end of a text less
+	// enough is the length of a pattern's prefix that is masked even if the rest does not match, because a
+	// text may be truncated. It also bounds the cost of a comparison without a match. At the end of a text less
 	// is enough.
 	enough, enoughAtEnd = 24, 16
 	// filterBits is the size of the filter that rejects most positions of a text.
@@ -35,14 +35,14 @@ func alphabetOf(chars string) alphabet {
 	return &a
 }
 
-// pattern is one spelling of a secret, in lower case and at least [keyBytes] long.
+// pattern is one encoding of a secret, in lower case and at least [keyBytes] long.
 type pattern struct {
 	text  string
-	extra alphabet // characters around it that belong to it too; nil is none
+	extra alphabet // a match is extended by adjacent characters of this set; nil for none
 }
 
-// patterns are found by their first bytes: a filter rejects most positions, a bucket has the patterns
-// with the same beginning. The cost grows with the length of the text only: a comparison ends after
+// patterns is an index of patterns by their first bytes: a filter rejects most positions, a bucket has the patterns
+// with the same prefix. The cost depends on the length of the text only: a comparison ends after
 // [enough] bytes, or masks what it has compared.
 type patterns struct {
 	filter  *[1 << filterBits]uint16 // how many patterns have a hash
@@ -61,7 +61,7 @@ func newPatterns() patterns {
 	return patterns{filter: new([1 << filterBits]uint16), buckets: map[uint64][]entry{}}
 }
 
-// key is the beginning of a text, ignoring case. Some other characters collide too.
+// key returns the first bytes of a text, ignoring case. Some other characters collide too.
 func key(b []byte) uint64 { return binary.LittleEndian.Uint64(b) | 0x2020202020202020 }
 
 func hash(k uint64) uint64 { return k * 0x9e3779b97f4a7c15 >> (64 - filterBits) }
@@ -112,7 +112,7 @@ func linked(bucket []entry) []entry {
 
 type span struct{ from, to int }
 
-// find appends the places of patterns in a text, in order and without overlaps.
+// find appends the positions of patterns in a text, in order and without overlaps.
 func (ps *patterns) find(text []byte, found []span) []span {
 	last := 0
 	filter := ps.filter
@@ -143,14 +143,14 @@ func (ps *patterns) find(text []byte, found []span) []span {
 	return found
 }
 
-// match is the length of the secret, or of the beginning of one, at the start of a text; 0 for none.
+// match returns the length of the secret, or of its prefix, at the start of text; 0 for none.
 func (ps *patterns) match(k uint64, text []byte) (n int, extra alphabet) {
 	bucket := ps.buckets[k]
 	at, _ := slices.BinarySearchFunc(bucket, text, func(e entry, text []byte) int {
 		n := common(e.text, text)
 		switch {
 		case n == len(e.text):
-			return -1 // also if equal: the entry before is what matters
+			return -1 // also if equal: the entry before the position is checked
 		case n == len(text):
 			return 1
 		}
@@ -177,7 +177,7 @@ func (ps *patterns) match(k uint64, text []byte) (n int, extra alphabet) {
 	return n, extra
 }
 
-// common is the number of bytes that a pattern and a text begin with in common.
+// common returns the length of the common prefix of a pattern and a text.
 func common(pattern string, text []byte) int {
 	n := 0
 	for n < len(pattern) && n < len(text) && pattern[n] == lowerByte(text[n]) {

@@ -14,13 +14,13 @@ import (
 const Redacted = "REDACTED"
 
 const (
-	// shortest is the length in bytes from which a secret is masked. A shorter one occurs in ordinary
+	// shortest is the minimum length of a masked secret in bytes. A shorter one occurs in ordinary
 	// text too often; digits only, as in dates and order numbers, need more.
 	shortest       = 8
 	shortestDigits = 12
 	// grace is how long a token is masked after another has replaced it.
 	grace = time.Hour
-	// maxRetired bounds the replaced tokens that are remembered; the oldest go first.
+	// maxRetired limits the number of replaced tokens that stay masked; the oldest are dropped first.
 	maxRetired = 4096
 	// encodedBytes is how much of an encoded secret is searched for. A match is extended to the whole
 	// run of its alphabet.
@@ -34,7 +34,7 @@ type Set struct {
 	owned    map[string][]string
 	retired  []retired // oldest first
 	patterns patterns
-	escaped  int // the number of secrets that look as if they had escapes
+	escaped  int // the number of secrets that contain a character that may begin an escape
 }
 
 type retired struct {
@@ -60,7 +60,7 @@ func (s *Set) Add(values ...string) {
 }
 
 // AddPair masks a user's password, and the pair as in HTTP Basic authentication (RFC 7617; RFC 6749
-// section 2.3.1 form-encodes both halves), also if the password alone is too short to be masked.
+// section 2.3.1 form-encodes both parts), even if the password alone is too short to be masked.
 func (s *Set) AddPair(user, password string) {
 	if s == nil || password == "" {
 		return
@@ -72,12 +72,12 @@ func (s *Set) AddPair(user, password string) {
 	}
 }
 
-// encoded is a pair's base64 without the part that depends on what follows the pair.
+// encoded returns a pair in base64 without padding.
 func encoded(pair string) string {
 	return base64.RawStdEncoding.EncodeToString([]byte(pair))
 }
 
-// Hold masks values as the current tokens of owner. Tokens of owner from before that are not among
+// Hold masks values as the current tokens of owner. Earlier tokens of owner that are not among
 // them stay masked for an hour.
 func (s *Set) Hold(owner string, values ...string) {
 	if s == nil {
@@ -95,7 +95,7 @@ func (s *Set) Hold(owner string, values ...string) {
 	}
 	now := time.Now()
 	for _, v := range before {
-		s.retired = append(s.retired, retired{v, now.Add(grace)}) // takes over its use
+		s.retired = append(s.retired, retired{v, now.Add(grace)}) // keeps the use count of the owner
 	}
 	if s.owned[owner] = values; len(values) == 0 {
 		delete(s.owned, owner)
@@ -103,7 +103,7 @@ func (s *Set) Hold(owner string, values ...string) {
 	s.forget(now)
 }
 
-// forget drops replaced tokens after their time, and those beyond the limit.
+// forget drops replaced tokens whose time has passed, and those beyond the limit.
 func (s *Set) forget(now time.Time) {
 	n := 0
 	for n < len(s.retired) && (now.After(s.retired[n].until) || len(s.retired)-n > maxRetired) {
@@ -139,7 +139,7 @@ func maskable(value string) bool {
 	return len(value) >= shortestDigits || len(value) >= shortest && strings.Trim(value, "0123456789") != ""
 }
 
-// looksEscaped is 1 for a secret with a character that may begin an escape.
+// looksEscaped returns 1 for a secret with a character that may begin an escape, otherwise 0.
 func looksEscaped(value string) int {
 	if nextEscape([]byte(value), anyEscape, 0) < len(value) {
 		return 1
@@ -147,7 +147,7 @@ func looksEscaped(value string) int {
 	return 0
 }
 
-// patternsOf are the spellings by which a secret is found.
+// patternsOf returns the encodings of a secret to search for.
 func patternsOf(value string) (list []pattern) {
 	add := func(text string, kind alphabet) {
 		p := pattern{lower(text), kind}
@@ -171,7 +171,7 @@ func patternsOf(value string) (list []pattern) {
 	return list
 }
 
-// lower is ASCII text in lower case.
+// lower returns s with ASCII letters in lower case.
 func lower(s string) string {
 	b := []byte(s)
 	for i, c := range b {

@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// Text returns a text without the secrets; the same text if it has none.
+// Text returns text with every secret replaced by [Redacted].
 func (s *Set) Text(text string) string {
 	if s == nil || len(text) < shortest {
 		return text
@@ -28,9 +28,9 @@ func (s *Set) Bytes(text []byte) []byte {
 	return replaced(text, spans)
 }
 
-// find returns the places of secrets, in order and without overlaps: in the text as it is, and under
+// find returns the positions of secrets, in order and without overlaps: in the text as it is, and after removing
 // one level of escapes after another. All kinds of escapes are removed at once. If a secret has
-// escape characters itself, that may remove some of its own; then the kinds are also removed one at a
+// escape characters itself, that may change the secret too; then the kinds are also removed one at a
 // time, in every order.
 func (s *Set) find(text []byte) []span {
 	if s == nil || len(text) < shortest {
@@ -62,7 +62,7 @@ type view struct {
 	kinds alphabet
 }
 
-// behind appends the places of secrets under the escapes of the last view, in terms of the first
+// behind appends the positions of secrets under the escapes of the last view, as positions in the first
 // view.
 func (s *Set) behind(views []view, next []alphabet, found []span) []span {
 	last := views[len(views)-1]

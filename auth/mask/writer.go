@@ -2,8 +2,8 @@ package mask
 
 import "io"
 
-// Writer passes on what is written to it without the secrets. Each Write is masked on its own: a
-// secret must not be split between two.
+// Writer returns a writer that masks secrets and writes the result to w. Each Write is masked separately: a
+// secret must not be split between two writes.
 func (s *Set) Writer(w io.Writer) io.Writer { return writer{s, w} }
 
 type writer struct {

@@ -1,7 +1,7 @@
-// Package seal encrypts tokens at rest. A [Store] is an [auth.Store] on top of another one: it
+// Package seal encrypts tokens at rest. A [Store] is an [auth.Store] that wraps another one: it
 // encrypts the tokens of a row with AES-256-GCM, bound to the row, and decrypts them. A [Keyring] is
-// the file with the keys; [Store.Rekey] replaces them while the store is in use.
+// the file with the keys; [Store.Rekey] replaces the keys while the store is in use.
 //
-// It knows the rows of auth.Store and nothing else of auth: no endpoint, no source. Start reading at
+// From package auth it uses only auth.Store and its rows, no endpoint and no source. Start reading at
 // [New].
 package seal

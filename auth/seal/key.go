@@ -19,12 +19,12 @@ import (
 const (
 	keyBytes      = 32
 	howToMakeAKey = `"head -c 32 /dev/urandom | base64" prints one`
-	keyFileHead   = `# The first key seals tokens; the others open what they sealed before.
-# Who has this file and the database has the tokens.
+	keyFileHead   = `# The first key encrypts tokens; the others only decrypt older tokens.
+# Anyone with this file and the database can read the tokens.
 `
 )
 
-// base64Strict accepts only one spelling of a value.
+// base64Strict accepts only the canonical encoding of a value.
 var base64Strict = base64.StdEncoding.Strict()
 
 // keys is the content of a key file. It is immutable.
@@ -53,7 +53,7 @@ func parseKeys(path string, content []byte) (*keys, error) {
 			return nil, fmt.Errorf("%s line %d: %w", path, number, err)
 		}
 		if other, twice := lines[key.id]; twice {
-			return nil, fmt.Errorf("%s line %d: this key is in line %d already: remove one of them", path, number, other)
+			return nil, fmt.Errorf("%s line %d: duplicate of the key in line %d: remove one of them", path, number, other)
 		}
 		lines[key.id] = number
 		k.ring = append(k.ring, key)
@@ -85,7 +85,7 @@ func (k *keys) find(id string) *sealKey {
 	return nil
 }
 
-// sealKey is one key and what is derived from it (RFC 5869), one value for each purpose.
+// sealKey is one key and the keys derived from it (RFC 5869), one for each purpose.
 type sealKey struct {
 	id   string        // the key's name in a sealed value
 	text secret.Secret // as in the file
@@ -122,8 +122,8 @@ func freshKey() (*sealKey, error) {
 	return newSealKey(raw)
 }
 
-// fingerprint hides a credential's fingerprint, so that the database alone does not allow guesses of
-// the credential. An empty one stays empty.
+// fingerprint returns an HMAC of a credential's fingerprint, so that the database alone does not allow guessing
+// the credential. An empty fingerprint stays empty.
 func (k *sealKey) fingerprint(credential string) string {
 	if credential == "" {
 		return ""

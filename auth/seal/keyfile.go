@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// createKeyFile makes a key file with a new key, unless there is one. The file appears complete or
+// createKeyFile creates a key file with a new key, unless there is one. The file appears complete or
 // not at all.
 func createKeyFile(path string) error {
 	key, err := freshKey()
@@ -19,7 +19,7 @@ func createKeyFile(path string) error {
 	}
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("cannot make %s: %w", folder, cause(err))
+		return fmt.Errorf("cannot create %s: %w", folder, cause(err))
 	}
 	temp, err := writeBeside(path, keyFile([]*sealKey{key}), 0o600)
 	if err != nil {
@@ -28,8 +28,8 @@ func createKeyFile(path string) error {
 	defer os.Remove(temp)
 	// Unlike a rename, a link does not replace another process's file.
 	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
-		if _, there := os.Stat(path); there != nil { // otherwise another process made it, and removed this as a leftover
-			return fmt.Errorf("cannot make %s: %w", path, err)
+		if _, there := os.Stat(path); there != nil { // otherwise another process created it, and removed our temporary file as a leftover
+			return fmt.Errorf("cannot create %s: %w", path, err)
 		}
 	}
 	return syncFolder(folder)
@@ -81,7 +81,7 @@ func removeBeside(path string) (n int, err error) {
 			continue
 		}
 		if err := os.Remove(filepath.Join(filepath.Dir(path), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return n, fmt.Errorf("cannot remove the leftovers of an earlier change of keys: %w", err)
+			return n, fmt.Errorf("cannot remove leftover files of an earlier key change: %w", err)
 		}
 		n++
 	}

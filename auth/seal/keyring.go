@@ -22,31 +22,31 @@ import (
 const (
 	// lockPoll is how often a lock of another process is retried.
 	lockPoll = 2 * time.Millisecond
-	// lockTimeout bounds the wait for it at the start. It is longer than any use of a store takes.
+	// lockTimeout bounds the wait for the lock at the start. It is longer than any use of a store.
 	lockTimeout = 10 * time.Second
 )
 
-// Keyring holds the keys that encrypt tokens at rest; see [New]. They are in a file, one a line: 32
-// random bytes in base64 (RFC 4648 section 4). The first one encrypts, the others only decrypt what
-// they encrypted earlier. Empty lines and lines that begin with # are ignored.
+// Keyring holds the keys that encrypt tokens at rest; see [New]. They are in a file, one per line: 32
+// random bytes in base64 (RFC 4648 section 4). The first one encrypts, the others only decrypt older
+// values. Empty lines and lines that begin with # are ignored.
 //
 // The file is read each time, so that a manual change, or another process's [Store.Rekey], takes
-// effect at once. While a store is in use the file's folder is locked (flock), shared, and while the
-// keys change exclusively, so that no value is encrypted with a key about to be removed. A Keyring is
+// effect at once. Each use of a store locks the file's folder (flock): Load and Commit shared, Lease and
+// Rekey exclusive, so that no value is encrypted with a key about to be removed. A Keyring is
 // safe for concurrent use.
 type Keyring struct {
 	path string
-	// mu is within the process what the folder's lock is between processes, and prefers a waiting
+	// mu is the same lock within the process as the folder's lock between processes, and prefers a waiting
 	// writer. It is held while the store works.
 	mu   sync.RWMutex
 	last atomic.Pointer[keys] // as last read; never nil
 }
 
-// LoadKeyring reads the keys. With create, a missing file is made, with a new key and mode 0600, in a
-// folder that is made with mode 0700 if needed; processes that start together end up with the same
+// LoadKeyring reads the keys. With create, a missing file is created, with a new key and mode 0600, in a
+// folder that is created with mode 0700 if needed; processes that start together end up with the same
 // key.
 //
-// The error names the file, the line and what to do, and contains no key. A file that others may read
+// The error names the file, the line and what to do, and contains no key. A file that other users may read
 // is an error, unless it is in $CREDENTIALS_DIRECTORY.
 func LoadKeyring(path string, create bool) (*Keyring, error) {
 	k := &Keyring{path: path}
@@ -65,7 +65,7 @@ func LoadKeyring(path string, create bool) (*Keyring, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
 	defer cancel()
-	_, unlock, err := k.share(ctx) // report now a folder that cannot be locked
+	_, unlock, err := k.share(ctx) // fail early if the folder cannot be locked
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func LoadKeyring(path string, create bool) (*Keyring, error) {
 	return k, nil
 }
 
-// share returns the keys, which stay in the file until unlock is called.
+// share returns the keys under a shared lock: they stay in the file until unlock is called.
 func (k *Keyring) share(ctx context.Context) (*keys, func(), error) {
 	return k.hold(ctx, k.mu.RLocker(), (*flock.Flock).TryRLockContext)
 }
@@ -87,7 +87,7 @@ func (k *Keyring) hold(ctx context.Context, mu sync.Locker, try func(*flock.Floc
 	mu.Lock()
 	folder := flock.New(filepath.Dir(k.path), flock.SetFlag(os.O_RDONLY))
 	unlock := func() {
-		_ = folder.Unlock() // it ends with the descriptor at the latest
+		_ = folder.Unlock() // closing the descriptor releases it at the latest
 		mu.Unlock()
 	}
 	if _, err := try(folder, ctx, lockPoll); err != nil {
@@ -105,7 +105,7 @@ func (k *Keyring) hold(ctx context.Context, mu sync.Locker, try func(*flock.Floc
 // Path is the key file.
 func (k *Keyring) Path() string { return k.path }
 
-// Unreadable counts rows of a store below [New] whose tokens cannot be decrypted with the keys as last
+// Unreadable counts the rows of an inner store ([New]) whose tokens cannot be decrypted with the keys as last
 // read.
 func (k *Keyring) Unreadable(rows []auth.Row) (n int) {
 	keys := k.last.Load()
@@ -117,12 +117,12 @@ func (k *Keyring) Unreadable(rows []auth.Row) (n int) {
 	return n
 }
 
-// RemoveLeftovers removes files with old and new keys beside the key file, left by a process that was
+// RemoveLeftovers removes temporary files with keys next to the key file, left by a process that was
 // killed while it replaced the keys. It returns their number.
 func (k *Keyring) RemoveLeftovers(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
-	_, unlock, err := k.seize(ctx) // no process replaces them now
+	_, unlock, err := k.seize(ctx) // no process replaces the keys meanwhile
 	if err != nil {
 		return 0, err
 	}
@@ -134,7 +134,7 @@ func (k *Keyring) RemoveLeftovers(ctx context.Context) (n int, err error) {
 	return removeBeside(path)
 }
 
-// keyError is an [auth.ErrNoKeys] with its cause.
+// keyError wraps [auth.ErrNoKeys] and the cause.
 type keyError struct{ error }
 
 func (e *keyError) Unwrap() []error { return []error{auth.ErrNoKeys, e.error} }
@@ -178,7 +178,7 @@ func (k *Keyring) replace(ring []*sealKey) (*keys, error) {
 	return k.read()
 }
 
-// cause is the error without the path, which our texts name.
+// cause returns the error without the path, which our error texts already contain.
 func cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err

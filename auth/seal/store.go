@@ -6,8 +6,8 @@ import (
 	"orderbeat/auth"
 )
 
-// Store is a [auth.Store] that encrypts tokens in the store below it; see [New]. It is safe for
-// concurrent use, also by several processes that use the same key file.
+// Store is an [auth.Store] that encrypts the tokens in an inner store; see [New]. It is safe for
+// concurrent use, including by several processes with the same key file.
 type Store struct {
 	inner auth.Store
 	keys  *Keyring
@@ -17,15 +17,15 @@ type Store struct {
 //
 // A row's Token, Refresh and Credential become one value in inner's Token, AES-256-GCM bound to the
 // row's key and generation: "enc:v1:<key id>:<base64>". Inner's Refresh is empty, and its Credential
-// is an HMAC of the fingerprint, which only shows whether two are equal. All other columns are
+// is an HMAC of the fingerprint, which only shows whether two credentials are equal. All other fields are
 // written unchanged.
 //
-// A value that cannot be decrypted is not an error but a row without tokens that is Unreadable: the
+// A value that cannot be decrypted is not an error: the row has no tokens and is Unreadable, because the
 // key is lost, or the value is damaged, belongs to another row or was never encrypted.
 func New(inner auth.Store, keys *Keyring) *Store { return &Store{inner: inner, keys: keys} }
 
 // Load implements [auth.Store]. The credential of an unreadable row is unknown: its rejections and
-// its cooldown count as another one's, and end.
+// its cooldown count as those of another credential, and end.
 func (s *Store) Load(ctx context.Context, key string) (auth.Row, error) {
 	keys, unlock, err := s.keys.share(ctx)
 	switch {
@@ -42,7 +42,7 @@ func (s *Store) Load(ctx context.Context, key string) (auth.Row, error) {
 	return keys.open(row), nil
 }
 
-// Lease implements [auth.Store]. It needs the key file: without it the outcome of the lease could not
+// Lease implements [auth.Store]. It needs the key file: without it a token response could not
 // be stored.
 func (s *Store) Lease(ctx context.Context, l auth.Lease) (bool, error) {
 	// Exclusive: if the row were encrypted with another key after it is read, inner would see another

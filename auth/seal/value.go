@@ -18,7 +18,7 @@ const sealVersion = "enc:v1"
 type contents struct {
 	Access     string `json:"access,omitzero"`
 	Refresh    string `json:"refresh,omitzero"`
-	Credential string `json:"credential,omitzero"` // of the last response of the endpoint, also without a token
+	Credential string `json:"credential,omitzero"` // fingerprint of the credential that was last accepted or rejected
 }
 
 // binding is the additional data of a sealed value. The row's key is last because it may contain
@@ -60,7 +60,7 @@ func (k *keys) open(row auth.Row) auth.Row {
 	}
 	row.Token, row.Refresh, row.Unreadable = secret.New(c.Access), secret.New(c.Refresh), key == nil
 	if key == nil || !hmac.Equal([]byte(row.Credential), []byte(key.fingerprint(c.Credential))) {
-		c.Credential = "" // unknown: it counts as another one
+		c.Credential = "" // unknown: counts as another credential
 	}
 	row.Credential = c.Credential
 	return row
@@ -89,8 +89,8 @@ func (k *keys) unseal(row auth.Row) (contents, *sealKey) {
 	return c, key
 }
 
-// credential is the value for the inner store to compare with the row's column: the column itself if
-// the credential is the one of the row, otherwise a different value.
+// credential returns the value for the inner store to compare with the row's column: the column itself if
+// the credential equals that of the row, otherwise a different value.
 func (k *keys) credential(row auth.Row, credential string) string {
 	if k.open(row).Credential == credential {
 		return row.Credential

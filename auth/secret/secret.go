@@ -10,7 +10,7 @@ import (
 // Redacted is what a secret looks like wherever it is printed.
 const Redacted = "REDACTED"
 
-// Secret is a credential or a token. Printed, logged or encoded it is REDACTED; only [Secret.Reveal]
+// Secret is a credential or a token. When printed, logged or encoded it shows as REDACTED; only [Secret.Reveal]
 // returns the value. The zero Secret is empty.
 //
 // The value is behind a handle because fmt calls no methods on unexported fields: a struct that
@@ -26,7 +26,7 @@ func New(value string) Secret {
 	return Secret{value: unique.Make(value)}
 }
 
-// Reveal returns the value. Call it where the secret goes on the wire, nowhere else.
+// Reveal returns the value. Call it only where the secret is sent.
 func (s Secret) Reveal() string {
 	if s.Empty() {
 		return ""
@@ -51,7 +51,7 @@ func (s Secret) String() string {
 // GoString hides the value from %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// Format hides the value from every verb, also from those that do not fit, such as %d.
+// Format hides the value from every verb, including verbs that do not apply to strings, such as %d.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // LogValue hides the value from slog.

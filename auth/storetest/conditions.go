@@ -7,8 +7,8 @@ import (
 	"orderbeat/auth"
 )
 
-// leases checks every condition of a lease. Unless a case says otherwise the row is full, with its
-// cooldown over, and the lease has its generation and its credential.
+// leases checks every condition of a lease. Unless a case says otherwise, the row is full and its
+// cooldown is over, and the lease has the row's generation and credential.
 func leases(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.Row) {
 	t.Helper()
 	for _, tt := range []struct {
@@ -20,30 +20,30 @@ func leases(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.R
 		{"no row yet", nil, first, true},
 		{"no row yet, but a generation", nil, plain, false},
 		{"another key", keep, func(l *auth.Lease) { l.Key, l.Generation = "k2", 0 }, true},
-		{"a row that nothing bars", keep, plain, true},
+		{"a row that is not blocked", keep, plain, true},
 		{"an older generation", keep, first, false},
 		{"a newer generation", keep, func(l *auth.Lease) { l.Generation = 2 }, false},
 		{"another generation by override", keep, func(l *auth.Lease) { l.Generation, l.Override = 2, true }, false},
 
 		{"a cooldown", cooling, plain, false},
 		{"a cooldown that ends now", func(r *auth.Row) { r.CooldownUntil = now }, plain, true},
-		{"a cooldown after a failure that is still to come", func(r *auth.Row) { cooling(r); r.Failure.At = now.Add(time.Millisecond) }, plain, true},
+		{"a cooldown after a failure in the future", func(r *auth.Row) { cooling(r); r.Failure.At = now.Add(time.Millisecond) }, plain, true},
 		{"a cooldown after a failure just now", func(r *auth.Row) { cooling(r); r.Failure.At = now }, plain, false},
-		{"a cooldown that ends within the millisecond", func(r *auth.Row) { r.CooldownUntil = now.Add(900 * time.Microsecond) }, plain, false},
+		{"a cooldown that ends within a millisecond", func(r *auth.Row) { r.CooldownUntil = now.Add(900 * time.Microsecond) }, plain, false},
 		{"a cooldown, another credential", cooling, other, true},
 		{"a cooldown by override", cooling, override, true},
-		{"a cooldown after a credential that is not known", func(r *auth.Row) { cooling(r); r.Credential = "" }, plain, true},
-		{"an empty row that rests", func(r *auth.Row) {
+		{"a cooldown of an unknown credential", func(r *auth.Row) { cooling(r); r.Credential = "" }, plain, true},
+		{"an empty row in cooldown", func(r *auth.Row) {
 			*r = auth.Row{Key: r.Key, State: auth.StateEmpty, Credential: "c", CooldownUntil: now.Add(time.Second)}
 		}, first, false},
 
-		{"a refused row", refused, plain, false},
-		{"a refused row, another credential", refused, other, true},
-		{"a refused row by override", refused, override, true},
+		{"a rejected row", refused, plain, false},
+		{"a rejected row, another credential", refused, other, true},
+		{"a rejected row by override", refused, override, true},
 		{"a row without consent", unconsented, plain, false},
 		{"a row without consent, another credential", unconsented, other, true},
 		{"a row without consent by override", unconsented, override, true},
-		{"a row without consent, and neither a credential", func(r *auth.Row) { unconsented(r); r.Credential = "" }, func(l *auth.Lease) { l.Generation, l.Credential = 1, "" }, false},
+		{"a row with neither consent nor a credential", func(r *auth.Row) { unconsented(r); r.Credential = "" }, func(l *auth.Lease) { l.Generation, l.Credential = 1, "" }, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, l := open(t), lease()

@@ -59,7 +59,7 @@ func inTurn(t *testing.T, s auth.Store) {
 				row.Generation++
 				row.Logins++
 				if took, err := s.Commit(t.Context(), l, row); !took || err != nil {
-					t.Errorf("the commit of a lease that is held: got %v, %v", took, err)
+					t.Errorf("commit with the lease held: got %v, %v, want success", took, err)
 					return
 				}
 				done++

@@ -33,15 +33,15 @@ func RunBelowSeal(t *testing.T, open func(t *testing.T) auth.Store) {
 
 func run(t *testing.T, open func(t *testing.T) auth.Store, full func() auth.Row) {
 	t.Helper()
-	t.Run("a row that is not there is empty", func(t *testing.T) { absent(t, open(t)) })
-	t.Run("a lease makes the row that is not there", func(t *testing.T) { made(t, open(t)) })
-	t.Run("a row comes back as it was committed", func(t *testing.T) { roundTrip(t, open(t), full()) })
+	t.Run("a missing row is empty", func(t *testing.T) { absent(t, open(t)) })
+	t.Run("a lease creates a missing row", func(t *testing.T) { made(t, open(t)) })
+	t.Run("a row is loaded as it was committed", func(t *testing.T) { roundTrip(t, open(t), full()) })
 	t.Run("an empty row replaces a full one", func(t *testing.T) { emptied(t, open(t), full()) })
 	t.Run("a lease changes nothing but itself", func(t *testing.T) { leased(t, open(t), full()) })
 	t.Run("a lease is taken under its conditions only", func(t *testing.T) { leases(t, open, full) })
 	t.Run("a commit needs the lease", func(t *testing.T) { commits(t, open(t), full()) })
-	t.Run("of many who want the lease one gets it", func(t *testing.T) { contended(t, open(t)) })
-	t.Run("who commits in turn loses nothing", func(t *testing.T) { inTurn(t, open(t)) })
+	t.Run("of many concurrent requests one gets the lease", func(t *testing.T) { contended(t, open(t)) })
+	t.Run("commits one after another lose nothing", func(t *testing.T) { inTurn(t, open(t)) })
 }
 
 // now has whole milliseconds: a database may round.
@@ -83,7 +83,7 @@ func made(t *testing.T, s auth.Store) {
 	})
 }
 
-// roundTrip commits a row with a lease and an intent, which end all the same.
+// roundTrip commits a row that has a lease and an intent; the commit must end both.
 func roundTrip(t *testing.T, s auth.Store, full auth.Row) {
 	t.Helper()
 	row := full

@@ -30,10 +30,10 @@ func (r *runner) statuses(t *testing.T) {
 				t.Errorf("got status %d and wait %v, want %d and none", e.Status, e.After, status)
 			}
 			if !code.Retryable() && e.Hint == "" {
-				t.Errorf("got %v without a hint: a person must do something, and the hint is empty", e)
+				t.Errorf("got %v without a hint; an error that is not retried needs one", e)
 			}
 			if calls := s.calls.Load(); calls != 1 {
-				t.Errorf("got %d calls, want 1: trying again is not the client's to decide", calls)
+				t.Errorf("got %d calls, want 1: the client must not retry", calls)
 			}
 		})
 	}
@@ -49,11 +49,11 @@ func (r *runner) retryAfter(t *testing.T) {
 		"seconds":                  {"7", 7 * time.Second},
 		"a date":                   {now.Add(90 * time.Second).Format(http.TimeFormat), 90 * time.Second},
 		"a date in the past":       {now.Add(-time.Hour).Format(http.TimeFormat), 0},
-		"not readable":             {"soon", 0},
+		"invalid":                  {"soon", 0},
 		"negative":                 {"-5", 0},
 		"cut to six hours":         {"86400", 6 * time.Hour},
 		"a date cut to six hours":  {now.Add(48 * time.Hour).Format(http.TimeFormat), 6 * time.Hour},
-		"too many seconds to hold": {"99999999999999999999", 6 * time.Hour},
+		"seconds beyond int range": {"99999999999999999999", 6 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable} {
@@ -90,7 +90,7 @@ func (r *runner) redirect(t *testing.T) {
 func (r *runner) documents(t *testing.T) {
 	p, _ := r.start(t, reply(200, r.Answer), nil)
 	if a, err := r.ask(t.Context(), p); err != nil || len(a.Orders) != 0 {
-		t.Fatalf("the complete answer: got %d orders and %v, want none and no error", len(a.Orders), err)
+		t.Fatalf("complete response: got %d orders and %v, want none and no error", len(a.Orders), err)
 	}
 	for name, body := range map[string]string{
 		"an empty body":       "",
@@ -100,10 +100,10 @@ func (r *runner) documents(t *testing.T) {
 		"a text":              `"` + bodyCanary + `"`,
 		"a page":              "<!DOCTYPE html><html><body>" + bodyCanary + "</body></html>",
 		"a fault":             `{"fault":{"faultstring":"` + bodyCanary + `"}}`,
-		"half of the answer":  r.Answer[:len(r.Answer)/2],
-		"all but the end":     r.Answer[:len(r.Answer)-1],
-		"something behind it": r.Answer + bodyCanary,
-		"the answer twice":    r.Answer + r.Answer,
+		"half the document":   r.Answer[:len(r.Answer)/2],
+		"last byte missing":   r.Answer[:len(r.Answer)-1],
+		"trailing data":       r.Answer + bodyCanary,
+		"the document, twice": r.Answer + r.Answer,
 		"too long":            r.Answer + strings.Repeat(" ", MaxBody),
 	} {
 		t.Run("a bad response: "+name, func(t *testing.T) {
@@ -119,11 +119,11 @@ func (r *runner) documents(t *testing.T) {
 
 func (r *runner) broken(t *testing.T) {
 	for name, api := range map[string]http.HandlerFunc{
-		"before the answer":                   hangUp,
+		"before the response":                 hangUp,
 		"in a body of known length":           cutOff(r.Answer[:len(r.Answer)/2], false),
 		"in a body of unknown length":         cutOff(r.Answer[:len(r.Answer)/2], true),
-		"behind a document, of known length":  cutOff(r.Answer, false),
-		"behind a document of unknown length": cutOff(r.Answer, true),
+		"after a document, of known length":   cutOff(r.Answer, false),
+		"after a document, of unknown length": cutOff(r.Answer, true),
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, _ := r.start(t, api, nil)
@@ -145,7 +145,7 @@ func (r *runner) contexts(t *testing.T) {
 		arrived <- struct{}{}
 		<-req.Context().Done()
 	}
-	t.Run("that leaves gets its own cancellation", func(t *testing.T) {
+	t.Run("cancelled during a call gets context.Canceled", func(t *testing.T) {
 		p, _ := r.start(t, hang, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -159,7 +159,7 @@ func (r *runner) contexts(t *testing.T) {
 		}
 		r.wantDiscreet(t, err)
 	})
-	t.Run("that left before is not asked for", func(t *testing.T) {
+	t.Run("cancelled before the call sends nothing", func(t *testing.T) {
 		p, s := r.start(t, reply(200, r.Answer), nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -167,7 +167,7 @@ func (r *runner) contexts(t *testing.T) {
 			t.Errorf("got %v after %d calls, want context.Canceled after none", err, s.calls.Load())
 		}
 	})
-	t.Run("past its deadline is unavailable", func(t *testing.T) {
+	t.Run("whose deadline passes gets unavailable", func(t *testing.T) {
 		p, _ := r.start(t, hang, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
@@ -209,7 +209,7 @@ func (r *runner) lasting401(t *testing.T) {
 	_, err = r.ask(t.Context(), p)
 	r.want(t, err, clients.CodeUnavailable)
 	if e := clients.AsError(err); e.After <= 0 || s.grants.Load() != 2 {
-		t.Errorf("got a wait of %v and %d grants, want one until a new token may be asked for, and 2", e.After, s.grants.Load())
+		t.Errorf("got a wait of %v and %d grants, want a positive wait and 2 grants", e.After, s.grants.Load())
 	}
 }
 
@@ -218,11 +218,11 @@ func (r *runner) tokenEndpoint(t *testing.T) {
 		token http.HandlerFunc
 		want  clients.Code
 	}{
-		"refuses the credentials": {reply(400, r.Refusal), clients.CodeAuthRejected},
-		"has too much to do":      {reply(429, bodyCanary), clients.CodeThrottled},
+		"rejects the credentials": {reply(400, r.Refusal), clients.CodeAuthRejected},
+		"is rate limited":         {reply(429, bodyCanary), clients.CodeThrottled},
 		"is down":                 {reply(503, bodyCanary), clients.CodeUnavailable},
-		"hangs up":                {hangUp, clients.CodeUnavailable},
-		"answers with a page":     {reply(200, "<html>"+bodyCanary), clients.CodeAuthRejected},
+		"closes the connection":   {hangUp, clients.CodeUnavailable},
+		"responds with HTML":      {reply(200, "<html>"+bodyCanary), clients.CodeAuthRejected},
 	} {
 		t.Run(name+" means "+string(c.want), func(t *testing.T) {
 			p, s := r.start(t, reply(200, r.Answer), c.token)
@@ -244,10 +244,10 @@ func (r *runner) consent(t *testing.T) {
 			t.Errorf("got %d token requests and %d calls, want none of either", s.grants.Load(), s.calls.Load())
 		}
 		if e := clients.AsError(err); !strings.Contains(e.Hint, "orderbeat auth login "+e.Provider+" --user ") {
-			t.Errorf("got the hint %q, want the command that asks for access", e.Hint)
+			t.Errorf("got the hint %q, want the command that requests consent", e.Hint)
 		}
 	})
-	t.Run("is missing when the refresh token is refused", func(t *testing.T) {
+	t.Run("is missing when the refresh token is rejected", func(t *testing.T) {
 		var granted atomic.Bool
 		p, s := r.start(t, reply(401, ""), func(w http.ResponseWriter, req *http.Request) {
 			if !granted.Swap(true) {
@@ -261,7 +261,7 @@ func (r *runner) consent(t *testing.T) {
 			r.want(t, err, clients.CodeConsent)
 		}
 		if s.grants.Load() != 2 || s.calls.Load() != 1 {
-			t.Errorf("got %d token requests and %d calls, want the consent's, one more, and 1 call", s.grants.Load(), s.calls.Load())
+			t.Errorf("got %d token requests and %d calls, want 2 (code and refresh) and 1", s.grants.Load(), s.calls.Load())
 		}
 	})
 }

@@ -1,7 +1,7 @@
-// Package clienttest tests what all providers must do alike: the code of each failure, one new token
-// and one further attempt after a 401, incomplete responses as errors, and no secret in any error.
+// Package clienttest tests what all providers must have in common: the code of each failure, one new token
+// and one replay after a 401, errors for incomplete responses, and no secrets in errors.
 //
-// A provider's tests call [Run] with its particulars.
+// A provider's tests call [Run] with a [Wire].
 package clienttest
 
 import (
@@ -21,10 +21,10 @@ import (
 // MaxBody is the limit, in bytes, that [Section] sets for a response's body.
 const MaxBody = 1 << 20
 
-// Wire has the particulars of a provider.
+// Wire describes the requests and responses of one provider.
 type Wire struct {
 	// TokenPath is the path of token requests; any other path is the API. "" means that calls carry no
-	// bearer token, and skips the cases about tokens.
+	// bearer token, and the cases about tokens are skipped.
 	TokenPath string
 	// Grant is the body of a token response with the given access token.
 	Grant func(accessToken string) string
@@ -35,8 +35,8 @@ type Wire struct {
 	Refusal string
 	// Query is a valid query of the provider.
 	Query clients.Query
-	// Check runs the check with the account of Query instead of the query: for a [clients.Checker],
-	// whose responses are not documents that could be wrong.
+	// Check calls [clients.Checker] with the account of Query instead of sending the query: for a provider
+	// whose responses are not documents.
 	Check bool
 	// Answer is a complete response without orders.
 	Answer string
@@ -44,7 +44,7 @@ type Wire struct {
 	Secrets []string
 }
 
-// Section is a section for a server on a loopback address, as package config passes it to a provider.
+// Section returns a section for a server on a loopback address, as package config passes it to a provider.
 // Decode keeps the defaults.
 func Section(name, baseURL string) section.Section {
 	return section.Section{
@@ -68,7 +68,7 @@ func Section(name, baseURL string) section.Section {
 // ClientSecret is the client secret of [Section].
 const ClientSecret = "canary-client-secret"
 
-// Run tests a provider. open makes one for the server at baseURL, with the limits of [Section]; Run
+// Run tests a provider. open creates one for the server at baseURL, with the limits of [Section]; Run
 // calls it for every case.
 func Run(t *testing.T, open func(t *testing.T, baseURL string) clients.Provider, w Wire) {
 	t.Helper()
@@ -77,14 +77,14 @@ func Run(t *testing.T, open func(t *testing.T, baseURL string) clients.Provider,
 	t.Run("Retry-After is", r.retryAfter)
 	t.Run("a redirect is not followed", r.redirect)
 	if !w.Check {
-		t.Run("what is not the whole document is", r.documents)
-		t.Run("what goes over the wire is recorded", r.recorded)
+		t.Run("an incomplete document is", r.documents)
+		t.Run("exchanges are recorded", r.recorded)
 	}
-	t.Run("a connection that breaks is unavailable", r.broken)
+	t.Run("a broken connection is unavailable", r.broken)
 	t.Run("a caller", r.contexts)
 	if w.TokenPath != "" {
-		t.Run("a 401 is answered with one new token and one more try", r.reauthorization)
-		t.Run("a lasting 401 is unauthorized after one more try", r.lasting401)
+		t.Run("a 401 causes one token request and one replay", r.reauthorization)
+		t.Run("a repeated 401 is unauthorized after one replay", r.lasting401)
 	}
 	if w.Users {
 		t.Run("consent", r.consent)

@@ -14,8 +14,8 @@ import (
 	"orderbeat/clients/section"
 )
 
-// Keys lists the keys of every [*section.ConfigError] in err, sorted; any other error is listed with
-// its text.
+// Keys returns the keys of every [*section.ConfigError] in err, sorted; for any other error it returns
+// the error text.
 func Keys(err error) (keys []string) {
 	type joined interface {
 		error
@@ -34,8 +34,8 @@ func Keys(err error) (keys []string) {
 	return keys
 }
 
-// Decode makes a [section.Section.Decode] that sets a provider's own keys to values as in a TOML
-// document, or of the type of the field. Shared keys are skipped.
+// Decode returns a [section.Section.Decode] that sets a provider's own keys to values as decoded from a TOML
+// document, or values of the field's type. Shared keys are skipped.
 func Decode(keys map[string]any) func(into any) error {
 	return func(into any) error {
 		var wrong section.Errors

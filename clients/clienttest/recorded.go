@@ -11,8 +11,8 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// recorded checks that exchanges are recorded without secrets, and that the answer can be reproduced
-// from them, as far as they are recorded, without a token and a call.
+// recorded checks that exchanges are recorded without secrets, and, if they are recorded in full, that the
+// result can be reproduced from them without a token request or a call.
 func (r *runner) recorded(t *testing.T) {
 	p, s := r.start(t, reply(http.StatusOK, r.Answer), nil)
 	ctx, recording := exchange.Record(t.Context())
@@ -45,6 +45,6 @@ func (r *runner) recorded(t *testing.T) {
 		t.Errorf("mapped again, %v (-first +again):\n%s", err, diff)
 	}
 	if s.calls.Load() != calls || s.grants.Load() != grants {
-		t.Errorf("got %d calls and %d token requests while nobody was to be asked", s.calls.Load()-calls, s.grants.Load()-grants)
+		t.Errorf("got %d calls and %d token requests during playback, want none", s.calls.Load()-calls, s.grants.Load()-grants)
 	}
 }

@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// Relay forwards connections to a server. After [Relay.Drop] it forwards nothing more on existing
-// connections and closes neither end, like a firewall that forgets them. New connections are
+// Relay forwards connections to a server. After [Relay.Drop] it forwards no more data on existing
+// connections and closes neither end, like a firewall that lost their state. New connections are
 // forwarded.
 type Relay struct {
 	net.Listener
-	over chan struct{} // closed when the test ends
+	over chan struct{} // closed at the end of the test
 	mu   sync.Mutex    // guards drop
 	drop chan struct{} // closed when the earlier connections are dropped
 }
@@ -57,7 +57,7 @@ func (r *Relay) dropped() <-chan struct{} {
 	return r.drop
 }
 
-// forward copies both ways until drop, then reads and discards.
+// forward copies data in both directions until drop is closed, then reads and discards it.
 func forward(ctx context.Context, inside net.Conn, target string, drop, over <-chan struct{}) {
 	defer inside.Close()
 	outside, err := new(net.Dialer).DialContext(ctx, "tcp", target)

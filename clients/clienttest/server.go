@@ -12,13 +12,13 @@ import (
 	"orderbeat/clients"
 )
 
-// The canaries are in what the server sends, and must not appear in any error.
+// The server sends the canaries, and they must not appear in any error.
 const (
 	tokenCanary = "canary-token"
 	bodyCanary  = "canary-body"
 )
 
-// server is a provider's server: it grants tokens and responds as a case wants.
+// server is a provider's server: it issues tokens and responds as the test case defines.
 type server struct {
 	*httptest.Server
 	grants, calls atomic.Int64
@@ -40,7 +40,7 @@ func (r *runner) serve(t *testing.T, api, token http.HandlerFunc) *server {
 	t.Helper()
 	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		_, _ = io.Copy(io.Discard, req.Body) // otherwise the end of the caller is not noticed
+		_, _ = io.Copy(io.Discard, req.Body) // otherwise a disconnect of the caller is not noticed
 		switch {
 		case r.TokenPath == "" || req.URL.Path != r.TokenPath:
 			s.calls.Add(1)
@@ -82,7 +82,7 @@ func reply(status int, body string) http.HandlerFunc {
 	}
 }
 
-// cutOff announces a longer body than it sends, and closes the connection.
+// cutOff announces a longer body than it sends, then closes the connection.
 func cutOff(body string, chunked bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, buf, err := w.(http.Hijacker).Hijack()

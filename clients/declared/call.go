@@ -25,7 +25,7 @@ type page struct {
 	empty  bool
 }
 
-// call sends a request and passes the response to use while the exchange is at hand, so that an
+// call sends a request and passes the response to use while the exchange is still available, so that an
 // unreadable response can be recorded.
 func (g *collector) call(ctx context.Context, a *requestSpec, t pageRef, use func(*page, *url.URL) error) error {
 	g.missing = false
@@ -99,7 +99,7 @@ func (g *collector) page(ctx context.Context, a *requestSpec, r httpapi.Response
 	return p, nil
 }
 
-// unmade is the error of a call that could not be built. If it is about an item, the item came with a
+// unmade returns the error of a call that could not be built. If the call is about an item, the item came
 // response.
 func (c *Client) unmade(ctx context.Context, op string, err error, s jq.Scope) error {
 	if ctx.Err() != nil {
@@ -112,7 +112,7 @@ func (c *Client) unmade(ctx context.Context, op string, err error, s jq.Scope) e
 	return e
 }
 
-// late is the error of an ended ctx: a failure at the deadline, otherwise the cancellation.
+// late returns the error for a ctx that has ended: a failure after the deadline, otherwise the cancellation.
 func (c *Client) late(ctx context.Context, op, message string) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("%s: %s: %w", c.name, op, context.Canceled)
@@ -120,7 +120,7 @@ func (c *Client) late(ctx context.Context, op, message string) error {
 	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeUnavailable, Message: message, Err: context.DeadlineExceeded}
 }
 
-// verdict is the meaning of a response that is not accepted.
+// verdict applies the failure rules to a response that is not accepted.
 func (a *requestSpec) verdict(ctx context.Context, status int, body []byte, s jq.Scope) verdict {
 	if slices.Contains(a.empty, status) {
 		return verdict{outcome: outcomeNone}
@@ -132,7 +132,7 @@ func (a *requestSpec) verdict(ctx context.Context, status int, body []byte, s jq
 	return v
 }
 
-// explain adds a hint, and makes the failure of a call final that must not be repeated.
+// explain adds a hint, and makes the failure final if the call must not be repeated.
 func (a *requestSpec) explain(err error) error {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok {
@@ -158,7 +158,7 @@ func (a *requestSpec) build(ctx context.Context, c *Client, t pageRef) (httpapi.
 			return call, nil, err
 		}
 	}
-	// The URL may be a link of the provider's, which was not checked yet.
+	// The URL may be a link from a response, which has not been checked yet.
 	if wrong := c.guard.refuses(a.method, strings.TrimPrefix(address.EscapedPath(), c.guard.base)); wrong != "" {
 		return call, nil, errors.New("path: " + wrong)
 	}

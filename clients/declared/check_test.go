@@ -348,7 +348,7 @@ func TestMazdaDeclaresNoOrders(t *testing.T) {
 	if _, err := p.Orders(t.Context(), q); clients.AsError(err).Code != clients.CodeInvalid || !strings.Contains(clients.AsError(err).Hint, "[providers.mazda.orders]") {
 		t.Errorf("got %v, want invalid, with what to declare", err)
 	}
-	if got := p.Notices(); len(got) != 1 || !strings.Contains(got[0], "declare the endpoints that Mazda told you of") {
+	if got := p.Notices(); len(got) != 1 || !strings.Contains(got[0], "declare the endpoints that Mazda gave you") {
 		t.Errorf("got notices %q, want what to declare", got)
 	}
 	if traits := p.Traits(); !traits.NoWindows || traits.MaxReferences != 0 {

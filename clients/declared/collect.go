@@ -100,7 +100,7 @@ func (g *collector) pages(ctx context.Context, s jq.Scope) error {
 	return nil
 }
 
-// read maps a page, or finds the items in it to be requested.
+// read maps a page, or finds the items in it that are to be requested.
 func (g *collector) read(ctx context.Context, p *page, s jq.Scope) (items []any, err error) {
 	if g.spec.items == nil {
 		return nil, g.mapPage(ctx, p, s)
@@ -132,8 +132,8 @@ func (g *collector) about(ctx context.Context, item any, s jq.Scope) error {
 	return g.skipItem(err, jq.OrderName(item))
 }
 
-// mapNothing maps null with the item alone. An order without an id, or a failing mapping, is no
-// order: the item is skipped.
+// mapNothing maps an empty response: null, with the item. If the mapping fails or returns no order id,
+// the item is skipped.
 func (g *collector) mapNothing(ctx context.Context, p *page, s jq.Scope) error {
 	g.noteFirst(p, s)
 	var made []any
@@ -232,7 +232,7 @@ func (g *collector) mapPage(ctx context.Context, p *page, s jq.Scope) error {
 	return g.badWith(spelled(g.spec.mapping.Text, err))
 }
 
-// nothingRead is the failure of a single request whose first page has orders and no readable one. It is
+// nothingRead returns the error of a single request if its first page has orders but no readable one. It is
 // reported while the exchange can still be recorded. With several requests others may return orders.
 func (g *collector) nothingRead() error {
 	if !g.only || g.unread == nil || g.spec.items != nil || g.first != nil ||
@@ -272,12 +272,12 @@ func (g *collector) add(v any) error {
 	}
 	if n := g.mergedOrder(o.OrderID).add(o, g.pageNumber, g.spec.lines); n >= 0 {
 		at += fmt.Sprintf(".lines[%d].line_id", n)
-		return g.unreadable(below(at, unreadable("is that of another line with other contents")), o.OrderID)
+		return g.unreadable(below(at, unreadable("is also the id of another line with different contents")), o.OrderID)
 	}
 	return nil
 }
 
-// mergedOrder is what was reported of an order so far.
+// mergedOrder returns the merged reports of an order so far.
 func (g *collector) mergedOrder(id string) *mergedOrder {
 	known := g.byID[id]
 	if known == nil {
@@ -288,7 +288,7 @@ func (g *collector) mergedOrder(id string) *mergedOrder {
 	return known
 }
 
-// unreadable notes an unreadable order; in strict mode it is the error.
+// unreadable notes an unreadable order; in strict mode it returns the error.
 func (g *collector) unreadable(err error, name string) error {
 	if g.strict {
 		return err
@@ -303,7 +303,7 @@ func (g *collector) unreadable(err error, name string) error {
 // problemBytes is the approximate size of a problem.
 const problemBytes = 200
 
-// done is the answer. An order that was merged from rows is left out if an unreadable row of an
+// done returns the answer. An order that was merged from rows is left out if an unreadable row of an
 // unknown order may belong to it. It fails if ctx ends first.
 func (g *collector) done(ctx context.Context) (clients.Answer, error) {
 	answer := clients.Answer{Orders: make([]clients.Order, 0, len(g.orders))}
@@ -333,7 +333,7 @@ func (g *collector) bad(format string, args ...any) error {
 	return g.badWith(fmt.Errorf(format, args...))
 }
 
-// badWith is the failure of a response that could not be read.
+// badWith returns the error of a response that could not be read.
 func (g *collector) badWith(err error) error {
 	return &clients.Error{Provider: g.client.name, Op: g.spec.op, Code: clients.CodeBadResponse, Message: "the response cannot be mapped: " + err.Error()}
 }

@@ -73,7 +73,7 @@ func newCompiler(set *settings, wrong *section.Errors) *compiler {
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch}
 
-// operation compiles a declared operation; otherwise it returns nil.
+// operation compiles an operation; it returns nil if the operation is not declared.
 func (c *compiler) operation(key string, o operation) *operationSpec {
 	if o.undeclared() {
 		return nil
@@ -185,7 +185,7 @@ func (c *compiler) program(key, text string, compile func(string) (*jq.Program, 
 	return p
 }
 
-// optional is program for a text that may be empty.
+// optional compiles a program; it returns nil for an empty text.
 func (c *compiler) optional(key, text string) *jq.Program {
 	if text == "" {
 		return nil
@@ -212,7 +212,7 @@ func (c *compiler) table(key string, values map[string]any) jq.Table {
 	return t
 }
 
-// value compiles a value of a table; name is its own, or that of the list that it is in.
+// value compiles a value of a table; name is its key, or the key of the list that contains it.
 func (c *compiler) value(key, name string, value any) any {
 	switch v := value.(type) {
 	case string:
@@ -243,7 +243,7 @@ func (c *compiler) value(key, name string, value any) any {
 
 func isSecret(value any) bool { _, ok := value.(secret.Secret); return ok }
 
-// paramOf finds a custom value of the account in a program.
+// paramOf finds uses of the account's custom values in a program.
 var paramOf = regexp.MustCompile(`\$params\.([A-Za-z_][A-Za-z0-9_]*)`)
 
 // used notes the variables that the text of a key uses.
@@ -261,7 +261,7 @@ func (c *compiler) used(key, text string, names []string) {
 	}
 }
 
-// quoted is a key as written in paths of keys.
+// quoted returns a key as it is written in a path of keys.
 func quoted(key string) string {
 	if key != "" && strings.Trim(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == "" {
 		return key

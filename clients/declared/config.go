@@ -23,7 +23,7 @@ type declaration struct {
 	headers       jq.Table // of a ping
 	// accountHeaders reports that the headers depend on the account.
 	accountHeaders bool
-	// uses and params are required of accounts, by the key that uses them.
+	// uses and params map the keys that accounts must have to the first key of the declaration that uses them.
 	uses, params map[string]string
 	rates        []*clients.SharedRate // of single requests
 }
@@ -55,7 +55,7 @@ func configure(s *section.Section) (declaration, error) {
 	set.checkOperations(d, guardOf(s.Kind, set.Dialect, s.BaseURL), &wrong)
 	set.checkAccounts(s.Accounts, c)
 	set.checkSamples(&wrong)
-	if s.TokenURL == "" && set.tokens() && here.Token != "" { // only now: it is not a mistake of its own if base_url is wrong
+	if s.TokenURL == "" && set.tokens() && here.Token != "" { // set after the checks, so that a wrong base_url is reported once
 		s.TokenURL = at(s.BaseURL, here.Token)
 	}
 	if set.AuthorizeURL == "" && set.users() {
@@ -64,7 +64,7 @@ func configure(s *section.Section) (declaration, error) {
 	return d, wrong.Err()
 }
 
-// at is a path on a base URL, or an absolute URL.
+// at returns the URL of a path below a base URL; an absolute URL is returned unchanged.
 func at(base, path string) string {
 	if strings.HasPrefix(path, "https://") || strings.HasPrefix(path, "http://") {
 		return path
@@ -72,7 +72,7 @@ func at(base, path string) string {
 	return base + path
 }
 
-// place is the place of an environment. An unknown one is treated as the sandbox, as in
+// place returns the URLs of an environment. An unknown one is treated as the sandbox, as in
 // [section.Section.Place].
 func (set *settings) place(environment string) place {
 	switch environment {
@@ -125,7 +125,7 @@ func (set *settings) checkURLs(s *section.Section, here place, wrong *section.Er
 	}
 }
 
-// isRedirect reports whether an authorization server can send a browser there with a
+// isRedirect reports whether an authorization server can redirect a browser to this URL with a
 // code (RFC 6749 section 3.1.2; RFC 9700 section 2.6 for plain http).
 func isRedirect(raw string) bool {
 	u, err := url.Parse(raw)
@@ -219,7 +219,7 @@ func printable(s string) bool {
 
 // guard rejects calls that no job may make, however they are declared. At Microbilt GetReport orders
 // a report: a paid inquiry about a consumer, which the Fair Credit Reporting Act regulates. Existing
-// reports are fetched with GetArchiveReport; only IBV's own GetReport fetches, too.
+// reports are fetched with GetArchiveReport; the GetReport of the product IBV also only fetches.
 type guard struct {
 	microbilt bool
 	base      string // the path of the base URL

@@ -5,7 +5,7 @@
 //
 // Everything is compiled once, when the section is read; every mistake is reported with its position.
 // Texts of a request are templates in which \(…) is jq. Programs have limits of time and memory.
-// Their results are read strictly: a response that cannot be mapped as a whole is a failure, and an
+// Their results are read strictly: it is a failure if the program fails or no order is readable, and an
 // order is reported completely or not at all.
 //
 // Start reading at the settings, which are the keys of a declaration, then [Open], compile.go, and
@@ -126,7 +126,7 @@ func (c *Client) Notices() []string {
 	if why == "" {
 		why = "declare [providers." + c.name + ".orders] or [providers." + c.name + ".fetch]"
 	}
-	return []string{"no orders are declared, only its credentials can be checked: " + why}
+	return []string{"no orders are declared, only the credentials can be checked: " + why}
 }
 
 // as returns the client that signs for an account.
@@ -145,7 +145,7 @@ func (c *Client) as(a clients.Account, op string) (*httpapi.HTTP, error) {
 }
 
 // Check implements [clients.Checker]: it obtains a token, and sends the ping if there is one, also
-// while the breaker is open. Any successful response is accepted that is not a web page: the response
+// while the breaker is open. It accepts any successful response that is not a web page: the response
 // is documented for PTV only ("pong").
 func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Problem, error) {
 	h, err := c.as(a, "check")

@@ -67,7 +67,7 @@ func TestOtherTokenSources(t *testing.T) {
 	for text, want := range map[string]string{
 		"grant = \"password\"\n" + environment:                                   "grant: must be",
 		"grant = \"jwt_bearer\"\n" + environment:                                 "signing_key: is missing",
-		"client_auth = \"private_key_jwt\"\nsigning_key = \"k\"\n" + environment: "signing_key: it is not a private key in PEM",
+		"client_auth = \"private_key_jwt\"\nsigning_key = \"k\"\n" + environment: "signing_key: not a private key in PEM",
 		key + environment:                      "signing_key: has no effect",
 		"user_claim = \"sub\"\n" + environment: "user_claim: has no effect",
 		"token_command = [\"\"]\n":             "token_command: must begin with a program",

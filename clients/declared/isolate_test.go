@@ -62,9 +62,9 @@ func TestContradictionsAndMissingFieldsAreNamed(t *testing.T) {
 	const unnumbered = `.orders[] | {order_id: .id, lines: [{ordered: (.q + 0)}]}`
 	for name, c := range map[string]struct{ mapping, orders, want string }{
 		"equal lines":                     {nested, `{"id":"a","lines":[{"n":1,"q":4},{"n":1,"q":4}]}`, "a(1:4)"},
-		"different lines with one id":     {nested, `{"id":"b"},{"id":"a","lines":[{"n":1,"q":4},{"n":2,"q":1},{"n":1,"q":6}]}`, "b() a(1:4 1~2:6 2:1); a: orders[1].lines[2].line_id: is that of another line with other contents"},
-		"an order twice, which differs":   {nested, `{"id":"a","lines":[{"n":1,"q":4}]},{"id":"a","lines":[{"n":1,"q":6}]}`, "a(1:6); a: orders[1].lines[0].line_id: is that of another line with other contents"},
-		"rows with one line id":           {rows, `{"id":"a","n":1,"q":4},{"id":"a","n":1,"q":6}`, "a(1:6); a: orders[1].lines[0].line_id: is that of another line with other contents"},
+		"different lines with one id":     {nested, `{"id":"b"},{"id":"a","lines":[{"n":1,"q":4},{"n":2,"q":1},{"n":1,"q":6}]}`, "b() a(1:4 1~2:6 2:1); a: orders[1].lines[2].line_id: is also the id of another line with different contents"},
+		"an order twice, which differs":   {nested, `{"id":"a","lines":[{"n":1,"q":4}]},{"id":"a","lines":[{"n":1,"q":6}]}`, "a(1:6); a: orders[1].lines[0].line_id: is also the id of another line with different contents"},
+		"rows with one line id":           {rows, `{"id":"a","n":1,"q":4},{"id":"a","n":1,"q":6}`, "a(1:6); a: orders[1].lines[0].line_id: is also the id of another line with different contents"},
 		"one fails, another is twice":     {rows, `{"id":"a","n":1,"q":4},{"id":"b","n":1,"q":"x"},{"id":"a","n":1,"q":4}`, "a(1:4); b: orders[1]: cannot add string and number"},
 		"one fails, another has no ids":   {unnumbered, `{"id":"a","q":4},{"id":"b","q":"x"},{"id":"a","q":4}`, "a(1:4); b: orders[1]: cannot add string and number"},
 		"one fails, another has no lines": {`.orders[] | {order_id: (.id + .q)}`, `{"id":"a"},{"id":"b","q":4},{"id":"a"}`, "a(); b: orders[1]: cannot add string and number"},

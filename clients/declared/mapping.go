@@ -13,7 +13,7 @@ import (
 	"orderbeat/clients/declared/jq"
 )
 
-// A mapping returns orders as in the table and the events, without derived values and without those
+// A mapping returns orders in the form of the table orders and the events, without derived values and without those
 // that the query states. They are read strictly: an unknown name or an unreadable value is an error
 // with its path.
 
@@ -174,14 +174,14 @@ func readQuantity(v any) (clients.Quantity, error) {
 type pathError struct {
 	path string
 	// foreign is the last name of the path if it is unknown: the program may have made it from the
-	// provider's data, and it is not shown before [spelled].
+	// provider's data, so that it is only shown by [spelled].
 	foreign string
 	message string
 	// declared reports that the mapping is wrong for any response.
 	declared bool
 }
 
-// spelled is err with the unknown name, if the text of the program contains it.
+// spelled adds the unknown name to err, if the text of the program contains it.
 func spelled(text string, err error) error {
 	e, ok := errors.AsType[*pathError](err)
 	switch {

@@ -14,8 +14,8 @@ const linesAdd = "add"
 // mergedOrder is one order, merged from all reports of it: a response may list lines instead of orders,
 // and a page may repeat orders of the one before, because rows move during paging.
 //
-// The last report counts. A line replaces an earlier one with its id. Lines without ids from one page
-// replace those from an earlier page, and equal ones are one, unless the declaration says that they
+// The last report counts. A line replaces an earlier one with the same id. Lines without ids from one page
+// replace those from an earlier page, and equal ones count as one, unless the declaration says that they
 // add up.
 type mergedOrder struct {
 	order clients.Order // without lines
@@ -33,8 +33,8 @@ type mergedOrder struct {
 	unread bool
 }
 
-// add adds a page's report, and returns the index of a line with the id of another one of the page
-// and other contents, or -1. Its cost grows with the report only.
+// add adds a page's report. It returns the index of a line that has the id of another line of the page
+// but different contents, or -1. Its cost depends on the size of the report only.
 func (g *mergedOrder) add(o clients.Order, page int, mode string) (contradicts int) {
 	lines := o.Lines
 	o.Lines = nil
@@ -74,7 +74,7 @@ func (g *mergedOrder) add(o clients.Order, page int, mode string) (contradicts i
 	return contradicts
 }
 
-// contradicts reports whether the page has a line with the id of this one, and none with its
+// contradicts reports whether the page has lines with the id of this one, but none with the same
 // contents.
 func (g *mergedOrder) contradicts(l clients.Line, page int) bool {
 	seen := false
@@ -89,7 +89,7 @@ func (g *mergedOrder) contradicts(l clients.Line, page int) bool {
 	return seen
 }
 
-// further reports whether a page that has had the order already adds lines now.
+// further reports whether the page, which has had the order before, adds new lines now.
 func (g *mergedOrder) further(lines []clients.Line, mode string) bool {
 	known := func(l clients.Line) bool {
 		if l.LineID != "" {
@@ -111,7 +111,7 @@ func (g *mergedOrder) further(lines []clients.Line, mode string) bool {
 	return !g.parts && slices.ContainsFunc(lines, func(l clients.Line) bool { return !known(l) })
 }
 
-// contentsOf is equal for equal lines.
+// contentsOf returns the same text for equal lines.
 func contentsOf(l clients.Line) string {
 	l.Schedule, l.Despatches = slices.Clone(l.Schedule), slices.Clone(l.Despatches)
 	o := clients.Order{Lines: []clients.Line{l}}
@@ -121,7 +121,7 @@ func contentsOf(l clients.Line) string {
 
 func unnumbered(l clients.Line) bool { return l.LineID == "" }
 
-// done is the order with all its lines.
+// done returns the order with all its lines.
 func (g *mergedOrder) done(mode string) clients.Order {
 	seen := map[string]bool{}
 	lines := g.lines[:0]

@@ -124,7 +124,7 @@ type pageRef struct {
 	done   bool
 }
 
-// after is the page after the one requested at address with s.
+// after returns the page after the one requested at address with s.
 func (g *pager) after(ctx context.Context, page *page, address *url.URL, s jq.Scope) (pageRef, error) {
 	switch g.By {
 	case byCursor:
@@ -211,7 +211,7 @@ func (g *pager) count(ctx context.Context, name string, p *jq.Program, page *pag
 }
 
 // afterLink follows the link with the relation next (RFC 8288), or the URL in the response.
-// Credentials are sent along, so that it must stay on the host; with follow = "path" the host in the
+// Credentials are sent with the request, so the URL must be on the same host; with follow = "path" the host in the
 // link is ignored.
 func (g *pager) afterLink(ctx context.Context, page *page, address *url.URL, s jq.Scope) (pageRef, error) {
 	target, ok := nextLink(page.header.Values("Link"))
@@ -252,7 +252,7 @@ func newVisited() *visited {
 	return &visited{seed: maphash.MakeSeed(), cursors: map[string]bool{}, urls: map[string]bool{}, contents: map[uint64]int{}}
 }
 
-// again reports what is repeated: the content of a page, or its successor. It is "" for a new page.
+// again says what is repeated: the content of a page, or its successor. It returns "" for a new page.
 // Empty pages have the content 0, which may repeat.
 func (v *visited) again(number int, contents uint64, address *url.URL, next pageRef) string {
 	v.urls[address.String()] = true
@@ -276,7 +276,7 @@ func (v *visited) again(number int, contents uint64, address *url.URL, next page
 	return ""
 }
 
-// digest is equal for equal values, and almost never for others.
+// digest returns the same hash for equal values, and almost always different ones for others.
 func digest(seed maphash.Seed, v any) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)

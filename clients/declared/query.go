@@ -15,8 +15,8 @@ import (
 )
 
 // Orders implements [clients.Provider]. Orders in the response that were not requested are reported
-// too. A response that cannot be mapped as a whole is a failure. A 404 or 410 to the request for one
-// order means that it does not exist, if the API responds for another one: otherwise the path may be
+// too. It is a failure if the mapping fails or no order is readable. A 404 or 410 to the request for one
+// order means that it does not exist, if another call of the query succeeds: otherwise the path may be
 // wrong.
 func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
 	asked, scopes, err := c.choose(q)
@@ -88,7 +88,7 @@ func (c *Client) cannot(op, message, hint string) error {
 	return &clients.Error{Provider: c.name, Op: op, Code: clients.CodeInvalid, Message: message, Hint: hint}
 }
 
-// scopeOf are the variables of a query for its programs.
+// scopeOf returns the variables of a query for its programs.
 func scopeOf(q clients.Query) jq.Scope {
 	a := q.Account
 	zone := "UTC"
@@ -128,7 +128,7 @@ func list(texts []string) []any {
 // First is the result of the first page.
 type First struct {
 	clients.Answer
-	// More reports that the whole answer takes further calls.
+	// More reports that the whole answer needs further calls.
 	More bool
 
 	query clients.Query
@@ -137,7 +137,7 @@ type First struct {
 	item  any   // the item that it is about
 }
 
-// First is [Client.Orders] without further calls after the first page or, if items are requested one
+// First is like [Client.Orders], but stops after the first page or, if items are requested one
 // by one, after the first item.
 func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 	asked, scopes, err := c.choose(q)
@@ -159,9 +159,9 @@ func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
 	return f, err
 }
 
-// Lacks returns what the account lacks that requests for its orders need, as joined
+// Lacks returns the missing keys of the account that requests for its orders need, as joined
 // [*section.ConfigError] values whose keys are the account's; nil if nothing is missing. The
-// account's credentials can be checked without it.
+// account's credentials can be checked without them.
 func (c *Client) Lacks(a clients.Account) error {
 	var missing section.Errors
 	for _, known := range []struct{ name, value string }{{"bill_to", a.BillTo}, {"ship_to", a.ShipTo}} {

@@ -23,11 +23,11 @@ func (set *settings) checkSamples(wrong *section.Errors) {
 		switch sm.Operation {
 		case "", "orders":
 			if set.Orders.undeclared() {
-				wrong.Add(at+".operation", "is orders, which are not declared: declare orders, or write \"fetch\"")
+				wrong.Add(at+".operation", "is \"orders\", which is not declared: declare orders, or write \"fetch\"")
 			}
 		case "fetch":
 			if set.Fetch.undeclared() {
-				wrong.Add(at+".operation", "is fetch, which is not declared: declare fetch, or write \"orders\"")
+				wrong.Add(at+".operation", "is \"fetch\", which is not declared: declare fetch, or write \"orders\"")
 			}
 		default:
 			wrong.Add(at+".operation", `must be "orders" or "fetch", not %.40q`, sm.Operation)
@@ -162,7 +162,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 		case v.outcome != outcomeNone || a != &q.each:
 			return nil, v.outcome, nil
 		}
-		p.body = nil // the item is mapped all the same
+		p.body = nil // the item is mapped anyway
 	}
 	c.hide(p.body)
 	v, err := judge(ctx, a.rules, status, p.body, s)
@@ -237,7 +237,7 @@ func compareOrders(want []expected, got []clients.Order) error {
 	return nil
 }
 
-// overruled is the first value of an order, or of one of its lines, that is stored differently than
+// overruled returns the first value of an order, or of one of its lines, that is stored differently than
 // written.
 func (e expected) overruled() (clients.Change, bool) {
 	for i := range e.written.Lines {

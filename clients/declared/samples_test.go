@@ -44,7 +44,7 @@ func TestStatusThatDiffersFromTheLinesIsAWarning(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{`odd: order A: its status is mapped to "confirmed", its lines make it "open", which is stored`}
+	want := []string{`odd: order A: the mapping returns status "confirmed", but its lines imply "open", which is stored`}
 	if diff := cmp.Diff(want, report.Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}

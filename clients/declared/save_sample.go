@@ -40,7 +40,7 @@ func (c *Client) Sample(ctx context.Context, f First, name string) (Sample, erro
 	}
 	orders, outcome, err := c.mapSample(ctx, &sm)
 	if err == nil && outcome != "" && outcome != outcomePartial && outcome != outcomeNone {
-		err = fmt.Errorf("it is %s", outcome)
+		err = fmt.Errorf("a failure rule reports %q", outcome)
 	}
 	switch {
 	case err != nil:
@@ -68,7 +68,7 @@ func (c *Client) redacted(ctx context.Context, f First) (sample, error) {
 		return sample{}, err
 	}
 	if len(both) > maxSample {
-		return sample{}, fmt.Errorf("the response has %d bytes, a sample at most %d; request one order, or fewer days", len(both), maxSample)
+		return sample{}, fmt.Errorf("the response has %d bytes, but a sample may have at most %d; request one order, or fewer days", len(both), maxSample)
 	}
 	v, _, err := parseJSON(string(c.redactor.Body(ctx, "application/json", both)))
 	list, ok := v.([]any)

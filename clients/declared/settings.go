@@ -82,7 +82,7 @@ type settings struct {
 	Failures []failure `toml:"failures"`
 	// Volatile is [clients.Traits.Volatile].
 	Volatile []string `toml:"volatile"`
-	// Redact names members of responses, at any depth, whose values are removed first.
+	// Redact names members of responses, at any depth, whose values are removed before mapping.
 	Redact []string `toml:"redact"`
 	// NoDate are further dates that mean "no date".
 	NoDate []string `toml:"no_date"`

@@ -41,7 +41,7 @@ var dialects = map[string]func() endpoint.Dialect{
 	dialectMicrobilt: endpoint.Microbilt, "mazda": endpoint.Mazda,
 }
 
-// usersOnly are the dialects without tokens of the client.
+// usersOnly are the dialects that issue tokens to users only.
 var usersOnly = map[string]bool{"mazda": true}
 
 var (
@@ -111,7 +111,7 @@ func (set *settings) signs() bool {
 	return set.Grant == grantJWT || set.ClientAuth == string(endpoint.PrivateKeyJWT)
 }
 
-// particular is the section's own part of a source's configuration.
+// particular returns the part of a token source's configuration that only declared providers have.
 func (set *settings) particular(wrong *section.Errors) auth.Config {
 	c := auth.Config{Dialect: set.dialect(wrong)}
 	set.Apply(&c, wrong)
@@ -134,7 +134,7 @@ func (set *settings) particular(wrong *section.Errors) auth.Config {
 	if !set.signs() {
 		for key, given := range map[string]bool{"signing_key": !set.SigningKey.Empty(), "key_id": set.KeyID != "", "audience": set.Audience != "", "subject": set.Subject != ""} {
 			if given {
-				wrong.Add(key, `has no effect without grant = "jwt_bearer" or client_auth = "private_key_jwt"; token_params has parameters of requests`)
+				wrong.Add(key, `has no effect without grant = "jwt_bearer" or client_auth = "private_key_jwt"; token_params adds request parameters`)
 			}
 		}
 		return c

@@ -1,7 +1,7 @@
-// Package exchange owns recorded HTTP exchanges: what an [Exchange] holds, how the exchanges of a
+// Package exchange defines recorded HTTP exchanges: what an [Exchange] holds, how the exchanges of a
 // job are collected ([Record]) and how they are served again in place of the provider
 // ([WithPlayback]).
 //
-// It may not know orders, providers or configuration: the HTTP client records, package db stores.
+// It must not know about orders, providers or configuration: the HTTP client records, package db stores.
 // Start reading at [Exchange].
 package exchange

@@ -13,7 +13,7 @@ import (
 )
 
 // WholeBytes is the limit for recorded bodies of successful responses, uncompressed: they are
-// complete for a remap. Of a longer one the beginning is recorded.
+// complete for a remap. Only the beginning of a longer body is recorded.
 const WholeBytes = 16 << 20
 
 // Exchange is a request and its response, redacted for storage.
@@ -21,7 +21,7 @@ type Exchange struct {
 	Op, Method, URL string
 	// Status is the HTTP status, 0 without a response.
 	Status int
-	// StartedAt is when the call was made. Before it was sent it may have waited for the rate limit and
+	// StartedAt is when the call was made. It may be sent later, after waiting for the rate limit and
 	// for a token.
 	StartedAt time.Time
 	Duration  time.Duration
@@ -53,14 +53,14 @@ const (
 	// Metadata is for responses that must not be stored, such as consumer credit data: bodies and the
 	// values in URLs are omitted.
 	Metadata Detail = "metadata"
-	// Off records nothing; Watch gets what Metadata leaves.
+	// Off records nothing; Watch gets the same as with Metadata.
 	Off Detail = "off"
 )
 
 // plainBytes is the longest body that is stored uncompressed, readable in the table.
 const plainBytes = 4 << 10
 
-// packers are reused: one takes more than 1 MB.
+// packers are reused: each takes more than 1 MB of memory.
 var packers = sync.Pool{New: func() any {
 	w, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
@@ -84,7 +84,7 @@ func (x *Exchange) SetBody(body []byte) {
 	x.ResponseGzip = packed.Bytes()
 }
 
-// Body is the recorded body of the response. The error reports a damaged one.
+// Body returns the recorded body of the response. The error reports damaged data.
 func (x *Exchange) Body() ([]byte, error) {
 	if x.ResponseGzip == nil {
 		return []byte(x.ResponseBody), nil

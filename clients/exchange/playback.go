@@ -14,19 +14,19 @@ type Playback struct {
 
 type playbackKey struct{}
 
-// WithPlayback is a context in which the HTTP client answers every call with the recorded exchange of
+// WithPlayback returns a context in which the HTTP client serves every call from the recorded exchange of
 // the same call, each once, without a request and without a token. A call is the same if its method,
-// its URL without the host and its body are, as far as they are recorded; any other call fails with
+// its URL without the host, and its body are equal, as far as recorded; any other call fails with
 // [clients.CodeInvalid].
 func WithPlayback(ctx context.Context, kept []Exchange) context.Context {
 	return context.WithValue(ctx, playbackKey{}, &Playback{kept: kept, played: make([]bool, len(kept))})
 }
 
-// IsPlayback reports whether calls are answered from recorded exchanges, so that no rate limit is
+// IsPlayback reports whether calls are served from recorded exchanges, so that no rate limit is
 // needed.
 func IsPlayback(ctx context.Context) bool { return PlaybackOf(ctx) != nil }
 
-// PlaybackOf is the playback of a context, nil for none.
+// PlaybackOf returns the playback of a context, nil for none.
 func PlaybackOf(ctx context.Context) *Playback {
 	p, _ := ctx.Value(playbackKey{}).(*Playback)
 	return p

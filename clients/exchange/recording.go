@@ -13,7 +13,7 @@ const (
 )
 
 // Recording collects the exchanges of one attempt of a job, in the order in which they ended.
-// Redaction and compression run beside the calls, one response at a time. It is safe for concurrent
+// Redaction and compression run in the background, one response at a time. It is safe for concurrent
 // use.
 type Recording struct {
 	packing chan struct{} // capacity 1
@@ -27,14 +27,14 @@ type Recording struct {
 
 type recordingKey struct{}
 
-// Record is a context in which the HTTP client records its calls. It is a context value because the
-// provider between the caller and the HTTP client does not take part.
+// Record returns a context in which the HTTP client records its calls. It is a context value because the
+// provider between the caller and the HTTP client does not know about recording.
 func Record(ctx context.Context) (context.Context, *Recording) {
 	r := &Recording{packing: make(chan struct{}, 1)}
 	return context.WithValue(ctx, recordingKey{}, r), r
 }
 
-// RecordingOf is the recording of a context, nil for none.
+// RecordingOf returns the recording of a context, nil for none.
 func RecordingOf(ctx context.Context) *Recording {
 	r, _ := ctx.Value(recordingKey{}).(*Recording)
 	return r
@@ -57,8 +57,8 @@ func (r *Recording) Exchanges() []Exchange {
 	return list
 }
 
-// Add records the result of made, which runs in the background unless the previous one is still
-// running: so responses do not pile up in memory.
+// Add records the result of made, which runs in the background. Add waits while an earlier one is still
+// running, so that responses do not pile up in memory.
 func (r *Recording) Add(made func() *Exchange) {
 	r.mu.Lock()
 	i := len(r.list)
@@ -73,7 +73,7 @@ func (r *Recording) Add(made func() *Exchange) {
 	r.working.Go(func() {
 		defer func() { <-r.packing }()
 		defer func() {
-			if recover() != nil { // a bug of ours: the response is valid all the same
+			if recover() != nil { // a bug in Orderbeat: the response is still valid
 				r.mu.Lock()
 				defer r.mu.Unlock()
 				r.dropped = true

@@ -16,8 +16,8 @@ const (
 	slowest = 1.0 / 16
 )
 
-// callRate limits calls to the rate that a provider accepts: each 429 halves it, except for those of
-// calls in flight together, and each other response raises it by a step up to the usual rate
+// callRate limits calls to the rate that a provider accepts: a 429 halves it, once for all calls in
+// flight together, and each other response raises it by a step up to the usual rate
 // (additive increase, multiplicative decrease). It is safe for concurrent use.
 type callRate struct {
 	*rate.Limiter

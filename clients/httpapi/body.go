@@ -14,17 +14,17 @@ import (
 // connection can be distinguished from an invalid document, whatever the decoder makes of the error.
 type boundedBody struct {
 	body    io.Reader
-	left    int64 // bytes that may still come, uncompressed
-	broken  error // why the rest did not come
+	left    int64 // bytes that may still be read, uncompressed
+	broken  error // the error that ended the body early
 	tooLong bool
-	blanks  int           // blanks at the end of what was read
-	meter   *memory.Meter // of what was read
-	refused error         // why no more is accepted
+	blanks  int           // white space at the end of the bytes read so far
+	meter   *memory.Meter // charged for the bytes read
+	refused error         // why no more bytes are accepted
 }
 
 var errTooLong = errors.New("the response is too long")
 
-// maxBlanks is the limit of blanks in a row: no document indents that far, and decoders buffer what
+// maxBlanks is the limit of white space in a row: no document indents that far, and decoders buffer what
 // they skip.
 const maxBlanks = 1 << 20
 
@@ -39,7 +39,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.refused != nil {
 		return 0, b.refused
 	}
-	if int64(len(p)) > b.left { // one byte more shows whether a body fits
+	if int64(len(p)) > b.left { // one extra byte shows that the body is too long
 		p = p[:b.left+1]
 	}
 	n, err := b.body.Read(p)

@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// breakerFailures calls in a row, over at least breakerSpan, open a breaker: a broken connection
+	// breakerFailures failed calls in a row, over at least breakerSpan, open a breaker: a broken connection
 	// fails all of its calls at once, and is not an outage. Failures of one account of several may be
-	// about that account: breakerOthers of them must be about other accounts.
+	// caused by that account: at least breakerOthers of them must be from other accounts.
 	breakerFailures = 5
 	breakerSpan     = 5 * time.Second
 	breakerOthers   = 2
-	// breakerRest is how long an open breaker lets no call pass. A Retry-After extends it, up to
+	// breakerRest is how long an open breaker blocks calls. A Retry-After extends it, up to
 	// maxBreakerRest: it may concern one call only.
 	breakerRest    = 15 * time.Second
 	maxBreakerRest = 5 * time.Minute
-	// probeWait is how long other calls wait at least while a probe is in flight.
+	// probeWait is the minimum wait of other calls while a probe is in flight.
 	probeWait = 5 * time.Second
 )
 
@@ -37,7 +37,7 @@ type breaker struct {
 	status clients.BreakerStatus // the last recorded status; Until is set while it is open
 	first  time.Time             // when the failures in a row began
 	// account is the account of the first failure in a row, others the number of failures of other
-	// accounts, as far as known.
+	// accounts; calls without an account count as well.
 	account string
 	others  int
 	last    *clients.Error // the last failure in a row
@@ -46,10 +46,10 @@ type breaker struct {
 	opened  int            // how often it opened
 }
 
-// What the end of a call says about the provider: nil means that it responded, even with a rejection.
+// The outcome of a call for the breaker: nil means that the provider responded, even with a rejection.
 var (
-	errDown   = errors.New("it did not respond")
-	errUnsure = errors.New("it was not called, or not for long enough")
+	errDown   = errors.New("the provider did not respond")
+	errUnsure = errors.New("the call says nothing about the provider")
 )
 
 func newBreaker(accounts int, log *slog.Logger) *breaker {
@@ -77,7 +77,7 @@ func (b *breaker) setState(to clients.BreakerState) {
 	}
 }
 
-// now is the current status: after the rest an open breaker is half open.
+// now returns the current status: an open breaker is half-open after its rest.
 func (b *breaker) now() clients.BreakerStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -94,7 +94,7 @@ func (b *breaker) openings() int {
 	return b.opened
 }
 
-// openedSince is the error of a call that waited while the breaker opened, nil if it did not.
+// openedSince returns an error if the breaker has opened since openings was read, otherwise nil.
 func (b *breaker) openedSince(openings int) error {
 	if b.openings() == openings {
 		return nil
@@ -104,7 +104,7 @@ func (b *breaker) openedSince(openings int) error {
 	return b.refusal(time.Now())
 }
 
-// admit lets a call about an account pass, or returns why not. A call that passes must call leave
+// admit lets a call for an account pass, or returns an error. The caller of a call that passes must call leave
 // once.
 func (b *breaker) admit(account string) (leave func(came error, last *clients.Error), refused error) {
 	probe, change, refused := b.pass()

@@ -10,8 +10,8 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// guard makes a call if the breaker lets it pass. ask returns errors like [HTTP.Do]. Playback sends
-// nothing and says nothing about the provider.
+// guard makes a call if the breaker allows it. ask returns errors like [HTTP.Do]. Checks and playback
+// bypass the breaker.
 func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
 	if c.Check || exchange.IsPlayback(ctx) {
 		return ask()
@@ -27,8 +27,8 @@ func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
 	return err
 }
 
-// meaning is the outcome of a call, and its failure. A token endpoint has a cooldown of its own, and
-// a cancelled call did not give the provider its time.
+// meaning returns a call's failure and its outcome for the breaker. Token errors, which have a cooldown
+// of their own, and cancelled calls say nothing about the API.
 func meaning(ctx context.Context, err error) (failure *clients.Error, came error) {
 	if err == nil {
 		return nil, nil

@@ -16,27 +16,27 @@ import (
 )
 
 // hintRefused is the hint for tokens that the API rejects.
-const hintRefused = "the token endpoint accepts the credentials, the API does not: ask the provider whether they may use it"
+const hintRefused = "the token endpoint accepts the credentials, but the API does not: ask the provider whether they are enabled for this API"
 
-// refusal is the meaning of a response outside 2xx.
+// refusal returns the error of a response outside 2xx.
 func refusal(resp *http.Response) *clients.Error {
 	e := &clients.Error{Code: clients.CodeInvalid, After: endpoint.Wait(resp.StatusCode, resp.Header, clients.MaxRetryAfter)}
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized && auth.LacksRights(resp.Header):
 		e.Code, e.Message = clients.CodeForbidden, "the token lacks the required rights"
-		e.Hint = "check the scope, or ask the provider what these credentials may do"
+		e.Hint = "check the scope, or ask the provider which rights these credentials have"
 	case auth.RefusesToken(status, resp.Header):
 		e.Code, e.Message = clients.CodeUnauthorized, "the API rejects the credentials"
 		e.Hint = hintRefused
 	case status == http.StatusForbidden:
 		e.Code, e.Message = clients.CodeForbidden, "the account has no access to the requested data"
-		e.Hint = "check the account's numbers, and whether these credentials may access it"
+		e.Hint = "check the account's numbers, and whether these credentials have access to the account"
 	case status == http.StatusTooManyRequests:
 		e.Code, e.Message = clients.CodeThrottled, "too many calls"
 	case status == http.StatusRequestTimeout, status == http.StatusTooEarly, status >= 500:
 		e.Code, e.Message = clients.CodeUnavailable, "the provider is unavailable"
 	case status >= 300 && status < 400:
-		e.Message, e.Hint = "the API redirects elsewhere", "check base_url: redirects are not followed"
+		e.Message, e.Hint = "the API redirects to another URL", "check base_url: redirects are not followed"
 	case status == http.StatusNotFound:
 		e.Message, e.Hint = "the API does not exist at this URL", "check base_url"
 	default:
@@ -48,12 +48,12 @@ func refusal(resp *http.Response) *clients.Error {
 
 const (
 	// longestShort is the longest Retry-After of a 503 worth waiting for during paging, and mostShort
-	// how often a 503 without one is waited for.
+	// the maximum number of waits after a 503 without one.
 	longestShort = 30 * time.Second
 	mostShort    = 4
 )
 
-// worthWaiting reports whether and how long to wait for a call that has failed n times before.
+// worthWaiting reports whether to wait and send a failed call again, and how long; it failed n times before.
 func worthWaiting(err error, n int) (time.Duration, bool) {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok {
@@ -70,7 +70,7 @@ func worthWaiting(err error, n int) (time.Duration, bool) {
 	return wait, short && e.After <= longestShort && (e.After > 0 || n < mostShort)
 }
 
-// refused is the meaning of a response that is not accepted.
+// refused returns the error of a response that is not accepted.
 func (c Call) refused(resp *http.Response) *clients.Error {
 	usual := refusal(resp)
 	if c.Judge == nil {
@@ -78,7 +78,7 @@ func (c Call) refused(resp *http.Response) *clients.Error {
 		return usual
 	}
 	const most = 64 << 10
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // a truncated body is judged by its beginning
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // the beginning of a long body is enough
 	e := c.Judge(Response{Status: resp.StatusCode, Header: resp.Header}, body)
 	if e == nil {
 		return usual
@@ -92,7 +92,7 @@ func (c Call) refused(resp *http.Response) *clients.Error {
 	return e
 }
 
-// classify classifies the failure of an exchange. It is the only place that does.
+// classify converts the error of an exchange to a [clients.Error]. No other code does.
 func (h *HTTP) classify(err error) *clients.Error {
 	if e, ok := errors.AsType[*clients.Error](err); ok {
 		return e
@@ -120,8 +120,8 @@ func (h *HTTP) login() string {
 	return fmt.Sprintf("orderbeat auth login %s --user %s", h.provider, h.source.User())
 }
 
-// describe says why there is no complete response. It is built from addresses and system errors only:
-// other texts quote URLs and data from the wire.
+// describe says why there is no complete response. Its text has addresses and system errors only:
+// other errors quote URLs and data from the wire.
 func describe(err error) string {
 	if e := endpoint.ConnectionFailure(err); e != nil {
 		return e.Reason

@@ -28,8 +28,8 @@ const (
 	maxPingTimeout = 5 * time.Second
 )
 
-// Transport opens the connections to one provider, and replaces them. A kept connection may be dead:
-// dropped by a firewall, or to a backend that is being removed. So none gets another request if it is
+// Transport opens the connections to one provider, and replaces them. A reused connection may be dead:
+// dropped by a firewall, or its backend is being removed. So a connection is not reused if it is
 // older than [section.Config.MaxConnAge], or after [Transport.Renew]. TLS is 1.2 or newer. It is safe
 // for concurrent use. Bodies of responses are plain UTF-8: see [readable].
 type Transport struct {
@@ -40,12 +40,12 @@ type Transport struct {
 	mu      sync.Mutex // held while current is replaced
 }
 
-// connections are those opened between two renewals.
+// connections are the connections opened between two renewals.
 type connections struct {
 	*http.Transport
 	born   time.Time
 	err    error       // why none can be opened
-	served atomic.Bool // a response came over one of them
+	served atomic.Bool // one of them has received a response
 }
 
 // NewTransport opens the connections for calls: as many as concurrent jobs
@@ -98,8 +98,8 @@ func (t *Transport) connections() *connections {
 	}
 }
 
-// pings are the time without a frame after which an HTTP/2 connection is pinged, and the time for its
-// response: together less than the timeout of a call.
+// pings returns the time without a frame after which an HTTP/2 connection is pinged, and the timeout of the
+// ping: together less than the timeout of a call.
 func pings(c *section.Config) (after, timeout time.Duration) {
 	if c.Timeout <= 0 {
 		return maxPingAfter, maxPingTimeout
@@ -131,7 +131,7 @@ func (t *Transport) Renew(before time.Time) {
 func (t *Transport) CloseIdleConnections() { t.Renew(time.Now()) }
 
 // RoundTrip implements [http.RoundTripper]. A request that may be sent twice (see [Call.Idempotent])
-// is sent again on a new connection if a kept one broke before any response.
+// is sent again on a new connection if a reused one broke before any response.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if age := t.config.MaxConnAge; age > 0 {
 		t.Renew(time.Now().Add(-age))
@@ -177,9 +177,9 @@ func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response
 	return resp, broke, err
 }
 
-// named is err, with its cause in words if that is a proxy or a client certificate. A server's alert
+// named returns err, or a readable error if a proxy or the client certificate is the cause. A server's alert
 // about a certificate is often lost with the connection: if it requested one and never responded,
-// that is the cause.
+// the certificate is assumed to be the cause.
 func (t *Transport) named(c *connections, err error) error {
 	if e := endpoint.ConnectionFailure(err); e != nil {
 		return e
@@ -209,7 +209,7 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// proxyFor is the proxy of a request: the provider's own, or the environment's
+// proxyFor returns the proxy of a request: the provider's own, or the environment's
 // (HTTPS_PROXY, NO_PROXY).
 func proxyFor(c *section.Config, req *http.Request) (*url.URL, error) {
 	switch proxy := c.Proxy.Reveal(); proxy {
@@ -222,7 +222,7 @@ func proxyFor(c *section.Config, req *http.Request) (*url.URL, error) {
 	}
 }
 
-// proxyAnswered is why a proxy does not connect.
+// proxyAnswered returns an error if a proxy does not connect.
 func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil

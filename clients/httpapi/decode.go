@@ -26,7 +26,7 @@ import (
 	"orderbeat/clients"
 )
 
-// acceptEncoding is what is requested. Other encodings are decoded if they come.
+// acceptEncoding is the requested encoding. Responses in other encodings are decoded as well.
 const acceptEncoding = "gzip"
 
 const (
@@ -234,7 +234,7 @@ type decompressed struct {
 
 func (d *decompressed) Read(p []byte) (int, error) {
 	n, err := d.Reader.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped EOF is no end of the body
+	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped EOF is not the end of the body
 		err = d.from.failed(d.name, err)
 	}
 	return n, err
@@ -242,7 +242,7 @@ func (d *decompressed) Read(p []byte) (int, error) {
 
 var utf8BOM = []byte("\ufeff")
 
-// unicodeOf is the encoding, other than UTF-8, of a body by its byte order mark or by the position of
+// unicodeOf detects the encoding, other than UTF-8, of a body by its byte order mark or by the position of
 // zeros: JSON begins with two ASCII characters. bom is the length of the mark; a nil encoding is
 // UTF-8 or any other charset.
 func unicodeOf(begin []byte) (e encoding.Encoding, bom int) {
@@ -284,7 +284,7 @@ func decodeCharset(r *bufio.Reader, begin []byte, stated string) (io.Reader, err
 		return utf8Text, nil
 	}
 	e, name := charset.Lookup(stated)
-	if e == nil || name == "utf-8" || strings.HasPrefix(name, "utf-16") { // UTF-16 has a zero
+	if e == nil || name == "utf-8" || strings.HasPrefix(name, "utf-16") { // unicodeOf detects UTF-16
 		return utf8Text, nil
 	}
 	if name == "replacement" {
@@ -293,13 +293,13 @@ func decodeCharset(r *bufio.Reader, begin []byte, stated string) (io.Reader, err
 	return &validText{Reader: transform.NewReader(r, e.NewDecoder()), charset: name, invalid: isUndefined}, nil
 }
 
-// isReplacement is the rune that decoders write for invalid bytes.
+// isReplacement matches the rune that decoders write for invalid bytes.
 func isReplacement(r rune) bool { return r == utf8.RuneError }
 
-// isUndefined also matches what they write for bytes that a charset leaves undefined: C1 controls.
+// isUndefined also matches C1 controls, which decoders write for bytes that a charset leaves undefined.
 func isUndefined(r rune) bool { return r == utf8.RuneError || r >= 0x80 && r <= 0x9f }
 
-// validText fails once at invalid text, and passes it on for the record.
+// validText returns an error once, at the first invalid text; later reads continue, so that it can be recorded.
 type validText struct {
 	io.Reader                   // of UTF-8
 	charset   string            // the decoded charset, for messages

@@ -2,6 +2,6 @@
 // and the pause after a 429 (throttle.go, adaptive_rate.go), the breaker, bounded and decoded bodies,
 // the code of each failure ([orderbeat/clients.Error]), and recording and playback of exchanges.
 //
-// It moves bytes and classifies failures. It may not know orders or providers, and package clients
-// does not know it. Start reading at [NewHTTP], then [HTTP.Answer]; below that transport.go.
+// It moves bytes and classifies failures. It must not know about orders or single providers, and package clients
+// must not import it. Start reading at [NewHTTP], then [HTTP.Answer]; below that transport.go.
 package httpapi

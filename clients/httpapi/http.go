@@ -28,9 +28,9 @@ import (
 )
 
 // HTTP calls one provider's API. A call passes, in this order: the breaker, which blocks calls while
-// the provider does not respond, the signer (package auth), the provider's rate limit, which also
-// counts what auth sends again and pauses after a 429, and the timeout of each exchange. It does not
-// retry failed calls and follows no redirects: both would hide from the caller where a request went.
+// the provider does not respond, the signer (package auth), the provider's rate limit, which also counts
+// replays after a 401 and pauses after a 429, and the timeout of each exchange. Redirects are not
+// followed, and a call is sent again only after a 401 or as its Idempotent and Patience allow.
 // It is safe for concurrent use.
 type HTTP struct {
 	client   *resty.Client
@@ -65,11 +65,11 @@ func NewHTTP(s section.Section) *HTTP {
 // Call it before any other method.
 func (h *HTTP) Succeed(before *HTTP) { h.base.succeed(before.base) }
 
-// Share limits the calls to an equal share of the configured rate, which n processes have together.
+// Share limits the calls to an equal part of the configured rate, which n processes share.
 func (h *HTTP) Share(n int) { h.base.limiter.tune(h.base.rate, n) }
 
-// Bearer is h with the tokens of a source on every call, which may only go to origin. Where tokens
-// belong to users, each user has one.
+// Bearer returns h with the tokens of a source on every call; calls may only go to origin. Where tokens
+// belong to users, each user has a client.
 func (h *HTTP) Bearer(source *auth.Source, origin *url.URL) *HTTP {
 	signed := h.With(func(base http.RoundTripper) http.RoundTripper {
 		return &auth.Transport{Base: base, Source: source, Origin: origin, Refuses: Refuses}
@@ -78,7 +78,7 @@ func (h *HTTP) Bearer(source *auth.Source, origin *url.URL) *HTTP {
 	return signed
 }
 
-// With is h with another signer: sign wraps the given round tripper. All clients derived from one
+// With returns h with another signer: sign wraps the given round tripper. All clients derived from one
 // share its connections, rate limit and pauses.
 func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 	signed := *h
@@ -100,8 +100,8 @@ func (h *HTTP) With(sign func(http.RoundTripper) http.RoundTripper) *HTTP {
 	return &signed
 }
 
-// Fixed is h with constant headers on every call, which may only go to origin, and a source that has no
-// tokens: it remembers whether the credentials were rejected. clientID is part of its key; hint is for
+// Fixed returns h with constant headers on every call, which may only go to origin, and a source without
+// tokens that records whether the credentials were rejected. clientID is part of its key; hint is for
 // rejected credentials.
 func (h *HTTP) Fixed(s section.Section, origin *url.URL, clientID string, header map[string]secret.Secret, hint string) (*HTTP, *auth.Source, error) {
 	var values []string
@@ -123,7 +123,7 @@ func (h *HTTP) Fixed(s section.Section, origin *url.URL, clientID string, header
 	return signed, static.Source, nil
 }
 
-// CompleteTokens sets what sources of tokens have in common. Token requests have connections of their
+// CompleteTokens sets the fields that all token sources share. Token requests have connections of their
 // own: they must not wait for the calls that wait for a token.
 func CompleteTokens(c *auth.Config, s section.Section, limiter *clients.SharedRate) {
 	c.Provider, c.Environment, c.TokenURL = s.Name, s.Environment, s.TokenURL
@@ -138,14 +138,14 @@ type Call struct {
 	Op string
 	// Account is the name of the account, "" for none.
 	Account string
-	// Check marks a call that checks the provider for a person: it is sent also while the breaker is
+	// Check marks a call that an operator's check makes: it is also sent while the breaker is
 	// open, and does not change it.
 	Check bool
-	// Idempotent marks a call that may be sent twice: it is sent again on a new connection if a kept one
+	// Idempotent marks a call that may be sent twice: it is sent again on a new connection if a reused one
 	// broke before any response.
 	Idempotent bool
-	// Patience is how long the call waits in all, and is sent again, after a 429 or a short 503: for one
-	// of several calls that are useless without each other. 0 is not at all.
+	// Patience is the total time to wait and send the call again after a 429, or a 503 with a short wait. It is
+	// for several calls whose results are only useful together. 0 disables it.
 	Patience time.Duration
 	Method   string
 	URL      string
@@ -159,12 +159,12 @@ type Call struct {
 	// empty and fits the status, are filled in.
 	Judge func(r Response, body []byte) *clients.Error
 	// Refused reports whether a response rejects the credentials although its status and headers do not;
-	// nil is never. It gets bodies up to 64 KiB: a longer one is not a rejection. The call is then sent
+	// nil means never. It gets bodies up to 64 KiB: a longer one is not a rejection. The call is then sent
 	// once more with a new token, as after a 401.
 	Refused func(r Response, body []byte) bool
 }
 
-// Response is a response while it is read.
+// Response is a response whose body is being read.
 type Response struct {
 	Status int
 	Header http.Header
@@ -195,7 +195,7 @@ func (h *HTTP) Answer(ctx context.Context, c Call, read func(Response) error) er
 		if !worth || time.Now().Add(wait).After(end) {
 			return err
 		}
-		h.log.DebugContext(ctx, "call waits and is sent again", "op", c.Op, "wait", wait, "err", err)
+		h.log.DebugContext(ctx, "call failed, waiting to send it again", "op", c.Op, "wait", wait, "err", err)
 		if sleep(ctx, wait) != nil {
 			return h.failure(ctx, c.Op, 0, err)
 		}

@@ -20,7 +20,7 @@ import (
 // passed to Watch.
 const keptBytes = 64 << 10
 
-// Keeping is h with another level of detail and another redactor for recorded exchanges. The default
+// Keeping returns h with another level of detail and another redactor for recorded exchanges. The default
 // is full detail with the zero [redact.Redactor]. The secrets of [section.Section.Mask] are always
 // masked.
 func (h *HTTP) Keeping(keep exchange.Detail, hide redact.Redactor) *HTTP {
@@ -31,7 +31,7 @@ func (h *HTTP) Keeping(keep exchange.Detail, hide redact.Redactor) *HTTP {
 
 func (h *HTTP) bodies() bool { return h.keep == exchange.Full || h.keep == "" }
 
-// recording is the recording of a call, nil for none.
+// recording returns the recording of a call, nil for none.
 func (h *HTTP) recording(ctx context.Context) *exchange.Recording {
 	if h.keep == exchange.Off {
 		return nil
@@ -109,7 +109,7 @@ func (x *recorder) end(err error) {
 	case failure != nil:
 		kept := x.exchange(took, failure)
 		x.into.Add(func() *exchange.Exchange { return kept })
-	default: // redacting and compressing a long body takes time, in the background
+	default: // in the background: redacting and compressing a long body takes time
 		whole := *x
 		x.kept = nil
 		x.into.Add(func() *exchange.Exchange {
@@ -136,7 +136,7 @@ func (x *recorder) readOn() {
 	}
 }
 
-// exchange is the exchange to record for a failed response, and to show for any.
+// exchange returns the exchange to record for a failed response, and to pass to Watch for any response.
 func (x *recorder) exchange(took time.Duration, failure *clients.Error) *exchange.Exchange {
 	e := x.head(took)
 	if failure != nil {
@@ -151,7 +151,7 @@ func (x *recorder) exchange(took time.Duration, failure *clients.Error) *exchang
 	return e
 }
 
-// whole is the exchange to record for a successful response.
+// whole returns the exchange to record for a successful response.
 func (x *recorder) whole(took time.Duration) *exchange.Exchange {
 	e := x.head(took)
 	if !x.h.bodies() || x.kept == nil {
@@ -169,7 +169,7 @@ func (x *recorder) head(took time.Duration) *exchange.Exchange {
 	return e
 }
 
-// header are the headers that a call itself adds.
+// header returns the headers that a call itself adds.
 func (c *Call) header() http.Header {
 	header := http.Header{}
 	for name, value := range c.Header {
@@ -192,7 +192,7 @@ func (h *HTTP) requestOf(ctx context.Context, call *Call, header http.Header, be
 	return e
 }
 
-// shownURL is the URL of a call as it may be recorded.
+// shownURL returns the URL of a call in the form that may be recorded.
 func (h *HTTP) shownURL(call *Call) string {
 	if !h.bodies() {
 		return h.hide.Names(call.URL)
@@ -200,7 +200,7 @@ func (h *HTTP) shownURL(call *Call) string {
 	return h.hide.URL(call.URL)
 }
 
-// shown is the part of a body that may be recorded. If the cut may be within a card number, the
+// shown returns the part of a body that may be recorded. If the cut may be within a card number, the
 // digits before it are dropped too.
 func (h *HTTP) shown(ctx context.Context, header http.Header, body []byte, cut bool) string {
 	if cut {

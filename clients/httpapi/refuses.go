@@ -24,7 +24,7 @@ type peeked struct {
 	io.Closer
 }
 
-// failed is the rest of a body that broke off; without an error it is empty.
+// failed returns the error of a body that ended early; without an error it is empty.
 type failed struct{ err error }
 
 func (f failed) Read([]byte) (int, error) {

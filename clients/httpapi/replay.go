@@ -12,7 +12,7 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// replayed is the recorded response to a call.
+// replayed returns the recorded response to a call.
 func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*http.Response, error) {
 	asked := h.requestOf(ctx, c, c.header(), time.Time{}, 0)
 	x := p.Take(func(x *exchange.Exchange) bool {
@@ -22,7 +22,7 @@ func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*ht
 	if x == nil {
 		return nil, &clients.Error{
 			Code: clients.CodeInvalid, Message: "no recorded response matches this request",
-			Hint: "more than the mapping has changed: run a new sync instead",
+			Hint: "the requests have changed since they were recorded: run a new sync instead",
 		}
 	}
 	body, err := x.Body()
@@ -35,7 +35,7 @@ func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*ht
 	}, nil
 }
 
-// behindHost is a URL without scheme and host, which may have changed.
+// behindHost returns a URL without scheme and host, which may have changed.
 func behindHost(address string) string {
 	_, rest, ok := strings.Cut(address, "://")
 	if !ok {

@@ -9,11 +9,11 @@ import (
 	"orderbeat/clients/exchange"
 )
 
-// sending is a call on its way, for the round trippers below its signer. It belongs to the goroutine of
+// sending is a call in progress, for the round trippers below its signer. It belongs to the goroutine of
 // the call.
 type sending struct {
 	*Call
-	// responses are those to a recorded call, of which its signer returns the last: after the others it
+	// responses are the responses to a recorded call. The signer returns the last one; after each of the others it
 	// sent the call again.
 	responses []answered
 	into      *exchange.Recording // nil without recording
@@ -28,7 +28,7 @@ type answered struct {
 
 type sendingKey struct{}
 
-// sendingOf is the call of a context, an empty one if there is none.
+// sendingOf returns the call of a context, an empty one if there is none.
 func sendingOf(ctx context.Context) *sending {
 	if s, ok := ctx.Value(sendingKey{}).(*sending); ok {
 		return s
@@ -42,8 +42,8 @@ func (s *sending) note(resp *http.Response, began time.Time) {
 	}
 }
 
-// sentAgain records the responses after which a call was sent again: all but the last if that is the
-// call's response, whose status is final. Their bodies are unknown.
+// sentAgain records the responses after which a call was sent again: all but the last if final, the status
+// of the call's response, is not 0. Their bodies are unknown.
 func (h *HTTP) sentAgain(ctx context.Context, s *sending, final int) {
 	list := s.responses
 	if final != 0 && len(list) > 0 {
@@ -52,7 +52,7 @@ func (h *HTTP) sentAgain(ctx context.Context, s *sending, final int) {
 	for _, u := range list {
 		x := h.requestOf(ctx, s.Call, s.header(), u.began, u.took)
 		x.Status, x.ResponseHeader, x.RequestBody, x.Truncated, x.Detail = u.status, h.hide.Header(u.header), "", false, exchange.Metadata
-		x.Code, x.Message = string(clients.CodeUnauthorized), "the token was rejected; the call was sent again with another"
+		x.Code, x.Message = string(clients.CodeUnauthorized), "the token was rejected; the call was sent again with another token"
 		s.into.Add(func() *exchange.Exchange { return x })
 	}
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // pause blocks all calls to a provider after a 429 (RFC 6585 section 4) until its Retry-After is
-// over. Without one, the pause doubles with each 429 until there is another response. The zero pause
+// over. Without one, the pause doubles with each further 429 in a row. The zero pause
 // is over; it is safe for concurrent use.
 type pause struct {
 	mu    sync.Mutex // guards the following fields
@@ -59,7 +59,7 @@ func (p *pause) state() (until time.Time, count int64) {
 
 // answered notes the response to a call that was sent after count pauses had begun. A 429 of a call
 // that was in flight when the last pause began does not extend it, unless it states a wait; late
-// reports that.
+// reports such a call.
 func (p *pause) answered(resp *http.Response, count int64) (late bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -41,9 +41,9 @@ func newLimited(s section.Section, log *slog.Logger) *limited {
 	return l
 }
 
-// succeed shares the rate limit and the pauses of an earlier client of the same API, whose calls in
-// flight go on, at this client's rate. Connections and the breaker are new: what is configured for
-// them may have changed.
+// succeed shares the rate limit, the pauses and the metrics of an earlier client of the same API, whose calls in
+// flight continue, and applies this client's rate. Connections and the breaker are new: the configuration
+// of both may have changed.
 func (l *limited) succeed(before *limited) {
 	before.limiter.tune(l.rate, 0)
 	l.limiter, l.pause, l.calls = before.limiter, before.pause, before.calls
@@ -86,7 +86,7 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// timeUp is [timeUp]. A connection without incoming data may be dead, and so may those of the same
+// timeUp calls the function timeUp. After a timeout it also replaces all connections of the same
 // age.
 func (l *limited) timeUp(ctx context.Context, began time.Time, err error) error {
 	if err = timeUp(ctx, err); isTimeout(err) {
@@ -107,7 +107,7 @@ func (l *limited) wait(ctx context.Context) (count int64, err error) {
 			if errors.Is(err, context.Canceled) {
 				return 0, err
 			}
-			// The limiter also gives up if the deadline is before the turn.
+			// The limiter also returns an error at once if the deadline would pass during the wait.
 			return 0, &clients.Error{Code: clients.CodeUnavailable, NotSent: true, Message: "timed out waiting for the provider's rate limit", Err: context.DeadlineExceeded}
 		}
 		if err := l.breaker.openedSince(openings); err != nil {
@@ -119,7 +119,7 @@ func (l *limited) wait(ctx context.Context) (count int64, err error) {
 	}
 }
 
-// timeUp is err, and [context.DeadlineExceeded] if that is the cause: a connection is closed when ctx
+// timeUp returns err, wrapping [context.DeadlineExceeded] if that is the cause: a connection is closed when ctx
 // ends, and a reader only sees the closed connection.
 func timeUp(ctx context.Context, err error) error {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {

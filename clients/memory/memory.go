@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// smallResponse, in bytes, is what an attempt may hold without waiting.
+	// smallResponse is the memory, in bytes, that an attempt may hold without waiting.
 	smallResponse = 4 << 20
 	// A large attempt may hold a sixth of the process's memory, within these bounds. Up to three may be
 	// large at once, fewer if that is more than half of the memory: the rest is for everything else.
@@ -24,8 +24,8 @@ const (
 )
 
 // Pool limits the memory of decoded responses in a process. A small attempt never waits. One that
-// holds more than a few MB waits for one of a few places, and fails when it exceeds its place. One
-// provider never has all places. A large attempt waits for nothing else, so that there is no deadlock. It is safe for concurrent use.
+// holds more than a few MB waits for one of a few places, and fails when it exceeds its place. If there
+// are several, one provider never has all of them; they are acquired in a fixed order. It is safe for concurrent use.
 type Pool struct {
 	limit  int64 // of one attempt, in bytes
 	count  int64 // of places
@@ -65,8 +65,8 @@ type Budget struct {
 
 type budgetKey struct{}
 
-// Budget is a context whose calls share a budget for an attempt at a provider. Call release when
-// nothing of the responses is used any more. A nil Pool changes nothing.
+// Budget returns a context whose calls share a budget for an attempt at a provider. Call release when
+// the responses are no longer used. A nil Pool returns ctx unchanged.
 func (m *Pool) Budget(ctx context.Context, provider string) (budgeted context.Context, release func()) {
 	if m == nil {
 		return ctx, func() {}
@@ -75,7 +75,7 @@ func (m *Pool) Budget(ctx context.Context, provider string) (budgeted context.Co
 	return context.WithValue(ctx, budgetKey{}, b), b.close
 }
 
-// BudgetOf is the budget of a context or a new one that is not shared.
+// BudgetOf returns the budget of a context, or a new one that is not shared.
 func BudgetOf(ctx context.Context) *Budget {
 	if b, ok := ctx.Value(budgetKey{}).(*Budget); ok {
 		return b
@@ -84,7 +84,7 @@ func BudgetOf(ctx context.Context) *Budget {
 }
 
 // Charge adds bytes to the budget. It fails with [clients.CodeBadResponse] if that is too much, and
-// if ctx ends while it waits for a place; then nothing is added.
+// with ctx's error if that ends while it waits for a place; then nothing is added.
 func (b *Budget) Charge(ctx context.Context, bytes int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -150,7 +150,7 @@ func (m *Meter) Another() *Meter { return &Meter{ctx: m.ctx, budget: m.budget} }
 // meterStep is the number of bytes that are charged at once.
 const meterStep = 64 << 10
 
-// Use charges bytes, with a delay. After an error it always fails.
+// Use charges bytes, in steps of meterStep. After an error it always fails.
 func (m *Meter) Use(bytes int) error {
 	if m.due += int64(bytes); m.due < meterStep || m.err != nil {
 		return m.err

@@ -35,8 +35,8 @@ type settings struct {
 	// TokenTTL is the assumed lifetime of a token: token responses do not state it, and the portal page
 	// says that 120 minutes are typical.
 	TokenTTL time.Duration `toml:"token_ttl"`
-	// IntrospectionURL is used by a check only. The portal page lists the token URL for it; its example
-	// has this one.
+	// IntrospectionURL is used by a check only. The portal page lists the token URL for it, but its example
+	// has the default.
 	IntrospectionURL string `toml:"introspection_url"`
 	// Request is the format of requests: "portal" or "openapi".
 	Request string `toml:"request"`
@@ -72,7 +72,7 @@ func configure(s *section.Section) (settings, error) {
 	}
 	set.CheckExchanges(&wrong)
 	set.checkAccounts(s.Accounts, &wrong)
-	if s.TokenURL == "" { // only now: it is not a mistake of its own if base_url is wrong
+	if s.TokenURL == "" { // set after the checks, so that a wrong base_url is reported once
 		s.TokenURL = s.BaseURL + tokenPath
 		if set.IntrospectionURL == "" { // the secret is sent to the token endpoint's host only
 			set.IntrospectionURL = s.BaseURL + introspectionPath

@@ -8,10 +8,10 @@ import (
 	"orderbeat/clients"
 )
 
-// maxPieces is more than any order has, and small enough for sums.
+// maxPieces is more than any order has, and small enough to add up without overflow.
 const maxPieces = 1_000_000_000
 
-// readPieces reads a number of pieces, which must not be negative; why is what is wrong with it. A
+// readPieces reads a number of pieces, which must not be negative; why says what is wrong with it. A
 // blank is NULL.
 func readPieces(s string) (q clients.Quantity, why string) {
 	q, why = readSigned(s)
@@ -58,7 +58,7 @@ func readAmount(s string) (a clients.Amount, why string) {
 
 // readDate reads a day: "2026-01-31", "20260131", "2026/01/31", or any of them followed by a zone or
 // a time, which does not change the day. A blank is NULL, and so is a day of zeros or nines only,
-// which means "no date". Other such days are left to [clients.Order.Normalize].
+// which means "no date". [clients.Order.Normalize] handles other such days.
 func readDate(s string) (d clients.Date, why string) {
 	if t, err := time.Parse(time.DateOnly, s); err == nil && t.Year() > 0 { // the usual case
 		return clients.Date(s), ""

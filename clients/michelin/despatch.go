@@ -104,7 +104,7 @@ func decodeAdvices(meter *memory.Meter, body io.Reader, provider, account string
 	return d.answer, nil
 }
 
-// documentProblem is a problem of a document, not of an order.
+// documentProblem returns a problem of a document, not of an order.
 func documentProblem(kind, id, message string) clients.Problem {
 	if id != "" {
 		kind += " " + fmt.Sprintf("%.40s", id)
@@ -254,7 +254,7 @@ func (m *mapper) party(w *object[wireParty]) clients.Text {
 	return id
 }
 
-// advices defines that the lines of an advice are identified by their order and their id.
+// advices identifies the lines of an advice by their order and their id.
 var advices = shape[clients.Advice, clients.AdviceLine]{
 	parts: func(a *clients.Advice) parts[clients.AdviceLine] {
 		return parts[clients.AdviceLine]{a.AdviceID, &a.Lines, &a.Unread, &a.Unmapped}

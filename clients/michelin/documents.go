@@ -32,7 +32,7 @@ func newDocuments[D, L any](s shape[D, L]) documents[D, L] {
 	return documents[D, L]{shape: s, byID: map[string]int{}, sets: map[int]*lineSet[L]{}, seen: map[string]bool{}}
 }
 
-// next is the document that the next entry is mapped to.
+// next returns the document that the next entry is mapped to.
 func (c *documents[D, L]) next() *D {
 	c.entry = *new(D)
 	return &c.entry
@@ -93,7 +93,7 @@ func (c *documents[D, L]) needsSet(lines []L) bool {
 	return false
 }
 
-// set is the set of a document; lines are those of its first entry.
+// set returns the line set of a document; lines are those of its first entry.
 func (c *documents[D, L]) set(at int, lines []L, use func(bytes int) bool) *lineSet[L] {
 	set := c.sets[at]
 	if set == nil {

@@ -38,8 +38,8 @@ type meaning struct {
 // partly is the errorCode of a response with errors in single orders.
 const partly = "1"
 
-// meanings of the codes in errorHead. 1, 901, 907, 915, 920, 987 and 999 are the OpenAPI's for order
-// status and despatch advices, all but 901 and 920 for invoices; 303, 405 and 925 are its for other
+// meanings of the codes in errorHead. The OpenAPI has 1, 901, 907, 915, 920, 987 and 999 for order
+// status and despatch advices, all but 901 and 920 also for invoices, and 303, 405 and 925 for other
 // documents; 304, 399 and 499 are in the worldwide EDIWheel order status API 1.2.0, without a
 // meaning. Any other code means that Michelin rejects the request.
 var meanings = map[string]meaning{

@@ -134,7 +134,7 @@ func (m *mapper) due(terms *oneOrMany[wireTerms, *wireTerms]) (first clients.Dat
 	return first
 }
 
-// invoiceLine maps the members in article or, without one, those beside it.
+// invoiceLine maps the members in article; a missing one is taken from beside article.
 func (m *mapper) invoiceLine(w *wireInvoiceLine) clients.InvoiceLine {
 	isObject(m, &w.Article)
 	l, beside := m.invoiceItem(&w.Article.v), m.invoiceItem(&w.wireInvoiceItem)
@@ -186,7 +186,7 @@ func (m *mapper) invoiceReferences(w *oneOrMany[wireInvoiceReferences, *wireInvo
 	m.loose(w.bad)
 }
 
-// invoices defines that the lines of an invoice are identified by their order and their id.
+// invoices identifies the lines of an invoice by their order and their id.
 var invoices = shape[clients.Invoice, clients.InvoiceLine]{
 	parts: func(i *clients.Invoice) parts[clients.InvoiceLine] {
 		return parts[clients.InvoiceLine]{i.Number, &i.Lines, &i.Unread, &i.Unmapped}

@@ -13,8 +13,8 @@ import (
 )
 
 // The types of this file decode what Michelin's documents disagree on: names in three casings,
-// numbers as strings, strings as numbers, one element instead of a list, a value instead of an object
-// with it. Decoding never fails on valid JSON: a value of another type is marked as bad, with its
+// numbers as strings, strings as numbers, one element instead of a list, a bare value instead of an object
+// that holds it. Decoding never fails on valid JSON: a value of another type is marked as bad, with its
 // position, and [mapper] reports it.
 
 // wireOptions are encoding/json's rules: the last of duplicate members counts, names match in any
@@ -165,7 +165,7 @@ func (o *object[T]) UnmarshalJSONFrom(d *jsontext.Decoder) (err error) {
 	}
 }
 
-// oneOrMany is a list of objects, or one object instead. Null, and a null in the list, is no element.
+// oneOrMany is a list of objects, or one object instead. Nulls are skipped, also in the list.
 type oneOrMany[T any, P element[T]] struct {
 	meter *memory.Meter // charged for the memory of list, which is reused
 	list  []T
@@ -182,7 +182,7 @@ type element[T any] interface {
 
 type renewer interface{ renew(m *memory.Meter) }
 
-// renewed is an empty list in the same memory.
+// renewed returns an empty list that reuses the memory.
 func (l *oneOrMany[T, P]) renewed(m *memory.Meter) oneOrMany[T, P] {
 	return oneOrMany[T, P]{meter: m, list: l.list[:0], ends: l.ends[:0]}
 }

@@ -100,7 +100,7 @@ func (c *Client) Stats() clients.Stats { return c.http.Stats() }
 
 // Traits returns the limits: 90 days counting both ends (the OpenAPI's orderDateTo), 5 for despatch
 // advices and 30 for invoices (despatchToDate and invoiceIssueFromDate). How many orders one request
-// may name is not documented; fifty keep it small.
+// may name is not documented; fifty keeps a request small.
 func (c *Client) Traits() clients.Traits {
 	return clients.Traits{MaxWindowDays: 90, MaxReferences: 50, MaxDespatchDays: 5, MaxInvoiceDays: 30}
 }

@@ -168,7 +168,7 @@ func (m *mapper) report() (unmapped []string, message string) {
 	var problems []string
 	for _, l := range locate(m.entry, m.notes) {
 		problem := fmt.Sprintf("%s[%d].%s", m.list, m.index, l.path)
-		if l.value == "" { // the value can be read, and contradicts another
+		if l.value == "" { // the value can be read, but contradicts another
 			unmapped = append(unmapped, l.path+": "+l.why)
 			problem += " " + l.why
 		} else {
@@ -334,7 +334,7 @@ func (m *mapper) text(t text) string {
 	return t.s
 }
 
-// texts are the texts that are not blank.
+// texts returns the texts that are not blank.
 func (m *mapper) texts(w *texts) (all []string) {
 	for _, t := range w.list {
 		if s := m.text(t); s != "" && m.use(textBytes) {

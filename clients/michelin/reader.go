@@ -41,7 +41,7 @@ type reader struct {
 	headed     bool
 	identified bool // proof was read
 	listed     bool // the list was read
-	// elements is the number of entries read, messages that of numberOfMessages, 0 if missing.
+	// elements is the number of entries read, messages the value of numberOfMessages, 0 if missing.
 	elements, messages int
 	mapper             mapper
 	answer             clients.Answer
@@ -52,14 +52,14 @@ var jsonDecoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 
 const pooledBytes = 64 << 10
 
-// newReader reads a body, once: [reader.read] ends it.
+// newReader makes a reader of a body. Call [reader.read] once.
 func newReader(meter *memory.Meter, body io.Reader, f format) *reader {
 	decoder := jsonDecoders.Get().(*jsontext.Decoder)
 	decoder.Reset(body, wireOptions)
 	return &reader{format: f, json: decoder, meter: meter, mapper: mapper{meter: meter, wire: meter.Another(), list: f.list}}
 }
 
-// free frees what only reading needs.
+// free frees the memory that is only needed while reading.
 func (d *reader) free() {
 	d.mapper.wire.Free()
 	d.json.Reset(http.NoBody)
@@ -69,7 +69,7 @@ func (d *reader) free() {
 	d.json = nil
 }
 
-// read reads the whole document and rejects any other. Members may come in any order and casing. Each
+// read reads the whole document; any other document is an error. Members may have any order and casing. Each
 // element of the list is passed to element.
 func (d *reader) read(element func(jsontext.Value) error) error {
 	defer d.free()
@@ -101,7 +101,7 @@ func (d *reader) read(element func(jsontext.Value) error) error {
 		return d.notJSON(err)
 	}
 	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
-		return d.wrong("something follows the document")
+		return d.wrong("there is data after the document")
 	}
 	return d.check()
 }
@@ -119,7 +119,7 @@ func (d *reader) check() error {
 	case !d.identified && !d.listed:
 		return d.wrong("it has neither " + d.proof + " nor " + d.list)
 	case d.messages > 0 && d.elements == 0:
-		return d.wrong(fmt.Sprintf("it announces %d messages but has none", d.messages))
+		return d.wrong(fmt.Sprintf("it states %d messages but has none", d.messages))
 	}
 	return nil
 }
@@ -238,7 +238,7 @@ func (d *reader) count(value jsontext.Value) {
 	d.messages = int(q.N)
 }
 
-// wrong is the error of a response that is not the document.
+// wrong returns the error for a response that is not the expected document.
 func (d *reader) wrong(why string) *clients.Error {
 	return &clients.Error{Code: clients.CodeBadResponse, Message: "the response is not " + d.what + ": " + why}
 }

@@ -9,10 +9,10 @@ import (
 // A response may repeat an order or a document, as a whole or line by line (the worldwide variant of
 // the order status has an entry for each line). Every line counts once:
 //
-//   - Equal lines are one.
-//   - Of different lines with one id the last counts, and the contradiction is reported.
-//   - Different lines of one article without an id are several lines if they are in one
-//     entry. Of two entries those of the last count, and that is reported: adding them up
+//   - Equal lines count as one line.
+//   - If different lines have one id, the last one counts, and the contradiction is reported.
+//   - Different lines of one article without an id are separate lines if they are in one
+//     entry. If two entries have such lines, those of the last entry count, and that is reported: adding them up
 //     could double the order.
 
 // The messages for responses that contradict themselves.
@@ -102,7 +102,7 @@ func (g *lineGroup) has(other *lineGroup) bool {
 	return true
 }
 
-// rest are the lines that were not replaced, in the order of the response.
+// rest returns the lines that were not replaced, in the order of the response.
 func (s *lineSet[L]) rest() []L {
 	lines := s.lines[:0]
 	for i, l := range s.lines {
@@ -113,7 +113,7 @@ func (s *lineSet[L]) rest() []L {
 	return lines
 }
 
-// later takes a value that a further entry states, and notes a different one.
+// later sets a value from a further entry, and notes that it differs from an earlier one.
 func later[T comparable](m *mapper, into *T, further T, at span) {
 	var none T
 	if further == none || further == *into {
@@ -125,7 +125,7 @@ func later[T comparable](m *mapper, into *T, further T, at span) {
 	*into = further
 }
 
-// orders defines that the lines of an order are identified by their id, or by their article.
+// orders identifies the lines of an order by their id, or by their article.
 var orders = shape[clients.Order, clients.Line]{
 	parts: func(o *clients.Order) parts[clients.Line] {
 		return parts[clients.Line]{o.OrderID, &o.Lines, &o.Unread, &o.Unmapped}

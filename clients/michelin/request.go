@@ -52,7 +52,7 @@ type document struct {
 // order would look like a missing one.
 const allLines = "2"
 
-// encode writes a request. Order numbers and a date range exclude each other at Michelin (errorCode
+// encode writes a request. Michelin rejects order numbers combined with a date range (errorCode
 // 987).
 func (p profile) encode(q clients.Query) ([]byte, error) {
 	r := statusRequest{

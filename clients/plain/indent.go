@@ -2,8 +2,8 @@ package plain
 
 import "strings"
 
-// Indent indents JSON. Unlike [json.Indent] it accepts truncated JSON, as of a long response
-// that was recorded in part.
+// Indent indents JSON. Unlike [json.Indent] it accepts truncated JSON, such as a long response
+// that was recorded only in part.
 func Indent(text string) string {
 	var b strings.Builder
 	depth, quoted := 0, false
@@ -22,7 +22,7 @@ func Indent(text string) string {
 			continue
 		case c == '{' || c == '[':
 			rest := strings.TrimLeft(text[i+1:], " \t\r\n")
-			if rest != "" && rest[0] == c+2 { // which is } and ] in ASCII
+			if rest != "" && rest[0] == c+2 { // the matching } or ]
 				b.WriteString(text[i:i+1] + rest[:1])
 				i = len(text) - len(rest)
 				continue

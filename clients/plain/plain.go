@@ -1,6 +1,6 @@
-// Package plain makes foreign text safe to display: on a terminal, in a page, in a spreadsheet.
+// Package plain makes external text safe to display: on a terminal, in a page, in a spreadsheet.
 //
-// It owns which characters are dangerous, and knows nothing of what is displayed. Start reading at
+// It defines which characters are dangerous; it does not know what is displayed. Start reading at
 // [IsControl].
 package plain
 
@@ -22,7 +22,7 @@ func IsControl(r rune) bool {
 	return unicode.Is(unicode.Bidi_Control, r)
 }
 
-// Line replaces control characters, so that text is one line.
+// Line replaces control characters with blanks, so that the text is one line.
 func Line(s string) string {
 	return strings.Map(func(r rune) rune {
 		if IsControl(r) {
@@ -32,7 +32,7 @@ func Line(s string) string {
 	}, s)
 }
 
-// Short is text on one line of at most a number of characters. What cannot be printed is a blank.
+// Short returns s on one line of at most most characters. Unprintable characters become blanks.
 func Short(s string, most int) string {
 	clean := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -43,7 +43,7 @@ func Short(s string, most int) string {
 	return strings.TrimSpace(string(clean[:min(len(clean), most)]))
 }
 
-// Cell is text as a cell of a CSV file. Spreadsheets treat a cell that begins with one of these
+// Cell returns text for a cell of a CSV file. Spreadsheets treat a cell that begins with one of these
 // characters as a formula; an apostrophe before it prevents that.
 func Cell(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {

@@ -6,8 +6,8 @@ import (
 	"orderbeat/auth/mask"
 )
 
-// The lengths of card numbers, in digits: 19 is the longest that ISO/IEC 7812-1 allows, and less than
-// 15 is too often something else.
+// The lengths of card numbers, in digits: 19 is the longest that ISO/IEC 7812-1 allows, and fewer than
+// 15 digits are too often another kind of number.
 const (
 	shortestCard = 15
 	longestCard  = 19

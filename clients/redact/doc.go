@@ -2,7 +2,7 @@
 // recorded and shown.
 //
 // It has two layers. The first is [mask.Set]: every secret that the process knows is masked by value,
-// wherever it is. Secrecy depends on it. The second finds what the process does not know, by
+// wherever it is; confidentiality relies on this layer. The second finds what the process does not know, by
 // structure: headers, members, parameters, elements and inputs by their names, card numbers by their
 // check digit, and the paths that a provider's section lists. A document is read once. Time and
 // memory grow with its length only, whatever it contains.

@@ -76,7 +76,7 @@ func (w *walk) shown() []byte {
 // errStopped is the error of a walk whose result is no longer needed.
 var errStopped = errors.New("the redaction was stopped")
 
-// value reads the next value, with its places in the paths.
+// value reads the next value; at has its places in the hidden paths.
 func (w *walk) value(at []paths) error {
 	if w.stop() {
 		return errStopped
@@ -157,7 +157,7 @@ func (w *walk) object(at []paths) error {
 	return err
 }
 
-// secretNamed is secret for a name that is a value: such names are not cached, for they may be order
+// secretNamed is secret for a name that is a value: such names are not cached because they may be order
 // numbers.
 func (w *walk) secretNamed(name []byte) bool { return w.r.secret(fold(string(name))) }
 
@@ -182,7 +182,7 @@ func (w *walk) string(from, to int) {
 	}
 }
 
-// harmless reports whether a string certainly needs no redaction, as most: it has no separator after
+// harmless reports whether a string certainly needs no redaction, like most: it has no separator after
 // a name, no escapes, and too few digits.
 func harmless(s []byte) bool {
 	digits := 0

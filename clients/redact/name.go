@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// The names are folded. They are those of RFC 6749 and OpenID Connect with secrets, those of card
-// schemes and personal documents, and usual names of API keys.
+// The folded names whose values are secrets: from RFC 6749 and OpenID Connect, for payment cards
+// and personal documents, and the usual names of API keys.
 var (
 	secretNames = []string{
 		"authorization", "proxyauthorization", "cookie", "setcookie", "credential", "credentials",
@@ -18,9 +18,9 @@ var (
 	secretParts  = []string{"password", "passwd", "passphrase", "secret", "apikey", "privatekey", "accesskey", "subscriptionkey"}
 	secretEnds   = []string{"token", "tokens"}
 	headerParts  = []string{"authorization", "cookie", "token", "secret", "password", "key", "credential", "session", "signature"}
-	addressNames = []string{"key", "sig", "signature"} // keys in a query or a form, as APIs name them
+	addressNames = []string{"key", "sig", "signature"} // usual names of API keys in a query or a form
 
-	// The members of a parameter whose name and value are separate.
+	// Members that hold a parameter's name and its value, as in {"name": …, "value": …}.
 	partNames  = []string{"name", "key", "id"}
 	partValues = []string{"value", "content"}
 )
@@ -87,8 +87,8 @@ func isPageToken(name string) bool { return slices.Contains(pageTokens, strings.
 // 4.1.3). Elsewhere these are ordinary words.
 func isOAuthSecret(name string) bool { return name == "code" || name == "state" }
 
-// A URL, a form or a text of OAuth 2.0 has one of the parameters of its requests and responses, or
-// one of the usual paths of its endpoints.
+// A URL, a form or a text belongs to OAuth 2.0 if it has one of its request or response parameters, or
+// one of the usual endpoint paths.
 var (
 	oauthParams = []string{
 		"grant_type", "response_type", "client_id", "client_secret", "client%5fsecret", "redirect_uri", "code_verifier", "session_state",

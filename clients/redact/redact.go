@@ -35,7 +35,7 @@ func New(names, paths []string) Redactor {
 	return r
 }
 
-// Masking is r with secrets that are masked by value.
+// Masking returns r with secrets that are masked by value.
 func (r Redactor) Masking(s *mask.Set) Redactor {
 	r.mask = s
 	return r
@@ -73,7 +73,7 @@ func (r Redactor) Header(h http.Header) http.Header {
 // stay.
 func (r Redactor) URL(address string) string { return r.address(address, false, r.param) }
 
-// Names is a URL without the values of its query and fragment.
+// Names returns a URL without the values of its query and fragment.
 func (r Redactor) Names(address string) string {
 	return r.address(address, false, func(string, string, bool) (string, bool) { return mask.Redacted, true })
 }
@@ -104,7 +104,7 @@ func (r Redactor) address(address string, oauth bool, param paramFunc) string {
 	return rest
 }
 
-// Body redacts a body of the content type, which may be wrong, as the body may be incomplete. Binary
+// Body redacts a body. The content type may be wrong, and the body may be incomplete. Binary
 // data, a multipart form, and everything after ctx is cancelled is redacted as a whole.
 func (r Redactor) Body(ctx context.Context, contentType string, body []byte) []byte {
 	contentType = strings.ToLower(contentType)
@@ -118,7 +118,7 @@ func (r Redactor) Body(ctx context.Context, contentType string, body []byte) []b
 	return r.document(cancelled, contentType, r.mask.Bytes(body))
 }
 
-// document is Body without the first layer.
+// document is Body without masking by value.
 func (r Redactor) document(cancelled func() bool, contentType string, body []byte) []byte {
 	s := &scan{r: r, cancelled: cancelled}
 	trimmed := bytes.TrimSpace(body)
@@ -140,15 +140,15 @@ func (r Redactor) document(cancelled func() bool, contentType string, body []byt
 	return shown
 }
 
-// scan is one reading of a document, with the documents inside it.
+// scan is one pass over a document, including the documents nested in it.
 type scan struct {
 	r       Redactor
 	work    int // steps so far; about one for each name, value or piece of text
 	scanned int // bytes that were read to find the ends of values
 	stopped bool
-	// decoders read documents, by their depth in the strings of others.
+	// decoders read nested documents; the index is the depth.
 	decoders [maxDepth]*jsontext.Decoder
-	// cancelled reports whether the result is no longer needed; nil is never.
+	// cancelled reports whether the result is no longer needed; nil means never.
 	cancelled func() bool
 }
 
@@ -161,7 +161,7 @@ func (s *scan) stop() bool {
 	return s.stopped
 }
 
-// nameLast redacts, outside JSON documents, the last names of paths, wherever they are.
+// nameLast redacts the last name of each path anywhere: outside JSON documents there are no paths.
 func (s *scan) nameLast() {
 	last := s.r.paths.last()
 	if len(last) == 0 {
@@ -177,7 +177,7 @@ func (s *scan) nameLast() {
 	s.r.names, s.r.paths, s.r.known = names, nil, nil
 }
 
-// name describes a name, from the cache if it can.
+// name describes a name, from the cache if possible.
 func (s *scan) name(name []byte) nameKind {
 	if s.r.known == nil {
 		s.r.known = newKnownNames() // of this document
@@ -187,7 +187,7 @@ func (s *scan) name(name []byte) nameKind {
 
 func (s *scan) secret(name []byte) bool { return s.name(name).secret }
 
-// maxDepth is how many levels of documents in strings are parsed; deeper ones are text.
+// maxDepth is how many levels of documents in strings are parsed; deeper ones are treated as text.
 const maxDepth = 3
 
 // content redacts a string's content, which may be a document itself.

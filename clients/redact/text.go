@@ -34,7 +34,7 @@ type reader struct {
 	s    []byte
 	cuts []cut
 
-	// An HTML input has its name and its value apart.
+	// An HTML input has its name and its value in separate attributes.
 	tag       int  // where the unclosed tag begins, -1 for none
 	sensitive bool // the tag's name attribute names a secret
 	value     cut  // the content of its value attribute
@@ -230,7 +230,7 @@ func (t *reader) assigned(i int, sep byte, n int) (name []byte, a assigned) {
 
 func isNamePart(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c == '\\' || c == '%' }
 
-// plainName is the trailing part of a text that is a name: of "\ntoken" and "a%22token".
+// plainName returns the name at the end of a text: "token" for "\ntoken" and for "a%22token".
 func plainName(run []byte) []byte {
 	if bytes.IndexByte(run, '\\') >= 0 {
 		run = mask.UnescapeJSON(run)

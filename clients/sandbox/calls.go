@@ -14,13 +14,13 @@ type call struct {
 	answer  func(clock.Moment, http.ResponseWriter, *http.Request)
 }
 
-// whose returns the account of a request, for faults of one account; "" is none.
+// whose returns the account of a request, for faults that apply to one account; "" means none.
 type whose func(r *http.Request, body []byte) string
 
 // noUser is for requests without an account.
 func noUser(*http.Request, []byte) string { return "" }
 
-// callRoute registers a call. It is counted before its token is checked.
+// callRoute registers a call. The call is counted before its token is checked.
 func (s *Sandbox) callRoute(p provider, c call) {
 	protected := s.issuers[p.dialect].Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.answer(s.moment(), w, r)

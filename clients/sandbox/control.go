@@ -8,9 +8,9 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// controlRoutes are the switches, for people and for tests in other processes:
+// controlRoutes registers the control endpoints, for people and for tests in other processes:
 //
-//	GET    /_sandbox/        what this is, the providers, the accounts, the counters, the pending faults
+//	GET    /_sandbox/        description, providers, accounts, counters, pending faults
 //	POST   /_sandbox/revoke  all access tokens, or {"provider": "mazda", "user": "…", "refresh": true}
 //	POST   /_sandbox/fault   {"op": "order_status", "status": 503, "times": 3}
 //	DELETE /_sandbox/fault   all of them

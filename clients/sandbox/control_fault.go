@@ -39,7 +39,7 @@ func (s *Sandbox) addFault(w http.ResponseWriter, r *http.Request) {
 
 var cuts = []authtest.Cut{authtest.CutBefore, authtest.CutAfter, authtest.CutHalf, authtest.CutReset}
 
-// fault checks the input. A fault without any effect is a mistake.
+// fault checks the input. A fault without any effect is an error.
 func (s *Sandbox) fault(j faultJSON) (Fault, error) {
 	ops := slices.Sorted(maps.Keys(s.counts.requests))
 	f := j.Fault
@@ -59,7 +59,7 @@ func (s *Sandbox) fault(j faultJSON) (Fault, error) {
 	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
 		return f, fmt.Errorf("status: want 200 to 599, got %d", f.Status)
 	case f.Status == 0 && (f.Body != "" || len(f.Header) > 0):
-		return f, errors.New("body and header need a status")
+		return f, errors.New("body and header require status")
 	case f.Cut != "" && !slices.Contains(cuts, f.Cut):
 		return f, fmt.Errorf("cut: want one of %q, got %q", cuts, f.Cut)
 	case f.Status == 0 && f.ErrorCode == "" && f.Delay <= 0 && !f.CutOff && f.Cut == "" && !f.Hang && !f.RefuseClient && !f.SameToken:

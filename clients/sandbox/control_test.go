@@ -81,7 +81,7 @@ func TestControlRejectsInvalidFaults(t *testing.T) {
 		`{"op":"token"}`:               `want one of status, error_code, delay, cut_off`,
 		`{"status":99}`:                `status: want 200 to 599, got 99`,
 		`{"delay":"soon"}`:             `delay: want a duration`,
-		`{"body":"x","cut_off":true}`:  `body and header need a status`,
+		`{"body":"x","cut_off":true}`:  `body and header require status`,
 		`{"cut":"soon"}`:               `cut: want one of ["before" "after" "half" "reset"], got "soon"`,
 		`{"code":503}`:                 `unknown field`,
 		`503`:                          `cannot unmarshal number`,

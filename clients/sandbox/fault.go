@@ -27,7 +27,7 @@ const (
 	OpMicrobiltToken         Op = "microbilt_token"
 	OpMicrobiltPing          Op = "microbilt_ping"
 	OpMicrobiltArchiveReport Op = "microbilt_archive_report"
-	OpMicrobiltGetReport     Op = "microbilt_get_report" // would cost money: no automatic process may request one
+	OpMicrobiltGetReport     Op = "microbilt_get_report" // costs money at the real API: Orderbeat must never call it
 	OpMazdaToken             Op = "mazda_token"
 	OpMazdaAuthorize         Op = "mazda_authorize"
 	OpMazdaPing              Op = "mazda_ping"
@@ -42,19 +42,19 @@ type Fault struct {
 	// Account restricts the fault to calls for one account: a bill-to at Michelin, a
 	// PayerNumber at Shell, an AppId at Microbilt, an organization at Mazda. PTV has none.
 	Account string `json:"account,omitempty"`
-	// Times is how often it applies: 0 is once, below 0 until it is cleared.
+	// Times is how often it applies: 0 means once, below 0 until it is cleared.
 	Times int `json:"times,omitempty"`
 
-	// Delay delays the response, or until the client disconnects.
+	// Delay delays the response, at most until the client disconnects.
 	Delay time.Duration `json:"delay,omitempty"`
-	// Hang handles nothing and waits until the client disconnects.
+	// Hang does not handle the request and waits until the client disconnects.
 	Hang bool `json:"hang,omitempty"`
-	// Status, with Header and Body, is the response instead; 0 handles the request.
+	// Status, with Header and Body, replaces the response; 0 handles the request normally.
 	Status int         `json:"status,omitempty"`
 	Header http.Header `json:"header,omitempty"`
 	Body   string      `json:"body,omitempty"`
 	// ErrorCode is returned in errorHead by Michelin's documents, in an otherwise complete 200: "1"
-	// (partial) with the orders, any other without.
+	// (partial) with the orders, any other code without them.
 	ErrorCode string `json:"error_code,omitempty"`
 	// RefuseClient rejects correct credentials in token requests.
 	RefuseClient bool `json:"refuse_client,omitempty"`
@@ -66,11 +66,11 @@ type Fault struct {
 	Cut authtest.Cut `json:"cut,omitempty"`
 }
 
-// Fail adds a fault. Of several that apply to a request only the oldest takes effect. The fault ends
-// after its Times, or when clear is called, which may happen at any time and more than once.
+// Fail adds a fault. If several apply to a request, only the oldest takes effect. The fault ends
+// after its Times or when clear is called; clear may be called at any time and more than once.
 func (s *Sandbox) Fail(f Fault) (clear func()) { return s.faults.Add(f, f.Times) }
 
-// effects is the part of the fault that applies to any request.
+// effects returns the part of the fault that applies to any request.
 func (f Fault) effects() authtest.Fault {
 	if f.CutOff {
 		f.Cut = authtest.CutHalf

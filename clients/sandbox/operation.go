@@ -11,7 +11,7 @@ import (
 
 const maxBodyBytes = 1 << 20
 
-// handler serves one operation. f is the fault to apply if struck is true, and empty otherwise.
+// handler serves one operation. f is the fault to apply; it is empty unless struck is true.
 type handler func(w http.ResponseWriter, r *http.Request, f Fault, struck bool)
 
 // operation wraps a provider's operation: it counts the request, reads its body within the limit and

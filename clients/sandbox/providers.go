@@ -30,17 +30,17 @@ const (
 )
 
 type provider struct {
-	dialect                authtest.Dialect // and its name
+	dialect                authtest.Dialect // also the provider's name
 	clientID, clientSecret string
-	// token and so on are the operations, "" where it has none.
+	// The operations; "" if the provider does not have one.
 	token, authorize, introspect, pingOp Op
 
-	// ping is the path of a GET that proves a token, with the response pong.
+	// ping is the path of a GET that checks a token; pong writes its response.
 	ping string
 	pong http.HandlerFunc
 
-	// calls is the rest of its API, accounts are its accounts, or some of them, as [Fault] names them.
-	// Michelin's are elsewhere.
+	// calls is the rest of the API; accounts are all or some of its accounts, as in [Fault.Account].
+	// Michelin's are in michelinRoutes and michelin.Parties.
 	calls    []call
 	accounts []string
 }
@@ -58,7 +58,7 @@ var providers = []provider{
 			{OpPTVRelease, "GET /planning/v1/plannings/{id}/releases/latest", noUser, ptv.Release},
 		},
 	},
-	// The others document no call that proves a token. These are invented.
+	// The other providers document no call that checks a token. These pings are invented.
 	{
 		dialect: authtest.Shell, clientID: ShellClientID, clientSecret: ShellClientSecret,
 		token: OpShellToken, pingOp: OpShellPing, ping: "/shell/ping", pong: emptyPong,

@@ -11,11 +11,11 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// Revocation says which tokens to revoke. The zero value is every access token.
+// Revocation says which tokens to revoke. The zero value selects every access token.
 type Revocation struct {
-	// Provider is the provider; "" is all.
+	// Provider is the provider; "" means all.
 	Provider authtest.Dialect `json:"provider"`
-	// User is the user who granted them; "" is all.
+	// User is the user who granted access; "" means all.
 	User string `json:"user"`
 	// Refresh also revokes refresh tokens and pending codes, like a revoked signing key (Mazda's Access
 	// keys for DMS (OAuth2), Local client storage of access tokens): the user must grant access again.
@@ -35,7 +35,7 @@ func (s *Sandbox) Revoke(r Revocation) {
 	}
 }
 
-// revoke serves a [Revocation]. No body is the zero one.
+// revoke serves a [Revocation]. An empty body is the zero value.
 func (s *Sandbox) revoke(w http.ResponseWriter, r *http.Request) {
 	var which Revocation
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBodyBytes))

@@ -1,9 +1,9 @@
-// Package sandbox simulates the providers' APIs, so that everything else can be tried and tested
+// Package sandbox simulates the providers' APIs, so that everything else can be tried out and tested
 // without them. It is written from the providers' documents and shares no code with the clients, so
 // that the two check each other.
 //
 // One handler serves every provider, at the provider's own paths: the authorization server, a call
-// that proves a token, and what comes nearest to orders.
+// that checks a token, and the API's orders or what is closest to them.
 //
 //   - Michelin: the orders of three accounts.
 //   - PTV: plannings, and the orders that their latest releases plan.
@@ -11,22 +11,22 @@
 //   - Microbilt: archived reports, which are ready after a while.
 //   - Mazda: parts orders of an organization, as an example: its API is not public.
 //
-// All are invented, and they change: a sandbox day is short (20 seconds by default), and on each day
+// All data is invented, and it changes: a sandbox day is short (20 seconds by default), and on each day
 // some orders of each account are placed, confirmed, scheduled, delayed, shipped or cancelled. The
-// state of an order depends on the clock alone; nothing is stored, so a restart never takes an order
+// state of an order depends on the clock alone; nothing is stored, so a restart never moves an order
 // back.
 //
-// Tokens, which a restart forgets, are issued by orderbeat/auth/authtest. Faults are injected by
-// [Sandbox.Revoke] and [Sandbox.Fail], or from a terminal below /_sandbox/, which also shows what
+// Tokens, which a restart invalidates, are issued by orderbeat/auth/authtest. Faults are injected by
+// [Sandbox.Revoke] and [Sandbox.Fail], or over HTTP under /_sandbox/, which also shows what
 // exists and how often it was called.
 //
-// It is no proof of how a provider behaves. It does what the documents say, and where they are silent
-// something plausible; comments say which. It checks credentials, but these are public constants: it
+// It does not prove how a provider behaves. It does what the documents say, and where they leave something open,
+// something plausible; comments say so. It checks credentials, but these are public constants: it
 // should listen on a loopback address.
 //
-// Start reading at [New], then providers.go. Each provider's API is in the folder of its name; how
-// orders follow from the clock is in the folder clock. Tokens, faults and counters are here: this
-// package knows the folders, and they do not know it.
+// Start reading at [New], then providers.go. Each provider's API is in the folder with its name; how
+// orders are derived from the clock is in the folder clock. Tokens, faults and counters are here: this
+// package imports the folders, and they do not import it.
 package sandbox
 
 import (
@@ -42,9 +42,9 @@ import (
 type Options struct {
 	// Now is the clock; time.Now if nil.
 	Now func() time.Time
-	// Day is the length of a sandbox day; 20 s if zero. Another length makes other orders.
+	// Day is the length of a sandbox day; 20 s if zero. A different length produces different orders.
 	Day time.Duration
-	// TokenTTL is the lifetime of access tokens. Zero is the one in each provider's document: 120 min at
+	// TokenTTL is the lifetime of access tokens. Zero uses the one in each provider's document, such as 120 min at
 	// Michelin (developer portal page of 1 April 2025).
 	TokenTTL time.Duration
 }
@@ -60,7 +60,7 @@ type Sandbox struct {
 	michelin *michelin.Server
 }
 
-// New makes the simulators.
+// New returns a Sandbox with all simulators.
 func New(o Options) *Sandbox {
 	if o.Now == nil {
 		o.Now = time.Now

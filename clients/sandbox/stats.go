@@ -6,7 +6,7 @@ import (
 	"orderbeat/auth/authtest"
 )
 
-// Stats counts the requests to Michelin's simulator since [New]. A request with the response of a
+// Stats counts the requests to Michelin's simulator since [New]. A request that gets the response of a
 // [Fault] is counted as a request and in Faults only.
 type Stats struct {
 	TokenRequests int64 `json:"token_requests"`
@@ -14,10 +14,10 @@ type Stats struct {
 	TokensIssued   int64 `json:"tokens_issued"`
 	Introspections int64 `json:"introspections"`
 	OrderStatus    int64 `json:"order_status_requests"`
-	// Unauthorized and Forbidden are requests for Michelin's documents with the response 401 and 403.
+	// Unauthorized and Forbidden count the requests for Michelin's documents with the response 401 and 403.
 	Unauthorized int64 `json:"unauthorized"`
 	Forbidden    int64 `json:"forbidden"`
-	// Refused are such requests with the response 400 or 415, or with an error code in a 200.
+	// Refused counts such requests with the response 400 or 415, or with an error code in a 200.
 	Refused int64 `json:"refused"`
 	// Faults is how often a fault applied, at any provider.
 	Faults int64 `json:"faults"`
@@ -28,7 +28,7 @@ type counts struct {
 	faults   atomic.Int64
 }
 
-// Requests is the number of requests to an operation since [New]. It panics for an unknown operation.
+// Requests returns the number of requests to an operation since [New]. It panics for an unknown operation.
 func (s *Sandbox) Requests(op Op) int64 { return s.counts.requests[op].Load() }
 
 // Stats returns the current counters.
@@ -46,7 +46,7 @@ func (s *Sandbox) Stats() Stats {
 	}
 }
 
-// ProviderStats are the counters of a provider's authorization server, and of the calls with a token.
+// ProviderStats returns the counters of a provider's authorization server and of its API calls.
 // It panics for an unknown provider.
 func (s *Sandbox) ProviderStats(provider authtest.Dialect) authtest.Stats {
 	return s.issuers[provider].Stats()

@@ -65,7 +65,7 @@ func (c *Config) Check() error {
 		m.Add("fresh_for", `must be a minute or more, or "0s" for no alert`)
 	}
 	if len(c.Accounts) == 0 {
-		m.Add("accounts", "at least one is needed")
+		m.Add("accounts", "at least one account is required")
 	}
 	return m.Err()
 }
@@ -82,22 +82,22 @@ func (c *Config) CheckURL(key, raw string) error {
 	case err != nil, u.Host == "" || u.Hostname() == "", u.Opaque != "":
 		return wrong(`is not an absolute URL like "https://api.example.com"`)
 	case u.User != nil, u.Fragment != "":
-		return wrong("must hold no user and no fragment")
+		return wrong("must not have a user or a fragment")
 	case (u.RawQuery != "" || u.ForceQuery) && key != "token_url":
-		return wrong("must hold no query")
+		return wrong("must not have a query")
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme != "http":
 		return wrong("must begin with https://")
 	case !auth.IsLoopback(u.Hostname()):
-		return wrong("must begin with https://: credentials travel with every call")
+		return wrong("must begin with https://: credentials are sent with every call")
 	case !c.AllowInsecureHTTP:
 		return wrong("must begin with https://, or set allow_insecure_http = true for a loopback address")
 	}
 	return nil
 }
 
-// CheckNextSecret reports a client_secret_next without effect: no client secret is sent.
+// CheckNextSecret reports a client_secret_next that has no effect. without means that no client secret is sent.
 func (c *Config) CheckNextSecret(without bool, wrong *Errors) {
 	if without && !c.ClientSecretNext.Empty() {
 		wrong.Add("client_secret_next", "has no effect without client_secret, which token requests send")

@@ -1,7 +1,7 @@
-// Package section is the frame of a [providers.<name>] section: the keys that all kinds of provider
+// Package section defines a [providers.<name>] section: the keys that all kinds of provider
 // share ([Config]), their checks, environments, TLS, rates and token keys, and [Open], by which a
 // kind makes a provider from a [Section].
 //
-// It may not know a provider or send requests: package config reads the file, each kind reads its
+// It must not know single providers or send requests: package config reads the file, each kind reads its
 // own keys. Start reading at [Open] and [Section].
 package section

@@ -25,8 +25,8 @@ type Environment struct {
 type Environments map[string]Environment
 
 // Place sets the section's base URL, and in the sandbox the simulator's credentials, and checks the
-// shared keys. An unknown environment is treated as the sandbox, which has the fewest requirements: a
-// mistake there is a mistake everywhere.
+// shared keys. An unknown environment is treated as the sandbox, which has the fewest requirements, so
+// that only mistakes that matter in every environment are reported.
 func (s *Section) Place(all Environments, wrong *Errors) {
 	host := all[s.Environment].BaseURL
 	if s.Environment == sandbox || !slices.Contains(environments, s.Environment) {
@@ -60,7 +60,7 @@ func (s *Section) enterSandbox(wrong *Errors) (host string) {
 }
 
 // CheckEnvironment reports, as a [*ConfigError], that a URL belongs to another environment than the
-// section's: the credentials would be rejected there, and repeated failures get an address blocked.
+// section's: the credentials would be rejected there, and repeated failures may get the IP address blocked.
 // Other addresses, such as a gateway's, belong to no environment.
 func (s *Section) CheckEnvironment(all Environments, key, raw string) error {
 	owner := all.owner(raw)

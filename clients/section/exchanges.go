@@ -29,5 +29,5 @@ func (k *ExchangeKeys) CheckExchanges(wrong *Errors) {
 	}
 }
 
-// Redactor redacts the paths, and members with one of the names.
+// Redactor returns a redactor for the paths, and for members with one of the names.
 func (k *ExchangeKeys) Redactor(names ...string) redact.Redactor { return redact.New(names, k.Hide) }

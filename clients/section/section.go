@@ -16,10 +16,10 @@ import (
 // reports every mistake at once, as joined [*ConfigError] values; it opens no connection and starts
 // no goroutine.
 //
-// The provider may have further abilities: see [clients.StatsReporter] and the interfaces beside it.
+// The provider may implement further interfaces: see [clients.StatsReporter] and the interfaces beside it.
 type Open func(s Section) (clients.Provider, error)
 
-// Section is one [providers.<name>] section, with what the program provides to it.
+// Section is one [providers.<name>] section, with the dependencies that the program provides.
 type Section struct {
 	Config
 	// Decode decodes the section's own keys, those that are not in [Config], into a struct. It matches
@@ -94,7 +94,7 @@ type ConfigError struct {
 	// A part with other characters than letters, digits, - and _ is quoted, as
 	// [strconv.Quote] does: `orders.query."filter[status]"`.
 	Key string
-	// Offset is the position in the text of the key, in bytes counted from 1; 0 is the key as a whole.
+	// Offset is the position in the value of the key, in bytes counted from 1; 0 is the key as a whole.
 	Offset int
 	// Message says what is wrong and what is allowed.
 	Message string
@@ -105,8 +105,8 @@ func (e *ConfigError) Error() string { return e.Key + ": " + e.Message }
 // Kind is one kind of provider.
 type Kind struct {
 	Open Open
-	// Declaration has defaults for sections of this kind, below the section and the file that its key
-	// `declaration` names. nil for a kind written in Go, whose sections name no file.
+	// Declaration has the defaults of this kind. A section, and the file that its key `declaration` names,
+	// take precedence over them. It is nil for a kind written in Go, whose sections have no such key.
 	Declaration *Declaration
 }
 

@@ -38,7 +38,7 @@ name = "main"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	const warning = `order A-1: its status is mapped to "confirmed", its lines make it "open", which is stored`
+	const warning = `order A-1: the mapping returns status "confirmed", but its lines imply "open", which is stored`
 	for command, want := range map[string]string{
 		"provider try acme":        "warning: " + warning,
 		"provider try acme --json": strings.ReplaceAll(warning, `"`, `\"`),

@@ -1,5 +1,5 @@
-// An authorization server on loopback: oidc-provider, as strict as it can be set, with
-// a login that accepts at once and an API that asks it whether a token lives. Its one
+// An authorization server on loopback: oidc-provider, configured as strictly as possible,
+// with a login that accepts at once and an API that checks whether a token is valid. Its one
 // argument is JSON: clientID, clientSecret, redirectURIs, user, scope and life, in
 // seconds, of access tokens. It prints its URL once it listens.
 import { createServer } from 'node:http';
@@ -35,7 +35,7 @@ const provider = new Provider(url, {
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
 });
 
-// accept is what a person would do at the login, and then at the consent.
+// accept does what a user would do on the login page, and then on the consent page.
 async function accept(request, response) {
   const { prompt, params, session } = await provider.interactionDetails(request, response);
   if (prompt.name === 'login') {
@@ -67,5 +67,5 @@ server.on('request', async (request, response) => {
   }
 });
 
-process.stdin.on('end', () => process.exit()).resume(); // it ends with whoever started it
+process.stdin.on('end', () => process.exit()).resume(); // exits together with its parent process
 console.log(url);

@@ -56,9 +56,9 @@ var (
 	errLong    = fmt.Errorf("a text is longer than %d bytes", maxText)
 )
 
-// allowance is what an evaluation has left. A compiled program has one, for one evaluation at a time.
+// allowance is the remaining budget of an evaluation. A compiled program has one, for one evaluation at a time.
 type allowance struct {
-	ctx   context.Context //nolint:containedctx // that of the evaluation under way
+	ctx   context.Context //nolint:containedctx // that of the current evaluation
 	meter *memory.Meter
 }
 
@@ -74,7 +74,7 @@ func (a *allowance) begin(ctx context.Context) (limited context.Context, release
 	}
 }
 
-// failed is why the allowance is exhausted, nil while it is not.
+// failed returns why the allowance is exhausted, nil if it is not.
 func (a *allowance) failed() error {
 	if cause := context.Cause(a.ctx); cause != nil {
 		return cause
@@ -102,7 +102,7 @@ func (a *allowance) functions() (options []gojq.CompilerOption) {
 		"_ob_addable": a.addable, // bounds and charges an addition
 		"_ob_atmost":  atMost,    // bounds the length of a text or a list, or a number
 		fnComparable:  a.comparable,
-		"_ob_each":    a.each,  // bounds work on each element of the input for each of the argument
+		"_ob_each":    a.each,  // bounds work on all pairs of elements of the input and the argument
 		"_ob_paths":   a.paths, // bounds a list of paths, and the values built at them
 		"_ob_sum":     a.sum,   // bounds the sum of a list with its argument as separator
 		"_ob_times":   a.times, // bounds a multiplication
@@ -214,7 +214,7 @@ func size(v any) (bytes, elements int) {
 	return 0, 0
 }
 
-// copied returns an error for what is too large to be copied in one step.
+// copied returns an error for a value that is too large to be copied in one step.
 func copied(bytes, elements int) error {
 	switch {
 	case bytes > maxText:
@@ -355,7 +355,7 @@ func (a *allowance) times(left, right any) error {
 	return nil
 }
 
-// each bounds work on each element of one value for each of another.
+// each bounds work on all pairs of elements of two values.
 func (a *allowance) each(v, arg any) error {
 	left, right := measure{ctx: a.ctx}, measure{ctx: a.ctx}
 	if err := left.walk(v, 0); err != nil {
@@ -366,7 +366,7 @@ func (a *allowance) each(v, arg any) error {
 	}
 	_, text := v.(string)
 	if pattern, ok := arg.(string); text && ok {
-		// Searching is linear, but overlapping matches restart at each.
+		// Searching is linear, but with overlapping matches it restarts at each of them.
 		if len(pattern) > 1 && left.bytes > maxWork/len(pattern) {
 			return errLarge
 		}

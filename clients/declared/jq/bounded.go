@@ -29,7 +29,7 @@ func bound(q *gojq.Query) error {
 	return nil
 }
 
-// The checks; programs cannot call them usefully. Those that only bounded.jq calls are in
+// The names of the checks, which are of no use to programs. Those that only bounded.jq calls are in
 // allowance.go.
 const (
 	fnBuilt  = "_ob_built"  // charges for a new value
@@ -37,13 +37,13 @@ const (
 	fnStep   = "_ob_step"   // charges for an iteration of a loop
 	fnFrame  = "_ob_frame"  // charges for a call of a recursive function
 	fnWhole  = "_ob_whole"  // measures a value before it is walked
-	fnDay    = "_ob_day"    // is date without arguments
+	fnDay    = "_ob_day"    // the function date without arguments
 
 	fnComparable = "_ob_comparable" // bounds a comparison
 )
 
-// operands are operators whose operands are checked: the check of the left one gets the right one,
-// which jq evaluates first.
+// operands are operators whose operands are checked: the check has the left one as input and the right one,
+// which jq evaluates first, as argument.
 var operands = map[gojq.Operator]string{
 	gojq.OpAdd: "_ob_addable", gojq.OpSub: "_ob_each", gojq.OpMul: "_ob_times", gojq.OpDiv: "_ob_each",
 	gojq.OpEq: fnComparable, gojq.OpNe: fnComparable, gojq.OpLt: fnComparable, gojq.OpLe: fnComparable, gojq.OpGt: fnComparable, gojq.OpGe: fnComparable,
@@ -56,7 +56,7 @@ var assignments = map[gojq.Operator]string{
 	gojq.OpUpdateMod: "update_modulo", gojq.OpUpdateAlt: "update_alternative",
 }
 
-// boundSyntax rewrites a node whose parts are rewritten already.
+// boundSyntax rewrites a node whose parts have been rewritten.
 func boundSyntax(node any) {
 	switch n := node.(type) {
 	case *gojq.Query:
@@ -88,7 +88,7 @@ func boundOperator(q *gojq.Query) {
 	*q = *bound
 }
 
-// plain reports whether an operand is a literal with which nothing can grow or be walked: a number
+// plain reports whether an operand is a literal that needs no check because nothing can grow: a number
 // and, in comparisons, a text, true, false or null.
 func plain(q *gojq.Query, op gojq.Operator) bool {
 	if q.Term == nil || len(q.FuncDefs) > 0 || len(q.Term.SuffixList) > 0 {
@@ -177,7 +177,7 @@ var boundedDefinitions = sync.OnceValue(func() []*gojq.FuncDef {
 	return q.FuncDefs
 })
 
-// definitionsFor are the bounded definitions that a program needs: first under their own names, then,
+// definitionsFor returns the bounded definitions that a program needs: first under their own names, then,
 // for the program, under the names of jq's functions.
 func definitionsFor(q *gojq.Query) (defs []*gojq.FuncDef) {
 	called := map[function]bool{}

@@ -1,8 +1,8 @@
-# What bounds jq's functions and assignments, in jq: see bounded.go. Within a definition its name is
-# jq's own function. The checks _ob_… are in allowance.go; each leaves its input as it is. Where a
-# function may stand in a path expression, a check is a binding (check as $_ | …), no step.
+# Bounded definitions of jq's functions and assignments: see bounded.go. Within a definition, its name is
+# jq's own function. The checks _ob_… are in allowance.go; each returns its input unchanged. Where a
+# function may be used in a path expression, a check is a binding (check as $_ | …), not a step of the path.
 
-# Assignments: what the left side leads to is found, and checked, first.
+# Assignments: the paths of the left side are evaluated, and checked, first.
 def _bounded_assign(l; r): (r | _ob_built) as $r | [path(l) | _ob_built] as $at | _ob_paths($at) | getpath($at[]) = $r;
 def _bounded_modify(l; f): [path(l) | _ob_built] as $at | _ob_paths($at) | getpath($at[]) |= (f | _ob_built);
 def _bounded_update_plus(l; r): r as $r | _bounded_modify(l; _ob_addable($r) + $r);
@@ -103,12 +103,12 @@ def delpaths(p): p as $at | _ob_paths($at) | delpaths($at);
 def del(f): [path(f) | _ob_built] as $at | _ob_paths($at) | delpaths($at);
 def pick(f): [path(f) | _ob_built] as $at | _ob_paths($at) | pick(getpath($at[]));
 
-# Formats and counts, which amplify.
+# Functions whose format or count can make a large result.
 def strptime(f): if type == "string" then _ob_atmost(1000) else . end | strptime(f | _ob_atmost(1000));
 def strftime(f): strftime(f | _ob_atmost(1000));
 def strflocaltime(f): strflocaltime(f | _ob_atmost(1000));
 def jn(n; x): jn(n | _ob_atmost(1000); x);
 def yn(n; x): yn(n | _ob_atmost(1000); x);
 
-# Ours: jq's own date writes an instant.
+# Orderbeat's function date; jq's own writes an instant.
 def date: _ob_day;

@@ -26,12 +26,12 @@ const (
 	fewMembers   = 8
 )
 
-// maxDigits is the length of a number. Parsing takes time that grows with the square of its length,
+// maxDigits is the maximum length of a number. Parsing takes time that grows with the square of its length,
 // and no real number is that long.
 const maxDigits = 1000
 
-// Decode reads a whole response as JSON, and charges the meter for it. A blank one is null if
-// allowed.
+// Decode reads a whole response as JSON, and charges the meter for it. With blankToo a blank response
+// is null.
 func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err error) {
 	d := decoder{json: jsontext.NewDecoder(body, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)), meter: meter, names: map[string]string{}}
 	switch v, err = d.value(); {
@@ -49,7 +49,7 @@ func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err erro
 	return v, nil
 }
 
-// unlike is the error of a response that could not be decoded.
+// unlike returns the error of a response that could not be decoded.
 func unlike(err error) error {
 	if _, ok := errors.AsType[*clients.Error](err); ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -142,7 +142,7 @@ func (d *decoder) object() (any, error) {
 	return object, err
 }
 
-// name returns a member's name, shared by all members with it.
+// name returns a member's name, as one string that all members of this name share.
 func (d *decoder) name(name string) (string, error) {
 	if known, ok := d.names[name]; ok {
 		return known, nil
@@ -151,11 +151,11 @@ func (d *decoder) name(name string) (string, error) {
 	return name, d.meter.Use(memberBytes + len(name))
 }
 
-// pathIn is the position of a decoder in dot notation.
+// pathIn returns the position of a decoder as a JSON pointer.
 func pathIn(d *jsontext.Decoder) string {
 	if pointer := string(d.StackPointer()); pointer != "" {
 		const most = 80 // characters
 		return strings.ToValidUTF8(pointer[:min(len(pointer), most)], "")
 	}
-	return "its top"
+	return "the top level"
 }

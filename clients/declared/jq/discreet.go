@@ -21,7 +21,7 @@ var (
 	jqTyped = regexp.MustCompile(`(?s)^(expected an? [a-z ]+ but got|expected "start" and "end" for slicing but got|cannot iterate over|` +
 		`invalid path against|invalid path on iterating against|cannot plus|cannot negate|@[a-z0-9]+ cannot format an array including): ` + jqType)
 	jqOperator = regexp.MustCompile(`(?s)^cannot ([a-z]+):? ` + jqType + `.* (and|by:) ` + jqType)
-	// A function names the type of its input, or quotes only that.
+	// Errors of functions name the type of the input, or quote the input only.
 	jqFunction = regexp.MustCompile(`(?s)^(@?[a-z_][a-z0-9_]*)(?:\(.*?\))? cannot be applied to(?:: ` + jqType + `| (.))`)
 	// What follows the colon is dropped.
 	jqWords = regexp.MustCompile(`(?s)^(array index should not be negative|array index too large|repeat string result too large|` +
@@ -35,7 +35,7 @@ var (
 	jqQuoted = regexp.MustCompile(`(?s)^(unsupported regular expression flag:|invalid regular expression|day: the text is not a date like) "`)
 )
 
-// discreet is the error of an evaluation without quotations of the input.
+// discreet returns the error of an evaluation without quotations of the input.
 func (p *Program) discreet(err error) error {
 	if halt, ok := errors.AsType[*gojq.HaltError](err); ok {
 		return fmt.Errorf("the program halts with %d", halt.ExitCode())
@@ -64,7 +64,7 @@ func (p *Program) discreetCaught(caught any) string {
 	return p.discreetText(text)
 }
 
-// discreetText is the text of one of jq's errors without quotations of the input.
+// discreetText returns the text of one of jq's errors without quotations of the input.
 func (p *Program) discreetText(text string) string {
 	if m := jqQuoted.FindStringSubmatch(text); m != nil {
 		if quoted, err := strconv.QuotedPrefix(text[len(m[0])-1:]); err == nil && p.spells(quoted) {

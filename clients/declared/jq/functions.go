@@ -51,7 +51,7 @@ func day(input any, args []any) any {
 	return t.Format(time.DateOnly)
 }
 
-// localDay is the day of an instant in a zone: of a text with a time and its zone, of
+// localDay returns the day of an instant in a zone: of a text with a time and its zone, of
 // "/Date(1769817600000)/", or of a number of seconds, or milliseconds if it is too large for seconds,
 // since 1970. 24:00 is the beginning of the next day. Null, blanks and days of zeros are null.
 func localDay(input any, args []any) any {
@@ -162,7 +162,7 @@ func TypeName(v any) string {
 	}
 }
 
-// FoldName folds names that differ only in case, _ and -.
+// FoldName returns the same text for names that differ only in case, _ and -.
 func FoldName(name string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
 }

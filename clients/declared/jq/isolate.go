@@ -10,7 +10,7 @@ import (
 // fnUnread converts an error and its input to a value.
 const fnUnread = "_ob_unread"
 
-// UnreadMember is the member of such a value: no JSON text in a declaration is likely to have it.
+// UnreadMember is the name of the member that marks such a value: no mapping is likely to use it.
 const UnreadMember = "\x00unread"
 
 // isolate makes a mapping continue after an order that fails: what follows an iteration, as in

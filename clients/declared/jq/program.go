@@ -23,10 +23,10 @@ var Variables = []string{
 // Scope holds a value for each of [Variables].
 type Scope []any
 
-// NewScope is a scope in which every variable is null.
+// NewScope returns a scope in which every variable is null.
 func NewScope() Scope { return make(Scope, len(Variables)) }
 
-// With is s with another value for a variable.
+// With returns s with another value for a variable.
 func (s Scope) With(name string, value any) Scope {
 	s = slices.Clone(s)
 	s[slices.Index(Variables, name)] = value

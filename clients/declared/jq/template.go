@@ -103,7 +103,7 @@ func (t *Template) value(ctx context.Context, input any, s Scope) (any, error) {
 	return t.Text(ctx, input, s, func(s string) string { return s })
 }
 
-// Text is the template with each result in the form that fit returns.
+// Text returns the text of the template; fit converts each result.
 func (t *Template) Text(ctx context.Context, input any, s Scope, fit func(string) string) (string, error) {
 	var b strings.Builder
 	for _, p := range t.parts {
@@ -135,7 +135,7 @@ func Word(v any) (string, bool) {
 // Table is a table of a declaration whose texts are templates.
 type Table map[string]any // *Template, Table, []any of these, or a constant
 
-// Fill is the table with its templates' values, without those that are null.
+// Fill returns the table with the values of its templates; null values are omitted.
 func (t Table) Fill(ctx context.Context, s Scope) (map[string]any, error) {
 	filled := make(map[string]any, len(t))
 	for _, key := range slices.Sorted(maps.Keys(t)) {
@@ -174,7 +174,7 @@ func fill(ctx context.Context, v any, s Scope) (any, error) {
 // Literal is a template of a constant text.
 func Literal(text string) *Template { return &Template{parts: []part{{literal: text}}} }
 
-// Literals is the constant text of a template.
+// Literals returns the constant text of a template.
 func (t *Template) Literals() string {
 	if t == nil {
 		return ""
@@ -186,7 +186,7 @@ func (t *Template) Literals() string {
 	return b.String()
 }
 
-// Values is the table as a query or a form: a list is a repeated parameter.
+// Values returns the table as a query or a form: a list is a repeated parameter.
 func (t Table) Values(ctx context.Context, s Scope) (url.Values, error) {
 	filled, err := t.Fill(ctx, s)
 	if err != nil {

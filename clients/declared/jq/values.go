@@ -15,8 +15,8 @@ import (
 	"orderbeat/clients"
 )
 
-// Functions of jq that read dates and numbers in the spellings that providers use. An ambiguous one
-// is an error that names the function with a format.
+// The jq functions that read dates and numbers in the spellings that providers use. An ambiguous value
+// is an error that names the function to use instead.
 
 // dayOf is the jq function date: it reads a date in any unambiguous spelling, and writes it
 // "2006-01-02". A time of day after it is dropped, so that 24:00 belongs to the day before. Null,
@@ -63,7 +63,7 @@ func sentinels(name string, args []any) (map[string]bool, error) {
 	return none, nil
 }
 
-// layouts are unambiguous spellings: years have four digits, months are names or between year and
+// layouts are unambiguous spellings: years have four digits (except in RFC 850), months are names or between year and
 // day. With points the day comes first.
 var layouts = []string{
 	"2006/1/2", "2006.1.2", "2.1.2006",
@@ -170,7 +170,7 @@ func offset(sign, hours, minutes string) *time.Location {
 	return time.FixedZone("", east)
 }
 
-// atoi is a number of digits matched by a regular expression; none is 0.
+// atoi reads digits that a regular expression matched; none is 0.
 func atoi(digits string) int { n, _ := strconv.Atoi(digits); return n }
 
 // composed are formats of strftime that abbreviate others.
@@ -202,7 +202,7 @@ func parseStrictly(text, format string) (time.Time, bool) {
 	return t, true
 }
 
-// parsed is the length of the text that the beginning of its format matches, -1 if unknown.
+// parsed returns the length of the beginning of text that format matches, -1 if unknown.
 func parsed(text, format string) int {
 	if format == "" {
 		return 0

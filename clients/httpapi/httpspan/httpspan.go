@@ -1,9 +1,9 @@
 // Package httpspan records the HTTP exchanges of a provider's calls as spans (OpenTelemetry): one for
-// each request that is sent, also again after a 401.
+// each request that is sent, including a replay after a 401.
 //
-// It owns the names and attributes of these spans, which have no header, no body, and URLs only as the
-// caller redacted them. Nothing is added to a request: a provider never sees the trace. Where the
-// context has no span, nothing is recorded, without cost. It knows no provider. Start reading at
+// It defines the names and attributes of these spans. They have no headers and no bodies, and URLs only as
+// redacted by the caller. Nothing is added to a request: a provider never sees the trace. Where the
+// context has no span, nothing is recorded. It must not know about providers. Start reading at
 // [Call], then [Start].
 package httpspan
 

@@ -2,7 +2,7 @@ package clock
 
 import (
 	"time"
-	_ "time/tzdata" // the calendar must be the same without installed zone files
+	_ "time/tzdata" // the calendar must not depend on installed zone files
 )
 
 // Date is a day, counted from 1 January 1970.
@@ -11,7 +11,7 @@ type Date int64
 // DaySeconds is the length of a day.
 const DaySeconds = 24 * 60 * 60
 
-// DateOf is t's day in t's own zone.
+// DateOf returns t's day in t's own zone.
 func DateOf(t time.Time) Date {
 	year, month, day := t.Date()
 	return Date(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / DaySeconds)
@@ -31,11 +31,11 @@ func (d Date) String() string {
 	return time.Unix(int64(d)*DaySeconds, 0).UTC().Format(time.DateOnly)
 }
 
-// Zone is the time zone of a provider's customers.
+// Zone returns the time zone of a provider's customers.
 func Zone(name string) *time.Location {
 	z, err := time.LoadLocation(name)
 	if err != nil {
-		panic(err) // they are embedded
+		panic(err) // zone files are embedded
 	}
 	return z
 }

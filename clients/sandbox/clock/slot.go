@@ -14,18 +14,18 @@ func (p Pace) Day(t time.Time) int64 { return FloorDiv(t.UnixNano(), int64(p)) }
 // Begin is the beginning of a day.
 func (p Pace) Begin(day int64) time.Time { return time.Unix(0, day*int64(p)) }
 
-// Slot holds one order after another: each for Life sandbox days, then the next generation follows.
-// So the current order follows from the clock by division.
+// Slot is a sequence of orders, one at a time: each generation lasts Life sandbox days, then the next one follows.
+// The current generation is computed from the clock by division.
 type Slot struct{ Life, Phase int64 } // sandbox days
 
-// Generation is the current one on a day.
+// Generation returns the current generation on a day.
 func (s Slot) Generation(day int64) int64 { return FloorDiv(day+s.Phase, s.Life) }
 
-// Birth is the first day of a generation.
+// Birth returns the first day of a generation.
 func (s Slot) Birth(generation int64) int64 { return generation*s.Life - s.Phase }
 
-// NewSlots makes n slots with lives of shortest to longest sandbox days. The first has the life
-// hurried: something happens in it every day.
+// NewSlots returns n slots with lives of shortest to longest sandbox days. The first has the life
+// hurried, so short that something happens in it every day.
 func NewSlots(n int, seed uint64, shortest, longest, hurried int64) []Slot {
 	slots := make([]Slot, n)
 	for i := range slots {
@@ -39,13 +39,13 @@ func NewSlots(n int, seed uint64, shortest, longest, hurried int64) []Slot {
 	return slots
 }
 
-// NewDice makes the dice that decide everything about one generation of a slot, always the same way.
+// NewDice returns the random numbers that decide everything about one generation of a slot, always the same ones.
 // Each simulator has its own seed.
 func NewDice(seed uint64, slot int, generation int64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed<<32|uint64(slot), uint64(generation)))
 }
 
-// Spread spreads events over a life: one in each of equal spans, none on the first day. It returns
+// Spread spreads events over a life: one in each of several equal spans, none on the first day. It returns
 // the ages at which they happen, in sandbox days.
 func Spread(dice *rand.Rand, events, life int64) []int64 {
 	var ages []int64
@@ -56,7 +56,7 @@ func Spread(dice *rand.Rand, events, life int64) []int64 {
 	return ages
 }
 
-// Moment is the clock for orders.
+// Moment is a point in time with its sandbox day.
 type Moment struct {
 	Pace
 
@@ -64,7 +64,7 @@ type Moment struct {
 	Today int64 // the sandbox day
 }
 
-// At is a moment of the clock with this length of a sandbox day.
+// At returns the moment of now, with day as the length of a sandbox day.
 func At(now time.Time, day time.Duration) Moment {
 	p := Pace(day)
 	return Moment{p, now, p.Day(now)}

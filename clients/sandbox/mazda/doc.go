@@ -1,7 +1,7 @@
-// Package mazda simulates Mazda's API: parts orders of an organization. They are an example: Mazda's
-// API is not public. They have what such calls usually have, a date range, numbered pages, and the
+// Package mazda simulates Mazda's API: parts orders of an organization. The API is an example: Mazda's
+// is not public. It has what such APIs usually have, a date range and numbered pages, and the
 // header X-mazda-org, which Mazda documents.
 //
-// It knows neither tokens nor faults, and shares no code with the client of the provider. Start
+// It handles neither tokens nor faults, and shares no code with the provider's client. Start
 // reading at [Orders]; the life of an order is in order.go.
 package mazda

@@ -10,8 +10,8 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// Organizations in the form of Mazda's documents, for trials. Any other one of that form has orders
-// of its own, too.
+// Organizations in the format of Mazda's documents, for tests. Any other one in that format has orders
+// of its own too.
 const (
 	Org      = "10030/MMD"
 	OtherOrg = "10031/MMD"
@@ -26,7 +26,7 @@ type mazdaPage struct {
 	Orders []mazdaOrder `json:"orders"`
 }
 
-// Account is the organization of a request.
+// Account returns the organization of a request.
 func Account(r *http.Request, _ []byte) string { return r.Header.Get("X-mazda-org") }
 
 // Orders lists the orders placed from..to, both included. An order placed between two page requests
@@ -44,7 +44,7 @@ func Orders(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 		page, errPage = strconv.Atoi(text)
 	}
 	if errFrom != nil || errTo != nil || errPage != nil || from > to || page < 1 {
-		wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": "want from and to as 2006-01-02, and page from 1"})
+		wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": "from and to must have the form 2006-01-02, and page must be at least 1"})
 		return
 	}
 	found := slices.DeleteFunc(mazdaOrders(m, org), func(o mazdaOrder) bool { return o.placed < from || o.placed > to })
@@ -74,7 +74,7 @@ func Order(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 // level steps to follow, 4).
 var orgForm = regexp.MustCompile(`^[^/\s]+/[^/\s]+$`)
 
-// orgOf is the organization in the header X-mazda-org; without it the response is an error. Mazda
+// orgOf returns the organization in the header X-mazda-org; without it the response is an error. Mazda
 // "attempts to fallback to the user's default organization"; users of the sandbox have none. "When
 // [...] the represented user not allowed to call the specific method, the Mazda web service returns
 // HTTP 403", without further details.
@@ -87,7 +87,7 @@ func orgOf(w http.ResponseWriter, r *http.Request) (org string, ok bool) {
 	return org, ok
 }
 
-// Ping proves a token, for an organization.
+// Ping checks a token, for an organization.
 func Ping(w http.ResponseWriter, r *http.Request) {
 	if _, ok := orgOf(w, r); ok {
 		wire.AnswerJSON(w, http.StatusOK, struct{}{})

@@ -10,13 +10,13 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// An organization's orders are in slots, and those of the last generations are known.
+// An organization's orders are in slots, and those of the last mazdaListed generations can be requested.
 const (
 	mazdaSlots  = 9
 	mazdaListed = 2
-	// mazdaPlaced is the number of real days within which a current order was placed.
+	// mazdaPlaced is how many real days ago, at most, a current order was placed.
 	mazdaPlaced = 14
-	// mazdaHurried is the life of the first slot: something happens on each of its days.
+	// mazdaHurried is the life of orders in the first slot, where something happens every day.
 	mazdaHurried = 5
 )
 
@@ -45,7 +45,7 @@ type mazdaLine struct {
 
 var mazdaParts = []string{"Brake pad set", "Oil filter", "Wiper blade", "Mirror glass", "Floor mat", "Air filter"}
 
-// The steps of an order. At the last but one a part of some lines is backordered.
+// The steps of an order. In mazdaPartly a part of the first line is backordered.
 const (
 	mazdaOpen = iota
 	mazdaConfirmed
@@ -57,7 +57,7 @@ const (
 
 var mazdaStatuses = [...]string{"OPEN", "CONFIRMED", "PARTIALLY_SHIPPED", "SHIPPED", "DELIVERED"}
 
-// mazdaOrders are all known orders of an organization, oldest first.
+// mazdaOrders returns all known orders of an organization, oldest first.
 func mazdaOrders(m clock.Moment, org string) []mazdaOrder {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(org))
@@ -77,7 +77,7 @@ func mazdaOrders(m clock.Moment, org string) []mazdaOrder {
 	return orders
 }
 
-// mazdaOrderAt is the current state of an order. Some are cancelled before anything is shipped.
+// mazdaOrderAt returns the current state of an order. Some are cancelled before anything is shipped.
 func mazdaOrderAt(m clock.Moment, number string, birth, life int64, dice *rand.Rand) mazdaOrder {
 	o := mazdaOrder{Number: number, Reference: fmt.Sprintf("WORKSHOP-%d", 1000+dice.IntN(9000))}
 	o.placed = clock.DateOf(m.Begin(birth).In(mazdaZone)) - clock.Date(dice.IntN(mazdaPlaced))

@@ -2,13 +2,13 @@ package michelin
 
 import "orderbeat/clients/sandbox/wire"
 
-// The response of variant "0". No document of Michelin North America describes it; it follows what is
+// The response of variant "0". No document of Michelin North America describes it; it is based on what is
 // known of EDIWheel's C1.0, Michelin's worldwide order status API 1.2.0: despatches are directly
 // under scheduleDetails, quantities are numbers, an order's error is always present, and all names
 // end in ID.
 //
-// It has no backordered, scheduled and shipped quantities. So open and backordered quantities are
-// openQuantity, confirmed and scheduled ones confirmedQuantity (a scheduled one has a delivery date),
+// It has no members for backordered, scheduled and shipped quantities. Therefore open and backordered quantities are
+// openQuantity, confirmed and scheduled ones are confirmedQuantity (a scheduled one has a delivery date),
 // and shipped ones are in the despatches. Other quantities are omitted.
 
 // newC10Answer renders the orders found, or an error with a code.

@@ -6,12 +6,12 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// agencyOfSeller says that the seller assigned a number (EDIWheel agency code 91).
+// agencyOfSeller means that the seller assigned a number (EDIWheel agency code 91).
 const agencyOfSeller = "91"
 
 // The response of variant "1" is EDIWheel-C1_1-OrderStatusResponse of Michelin North America
-// Order-to-Cash, OpenAPI 1.0.1, in its casings. Where that document requires a member under another
-// name or in another place than it describes it, both are sent: a consignee's partyID, and a line's
+// Order-to-Cash, OpenAPI 1.0.1, with the same casing. Where that document requires a member under a different
+// name or in a different place than it describes, both are sent: a consignee's partyID, and a line's
 // orderedQuantity. Quantities are numbers in quotes; null means none.
 
 // newC11Answer renders the orders found, or an error with a code.
@@ -23,7 +23,7 @@ func newC11Answer(q statusRequest, code string, found []order) object {
 	a := append(statusAnswer(q, variantOpenAPI, code), object{
 		{"buyerParty", party(q.BuyerParty.PartyID)},
 		{"orderingParty", nil},
-		{"consignee", append(party(consignee), member{"partyId", consignee})}, // partyID is required, and partyId listed
+		{"consignee", append(party(consignee), member{"partyId", consignee})}, // partyID is required, partyId is described
 	}...)
 	if code == codeNone || code == codePartial {
 		a = append(a, member{"referencedOrder", each(found, newC11Order)})

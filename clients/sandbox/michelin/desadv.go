@@ -73,7 +73,7 @@ func newDesadvAnswer(code string, found []truck, account int) object {
 	return a
 }
 
-// newDesadv renders a truck. Its weight is invented: 25 lbs a piece.
+// newDesadv renders a truck. The weight is invented: 25 lbs per piece.
 func newDesadv(t *truck, p Party) object {
 	consignee := object{
 		{"partyID", p.ShipTo},

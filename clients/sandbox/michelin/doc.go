@@ -1,7 +1,7 @@
 // Package michelin simulates Michelin's API: order status, despatch advices and invoices of three
 // accounts.
 //
-// Its caller says whether a token is valid and which error code to return; it issues no tokens, knows
-// no other fault, and shares no code with the client of the provider. Start reading at [Server]; the
+// The caller decides whether a token is valid and which error code to return; the package issues no tokens, has
+// no other faults, and shares no code with the provider's client. Start reading at [Server]; the
 // life of an order is in story.go, and the documents are in c10.go, c11.go, desadv.go and invoice.go.
 package michelin

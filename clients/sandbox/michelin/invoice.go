@@ -35,7 +35,7 @@ type invoiceQuery struct {
 	Attachment wire.Text `json:"attachment"`
 }
 
-// query is the requested one, empty if there is none.
+// query returns the first element of the list, empty if there is none.
 func (q *invoiceRequest) query() invoiceQuery {
 	if len(q.Invoice) == 0 {
 		return invoiceQuery{}
@@ -43,7 +43,7 @@ func (q *invoiceRequest) query() invoiceQuery {
 	return q.Invoice[0]
 }
 
-// Invoices serves requests for invoices. None has a PDF, whatever attachment says.
+// Invoices serves requests for invoices. None has a PDF, regardless of attachment.
 func (s *Server) Invoices(w http.ResponseWriter, r *http.Request, fault string) {
 	var q invoiceRequest
 	account, ok := s.readRequest(w, r, &q)

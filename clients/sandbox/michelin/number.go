@@ -9,15 +9,15 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// Order numbers are computed from an [orderID], and back for a request. Eight digits hold a million
-// generations of each slot, at the default length of a day more than four years of the shortest; then
-// they repeat.
+// Order numbers are computed from an [orderID], and an orderID from a number. Eight digits hold a million
+// generations of each slot: with the default day length, more than four years for the shortest life. Then
+// numbers repeat.
 const (
 	generations = 1_000_000
 	firstNumber = 10_000_000
 )
 
-// A customer's numbers have another order than Michelin's: poFactor spreads them over the same range,
+// The customer's numbers are sorted differently from Michelin's: poFactor spreads them over the same range,
 // poInverse reverses it (the product is 1 modulo the range).
 const (
 	poFactor  = 31_415_927
@@ -31,7 +31,7 @@ func (id orderID) number() int64 {
 	return (generation*int64(len(Parties))+int64(id.account))*slotsPerHead + int64(id.slot)
 }
 
-// identify finds the latest order with the number. newest returns the current generation of a slot.
+// identify returns the id of the latest order with a number. newest returns the current generation of a slot.
 func identify(n int64, newest func(account, slot int) int64) orderID {
 	heads := int64(len(Parties))
 	id := orderID{slot: int(n % slotsPerHead), account: int(n / slotsPerHead % heads)}
@@ -47,7 +47,7 @@ func formatPO(n int64) string {
 	return fmt.Sprintf("PO-%08d", firstNumber+n*poFactor%numberRange())
 }
 
-// formatBOL is the bill of lading of one of an order's trucks.
+// formatBOL returns the number of the bill of lading of one of an order's trucks.
 func formatBOL(n int64, truck int) string { return fmt.Sprintf("BOL%08d%02d", firstNumber+n, truck) }
 
 func parseNumber(s string) (n int64, ok bool) { return parse(s, "SO") }

@@ -9,7 +9,7 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// object is a JSON object with its members in the order of the document that it follows.
+// object is a JSON object with its members in the order of Michelin's document.
 type object []member
 
 type member struct {
@@ -17,7 +17,7 @@ type member struct {
 	value any
 }
 
-// unless adds a member, unless its value is "".
+// unless adds a member if its value is not "".
 func (o object) unless(name, value string) object {
 	if value == "" {
 		return o
@@ -25,7 +25,7 @@ func (o object) unless(name, value string) object {
 	return append(o, member{name, value})
 }
 
-// each calls make for the elements of a list.
+// each returns make of every element of a list.
 func each[T any](list []T, make func(*T) object) []object {
 	all := []object{}
 	for i := range list {
@@ -73,7 +73,7 @@ func appendValue(b []byte, value any) []byte {
 	default:
 		other, err := json.Marshal(v)
 		if err != nil {
-			panic(err) // no document has such a value
+			panic(err) // every value in a document can be encoded
 		}
 		return append(b, other...)
 	}

@@ -28,7 +28,7 @@ type line struct {
 	parts            []part
 }
 
-// part is a part of a line with one state and one promise.
+// part is a part of a line with one state and one promised delivery date.
 type part struct {
 	quantity   int
 	state      state
@@ -36,7 +36,7 @@ type part struct {
 	despatches []despatch
 }
 
-// despatch is a truck that left. Its quantities sum up to the part's.
+// despatch is a part's quantity on a truck that left. A part's despatches sum up to its quantity.
 type despatch struct {
 	date     clock.Date
 	invoiced clock.Date // a sandbox day later
@@ -89,7 +89,7 @@ func newOrder(number int64, dice *rand.Rand, placed clock.Date, hurried bool) or
 	return o
 }
 
-// split makes one part of most lines, two of a few, three of fewer.
+// split splits a few lines into two parts and fewer into three; most have one part.
 func split(ordered, roll int) []part {
 	switch {
 	case roll == 0 && ordered >= 12:

@@ -9,14 +9,14 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// An account's orders are in slots. One more slot is the archive, with an old order for about every
+// An account's orders are in slots. An additional slot is the archive, with an old order for about every
 // other date.
 const (
 	liveSlots    = 27
 	archiveSlot  = liveSlots
 	slotsPerHead = liveSlots + 1
-	// listed is how many generations of a slot a date range finds: the current order and those before
-	// it, which have ended.
+	// listed is how many generations of a slot a date range can find: the current order and earlier
+	// ones, which have ended.
 	listed = 3
 )
 
@@ -24,19 +24,19 @@ const (
 	// The shortest and the longest life in a slot, in sandbox days; the first slot of an account is
 	// hurried: something happens to its order every day.
 	minLife, maxLife, hurriedLife = 8, 120, 7
-	// archiveLife is the same for an archived order, in real days, and archiveAge the least real days
-	// since it was placed. It is larger, so that archived orders have ended.
+	// archiveLife is the life of an archived order in real days; archiveAge is the minimum number of real days
+	// since it was placed. archiveAge is larger, so that archived orders have ended.
 	archiveLife, archiveAge = 14, 15
 	// archivePercent is how many of 100 dates have an archived order.
 	archivePercent = 56
-	// memory is how long after its life an order is found by its number.
+	// memory is how long an order can be found by its number after the end of its life.
 	memory = 90 * 24 * time.Hour
 )
 
 // seed selects these orders.
 const seed = 0x07de7
 
-// orders knows all past and future orders. It never changes.
+// orders computes all past and future orders. It never changes.
 type orders struct {
 	clock.Pace
 
@@ -111,7 +111,7 @@ func (m *orders) byReference(account int, ref reference, now time.Time) (order, 
 	return o, po == "" || po == o.reference
 }
 
-// newest is the current generation of a slot, in the archive the latest date.
+// newest returns the current generation of a slot; in the archive, the latest date.
 func (m *orders) newest(account, i int, now time.Time) int64 {
 	if i == archiveSlot {
 		return int64(clock.DateOf(now.In(m.zone))) - archiveAge
@@ -128,7 +128,7 @@ func (m *orders) exists(id orderID, now time.Time) bool {
 	return now.Sub(m.Begin(end)) < memory
 }
 
-// order is the current state of an order.
+// order returns the current state of an order.
 func (m *orders) order(id orderID, now time.Time) order {
 	if id.slot == archiveSlot {
 		placed := clock.Date(id.generation)
@@ -141,12 +141,12 @@ func (m *orders) order(id orderID, now time.Time) order {
 	return newStory(id, dice, m.slots[id.account][id.slot].Life, placed, calendar).at(m.Day(now) - birth)
 }
 
-// dice decide everything about one order, always the same way.
+// dice returns the random numbers that decide everything about one order, always the same ones.
 func (m *orders) dice(id orderID) *rand.Rand {
 	return clock.NewDice(seed, id.account*slotsPerHead+id.slot, id.generation)
 }
 
-// birth is the sandbox day on which an order of a slot is placed.
+// birth returns the sandbox day on which an order of a slot is placed.
 func (m *orders) birth(id orderID) int64 {
 	return m.slots[id.account][id.slot].Birth(id.generation)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // readRequest reads a request of Michelin's API into q. It rejects invalid HTTP with an empty
-// JSON object, and a missing token without a body, as the developer portal says; then it returns
+// JSON object, and a missing token with an empty body, as the developer portal says; then it returns
 // false. account is below zero if the bill-to is unknown.
 func (s *Server) readRequest(w http.ResponseWriter, r *http.Request, q any) (account int, ok bool) {
 	if !s.authorized(r) {
@@ -43,21 +43,21 @@ func (s *Server) refuse(w http.ResponseWriter, status int) {
 	wire.AnswerJSON(w, status, struct{}{})
 }
 
-// documentsRequest is common to requests for despatch advices and invoices.
+// documentsRequest has the members that requests for despatch advices and invoices have in common.
 type documentsRequest struct {
 	BuyerParty requestParty      `json:"buyerParty"`
 	Consignee  requestParty      `json:"consignee"`
 	References documentReference `json:"references"`
 }
 
-// documentReference requests one number. Examples of the OpenAPI document write its members in
-// another casing than the schema; both are read.
+// documentReference requests one order by number. Examples in the OpenAPI document write its members in
+// a different casing than the schema; both are accepted.
 type documentReference struct {
 	TypeCode   wire.Text `json:"referenceTypeCode"`
 	DocumentID wire.Text `json:"documentID"`
 }
 
-// order is the requested order: "VN" by Michelin's number, "ON" by the customer's.
+// order returns the requested order: "VN" is Michelin's number, "ON" the customer's.
 func (r documentReference) order() (ref reference, ok bool) {
 	switch r.TypeCode {
 	case "VN":
@@ -70,7 +70,7 @@ func (r documentReference) order() (ref reference, ok bool) {
 	return ref, r.DocumentID != ""
 }
 
-// check returns the header code for a date range of at most mostDays. Without a consignee the whole
+// check returns the header code for a date range of at most mostDays days. Without a consignee the whole
 // bill-to is meant.
 func (q *documentsRequest) check(account int, w window, mostDays int) string {
 	byReference := q.References != documentReference{}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The older credentials that Michelin accepts instead of a token: both together, Basic authentication
+// The older credentials that Michelin accepts instead of a token, only together: Basic authentication
 // and the header apikey.
 const (
 	Username = "sandbox"
@@ -17,7 +17,7 @@ const (
 	APIKey   = "SANDBOX-NOT-A-KEY"
 )
 
-// StatusPath is that of Michelin North America Order-to-Cash, OpenAPI 1.0.1.
+// StatusPath is the path of order status in Michelin North America Order-to-Cash, OpenAPI 1.0.1.
 const StatusPath = "/order/amn/C1_1/status"
 
 // Party is one account of the client: bill-to and ship-to.
@@ -48,12 +48,12 @@ type Counts struct {
 	Unauthorized, Forbidden, Refused atomic.Int64
 }
 
-// New makes the server. check reports whether a token is valid.
+// New returns a Server. check reports whether a token is valid.
 func New(now func() time.Time, day time.Duration, check func(token string) bool) *Server {
 	return &Server{now: now, day: day, check: check, orders: newOrders(day)}
 }
 
-// BillTo is the bill-to of a request of any of Michelin's operations.
+// BillTo returns the bill-to of a request to any of Michelin's operations.
 func BillTo(_ *http.Request, body []byte) string {
 	var q struct {
 		BuyerParty requestParty `json:"buyerParty"`
@@ -67,8 +67,8 @@ func BillTo(_ *http.Request, body []byte) string {
 	return string(q.BuyerParty.PartyID)
 }
 
-// outcome is the code of a response, given that of the request's check: a valid request gets that of a
-// fault, unless it is "". found reports whether the response has entries.
+// outcome returns the error code of a response. code is the result of checking the request; a valid request gets
+// the fault's code, if there is one. found reports whether the response has entries.
 func (s *Server) outcome(code, fault string) (outcome string, found bool) {
 	if code == codeNone && fault != "" {
 		code = fault

@@ -10,7 +10,7 @@ import (
 
 // statusRequest is the body of an order status request. Both documented formats are read:
 //
-//   - the developer portal's sample: variant 0, numbers, a blank consignee;
+//   - the developer portal's sample: variant 0, numbers, an empty consignee;
 //   - the OpenAPI document: variant "1", strings, a consignee.
 type statusRequest struct {
 	DocumentID   wire.Text    `json:"documentID"`
@@ -127,8 +127,8 @@ func (q *statusRequest) check(account int) string {
 	return codeNone
 }
 
-// consigneeFits reports whether the ship-to is the account's. In the portal's format it may be blank,
-// for every ship-to; the OpenAPI document requires it.
+// consigneeFits reports whether the ship-to is the account's. In the portal's format it may be empty,
+// which means every ship-to; the OpenAPI document requires it.
 func (q *statusRequest) consigneeFits(p Party) bool {
 	if q.Consignee.PartyID == "" {
 		return q.Variant == variantPortal
@@ -140,7 +140,7 @@ func (r reference) empty() bool {
 	return r.SupplierOrderNumber.DocumentID == "" && r.OrderReference.DocumentID == ""
 }
 
-// shown selects lines by the indicator: "0" open ones, "1" also cancelled ones, "2" all. An order
+// shown selects lines by the indicator: "0" open lines, "1" open and cancelled lines, "2" all. An order
 // without lines is omitted.
 func shown(orders []order, indicator string) []order {
 	if indicator == "2" {

@@ -8,27 +8,27 @@ import (
 
 // story is everything that will happen to one order, decided when it is placed. It consists of
 // events, each at an age of the order in sandbox days. All but one are steps: with every step the
-// order's parts advance, from open to confirmed, to scheduled, to shipped; some of them lag, some are
-// cancelled. The remaining event delays what is scheduled, in some orders.
+// order's parts advance from open to confirmed, scheduled and shipped; some parts lag, some are
+// cancelled. In some orders the remaining event delays the scheduled parts.
 type story struct {
 	number   int64
-	order    order // the constant part; its parts have their quantities only
+	order    order // what never changes: its parts have only their quantities
 	fates    []fate
 	steps    int
-	slip     clock.Date // the delay in days; 0 is none
+	slip     clock.Date // the delay in days; 0 for none
 	ages     []int64
 	calendar func(age int64) clock.Date
 }
 
 type fate struct {
 	first    state      // open or backordered
-	lag      int        // steps that it lags
-	cancelAt int        // the step of its own that cancels it; 0 is none
+	lag      int        // how many steps it lags behind
+	cancelAt int        // the step, counted without the lag, at which it is cancelled; 0 for never
 	transit  clock.Date // days from despatch to delivery
 	trucks   int
 }
 
-// The steps of a part. The one event that is not a step comes after the second.
+// The steps of a part. The one event that is not a step comes after the second step.
 const (
 	stepConfirmed = 1
 	stepScheduled = 2
@@ -36,7 +36,7 @@ const (
 	slipEvent     = 2
 )
 
-// newStory decides the story of an order with this life in days.
+// newStory returns the story of an order with a life in days.
 func newStory(id orderID, dice *rand.Rand, life int64, placed clock.Date, calendar func(age int64) clock.Date) *story {
 	s := &story{number: id.number(), calendar: calendar}
 	s.order = newOrder(s.number, dice, placed, hurried(id.slot))
@@ -57,7 +57,7 @@ func newStory(id orderID, dice *rand.Rand, life int64, placed clock.Date, calend
 	return s
 }
 
-// decideFates gives every part its fate. The first part does not lag and the last lags most; both are
+// decideFates sets the fate of every part. The first part does not lag and the last lags most; both are
 // shipped, so that each step changes something. A doomed order is cancelled as a whole.
 func (s *story) decideFates(dice *rand.Rand, maxLag int, doomed bool) {
 	parts := 0
@@ -90,7 +90,7 @@ func (s *story) decideFates(dice *rand.Rand, maxLag int, doomed bool) {
 	}
 }
 
-// at returns the order at an age in sandbox days. Call it once for a story.
+// at returns the order at an age in sandbox days. Call it once per story: it changes s.order.
 func (s *story) at(age int64) order {
 	steps, late := 0, s.slip
 	for i, a := range s.ages {
@@ -144,7 +144,7 @@ func (s *story) ageOf(step int) int64 {
 	return s.ages[step-1]
 }
 
-// despatch loads a part on its trucks. Parts shipped at the same step share them.
+// despatch loads a part on its trucks. Parts shipped at the same step share trucks.
 func (s *story) despatch(quantity int, f fate) []despatch {
 	if f.trucks > quantity {
 		f.trucks = quantity

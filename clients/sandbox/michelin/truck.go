@@ -9,7 +9,7 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// longestWait is more than the days between the date of an order and its last truck.
+// longestWait is more than the number of days between the date of an order and its last truck.
 const longestWait = 150
 
 // truck is the shipment of one order on one bill of lading.
@@ -26,7 +26,7 @@ type load struct {
 	quantity int
 }
 
-// trucks lists an order's shipments, in the order of the bills of lading.
+// trucks returns an order's shipments, sorted by bill of lading.
 func (o *order) trucks() (all []truck) {
 	for i := range o.lines {
 		l := &o.lines[i]
@@ -64,7 +64,7 @@ func (t *truck) pieces() (sum int) {
 // carriers are codes of fictitious carriers.
 var carriers = []string{"SMPA", "SMPB", "SMPC"}
 
-// carrier and tracking follow from the bill of lading. Every other truck has two numbers.
+// carrier and tracking are derived from the bill of lading. Every other truck has two tracking numbers.
 func (t *truck) carrier() string {
 	return carriers[int(t.bol[len(t.bol)-1]+t.bol[len(t.bol)-3])%len(carriers)]
 }
@@ -77,7 +77,7 @@ func (t *truck) tracking() []string {
 	return numbers
 }
 
-// leaving lists the account's trucks that left from..to.
+// leaving returns the account's trucks that left on the dates from..to.
 func (m *orders) leaving(account int, from, to clock.Date, now time.Time) (all []truck) {
 	orders := m.between(account, from-longestWait, to, now)
 	for i := range orders {
@@ -97,10 +97,10 @@ type bill struct {
 	trucks []truck
 }
 
-// number is that of a delivery's invoice: twelve digits, the first of which is 1.
+// number returns the number of a delivery's invoice: twelve digits that begin with 1.
 func (b *bill) number() string { return "1000" + b.order.number[len("SO"):] }
 
-// bill makes the invoice of an order without open parts, a sandbox day after its last truck left.
+// bill returns the invoice of an order without open parts, dated a sandbox day after its last truck left.
 // Cancelled quantities are not invoiced.
 func (o *order) bill() (b bill, ok bool) {
 	b = bill{order: o, trucks: o.trucks()}
@@ -111,8 +111,8 @@ func (o *order) bill() (b bill, ok bool) {
 	return b, len(b.trucks) > 0 && !waiting
 }
 
-// billed lists the account's invoices of from..to, for orders that order status lists too. yesterday
-// is a sandbox day ago: orders that had ended by then are invoiced.
+// billed returns the account's invoices dated from..to, for orders that order status lists too. yesterday
+// is one sandbox day ago: orders that were complete by then are invoiced.
 func (m *orders) billed(account int, from, to clock.Date, now, yesterday time.Time) (all []bill) {
 	for _, o := range m.between(account, from-longestWait, to, now) {
 		ref := reference{SupplierOrderNumber: documentRef{wire.Text(o.number)}}

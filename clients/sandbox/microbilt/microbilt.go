@@ -14,7 +14,7 @@ import (
 )
 
 // The name of every consumer in Microbilt's reports, and the number in place of a social security
-// number (none begins with 000). Where such data must not be stored or shown, neither may be found.
+// number (no real one begins with 000). Tests search for both where such data must not be stored or shown.
 const (
 	CanaryName   = "CANARY-SAMPLE-CONSUMER"
 	CanaryNumber = "000-00-4711"
@@ -24,15 +24,15 @@ var microbiltProducts = []string{
 	"IBV", "iPredict", "BAV", "CriminalSearch", "TransUnion", "Equifax", "Experian", "IDVerify", "MLAVerify", "OFACWatchlistSearch",
 }
 
-// Each archived report has a slot. Its first sandbox days are spent waiting for the report; the next
-// generation is another report. The documents do not say whether a report of one AppId ever changes.
+// Each archived report has a slot. In the first sandbox days of a slot the report is not ready; the next
+// generation is a new report. The documents do not say whether the report of an AppId ever changes.
 var microbiltReports = []struct {
 	appID string
 	clock.Slot
 	waits int64 // sandbox days
-	noHit bool  // no consumer is ever found
+	noHit bool  // its reports never find a consumer
 }{
-	// Of the first two, at least one report exists at any time.
+	// At any time at least one of the first two reports is ready.
 	{appID: "APP-1001", Slot: clock.Slot{Life: 8, Phase: 0}, waits: 3},
 	{appID: "APP-1002", Slot: clock.Slot{Life: 8, Phase: 4}, waits: 3},
 	{appID: "APP-1003", Slot: clock.Slot{Life: 30, Phase: 11}, waits: 10},
@@ -43,7 +43,7 @@ var microbiltReports = []struct {
 
 const microbiltSeed = 0x07dea
 
-// AppIDs are the ids of the archived reports.
+// AppIDs returns the ids of the archived reports.
 func AppIDs() []string {
 	var ids []string
 	for _, r := range microbiltReports {
@@ -77,8 +77,8 @@ type microbiltTrade struct {
 	Balance  int
 }
 
-// Account is the id of the requested report: "AppId" in a JSON body, also of a GET, or in the query.
-// The documents do not say which of them a product requires.
+// Account returns the id of the requested report: "AppId" in a JSON body, even of a GET, or in the query.
+// The documents do not say which of the two a product requires.
 func Account(r *http.Request, body []byte) string {
 	id, _ := readAppID(r, body)
 	return id
@@ -93,7 +93,7 @@ func readAppID(r *http.Request, body []byte) (string, error) {
 	return string(q.AppID), err
 }
 
-// ArchiveReport returns a report that was ordered before: 202 while it is being made, 404 if it was
+// ArchiveReport returns a report that was ordered earlier: 202 while it is not ready, 404 if it was
 // never ordered.
 func ArchiveReport(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
@@ -126,7 +126,7 @@ func answerReport(m clock.Moment, w http.ResponseWriter, id string) {
 	wire.AnswerJSON(w, http.StatusOK, newReport(i, generation, report.noHit, m.Begin(ready)))
 }
 
-// newReport writes a report. About every fifth finds no consumer.
+// newReport returns a report. About one report in five finds no consumer.
 func newReport(i int, generation int64, noHit bool, date time.Time) microbiltReport {
 	dice := clock.NewDice(microbiltSeed, i, generation)
 	var r microbiltReport

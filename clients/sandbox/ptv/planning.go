@@ -9,9 +9,9 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// Plannings are in slots: created, released, and released again now and then. Those of the last
-// generations are listed. One more slot is the archive, with a planning for every other date of the
-// last month: the releases of the older ones are gone.
+// Plannings are in slots: each is created, released, and sometimes released again. Those of the last
+// ptvListed generations are listed. An additional slot is the archive, with a planning for every other date of the
+// last month: the releases of the older ones are no longer available.
 const (
 	ptvListed      = 3
 	ptvLive        = 12
@@ -22,7 +22,7 @@ const (
 
 const ptvSeed = 0x07de8
 
-// ptvSlots have lives in sandbox days; the first has one more day than releases.
+// ptvSlots are the slots. Plannings in the first have one more day than releases.
 var ptvSlots = clock.NewSlots(ptvLive, ptvSeed, 18, 45, ptvHurriedReleases+1)
 
 const ptvHurriedReleases = 5
@@ -56,7 +56,7 @@ type ptvOrder struct {
 	BusinessID string `json:"business_id"`
 }
 
-// plannings are all that are listed, the latest created first.
+// plannings returns all listed plannings, the latest created first.
 func plannings(m clock.Moment) []planning {
 	all := []planning{}
 	for i, s := range ptvSlots {
@@ -79,7 +79,7 @@ func latestFirst(a, b planning) int {
 	return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
 }
 
-// planningAt is the current state of a generation of a slot. About every eighth is never released.
+// planningAt returns the current state of a generation of a slot. About one in eight is never released.
 func planningAt(m clock.Moment, slot int, generation int64) planning {
 	dice, s := clock.NewDice(ptvSeed, slot, generation), ptvSlots[slot]
 	releases := 1 + dice.Int64N(3)
@@ -98,7 +98,7 @@ func planningAt(m clock.Moment, slot int, generation int64) planning {
 	return p
 }
 
-// archivedPlanning was created and released on the morning of its date.
+// archivedPlanning returns a planning that was created and released on the morning of its date.
 func archivedPlanning(d clock.Date) planning {
 	midnight := time.Unix(int64(d)*clock.DaySeconds, 0)
 	return newPlanning(ptvArchiveSlot, int64(d), midnight.Add(5*time.Hour)).released(midnight.Add(6 * time.Hour))
@@ -116,7 +116,7 @@ func (p planning) released(at time.Time) planning {
 	return p
 }
 
-// routes are those of the latest release. With each release orders move to other trips and hours.
+// routes returns the routes of the latest release. Each release moves orders to other trips and times.
 func (p planning) routes() []ptvRoute {
 	trips := make([]ptvTrip, 2+clock.FloorMod(p.generation, 3))
 	for i := range trips {
@@ -140,7 +140,7 @@ func (p planning) routes() []ptvRoute {
 	return []ptvRoute{first, {ID: p.ID + "-R2", Trips: trips[2:]}}
 }
 
-// orders are those of a planning. In some slots the last one of the planning before is planned again:
+// orders returns the orders of a planning. In some slots the last order of the previous planning is planned again:
 // "it can be released from both" plannings that an order is in the scope of (Release a planning).
 func (p planning) orders() []ptvOrder {
 	var orders []ptvOrder
@@ -153,7 +153,7 @@ func (p planning) orders() []ptvOrder {
 	return orders
 }
 
-// ptvOrders is the number of new orders in a planning: at least one for each trip.
+// ptvOrders returns the number of new orders in a planning: at least one for each trip.
 func ptvOrders(generation int64) int { return 4 + int(clock.FloorMod(generation, 5)) }
 
 // ptvBusinessID uses the allowed characters: ^[a-zA-Z0-9.~\-_]+$.

@@ -14,13 +14,13 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// The sizes of a page of plannings.
+// Page sizes of plannings.
 const (
 	ptvDefaultLimit = 100
 	ptvMaxLimit     = 1000
 )
 
-// ptvError is the response to an invalid query. PTV's own is not public.
+// ptvError is the response to an invalid query. PTV's format is not public.
 type ptvError struct {
 	Error string `json:"error"`
 }
@@ -31,15 +31,15 @@ type ptvPage struct {
 	Cursor    ptvCursors `json:"cursor"`
 }
 
-// ptvCursors are the cursors of this page, the one before and the one after. Missing pages have none.
+// ptvCursors are the cursors of this page and of the previous and next one. Missing pages have none.
 type ptvCursors struct {
 	Self string `json:"self,omitempty"`
 	Prev string `json:"prev,omitempty"`
 	Next string `json:"next,omitempty"`
 }
 
-// Plannings lists plannings. With released_since it lists only those whose latest release is not
-// older; so a planning without a release is left out (the documents do not say so).
+// Plannings lists plannings. With released_since it lists only those whose latest release is at or
+// after that time, so a planning without a release is left out (the documents do not say so).
 func Plannings(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	q, err := readPTVQuery(r.URL.Query())
 	if err != nil {
@@ -49,11 +49,11 @@ func Plannings(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	wire.AnswerJSON(w, http.StatusOK, q.page(plannings(m)))
 }
 
-// ptvQuery is a request for plannings. A cursor contains a position and nothing of the query, which
-// has to be sent again with it; the documents do not say.
+// ptvQuery is a request for plannings. A cursor contains a position but not the query, which
+// must be sent again with it; the documents do not say how it is.
 type ptvQuery struct {
 	since  time.Time // zero for any
-	cursor *planning // where the page begins; nil is the beginning
+	cursor *planning // where the page begins; nil for the first page
 	limit  int
 }
 
@@ -117,7 +117,7 @@ func parseCursor(text string) (planning, bool) {
 	return planning{ID: id, CreatedAt: time.Unix(0, nanos)}, err == nil && notNumber == nil && id != ""
 }
 
-// ptvReleased is a planning's latest release. Its body is not public; this one is invented in the
+// ptvReleased is a planning's latest release. PTV's format is not public; this one is invented with the
 // terms of the documents.
 type ptvReleased struct {
 	PlanningID string     `json:"planning_id"`
@@ -125,7 +125,7 @@ type ptvReleased struct {
 	Routes     []ptvRoute `json:"routes"`
 }
 
-// Release returns the latest release. "Kept only 2 weeks": then, as before the first one, it is not
+// Release returns the latest release. Releases are "kept only 2 weeks": after that, or before the first release, it is not
 // found.
 func Release(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	all := plannings(m)

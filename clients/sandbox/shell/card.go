@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// shellNull is a missing text in a response.
+// shellNull is a missing string in a response.
 const shellNull = "null"
 
 // shellTime is the format of times, in the customer's local time.
@@ -29,7 +29,7 @@ type shellCard struct {
 	payer int
 }
 
-// card has what all cards of an order have in common, in the initial state.
+// card returns the values that all cards of an order have in common, in the initial state.
 func (o shellOrder) card(dice *rand.Rand, cards int) shellCard {
 	payer := shellPayers[o.payer()]
 	c := shellCard{
@@ -51,7 +51,7 @@ func (o shellOrder) card(dice *rand.Rand, cards int) shellCard {
 	return c
 }
 
-// reach puts the card into a state. It has been processed from state R on; its number comes with S.
+// reach sets the card's state. A card is processed from state R on, and gets its number with state S.
 func (c *shellCard) reach(state shellState, at time.Time) {
 	c.OrderStatus, c.StatusDescription = state, shellDescriptions[state]
 	c.ErrorCode, c.ErrorDescription = "0000", shellNull
@@ -66,11 +66,11 @@ func (c *shellCard) reach(state shellState, at time.Time) {
 	}
 }
 
-// samplePAN is a card number of 19 digits that is not issued. Its last digit is the Luhn check digit.
+// samplePAN returns a card number of 19 digits that is never issued. Its last digit is the Luhn check digit.
 func samplePAN(n int64) string {
 	digits := fmt.Sprintf("7077327%011d", n%100_000_000_000)
 	sum := 0
-	for i, d := range digits { // of 18: the last of these is doubled
+	for i, d := range digits { // 18 digits: the last one is doubled
 		v := int(d-'0') * (1 + i%2)
 		sum += v/10 + v%10
 	}

@@ -1,5 +1,5 @@
-// Package shell simulates Shell Card Management, version 1: orders for fuel cards of two payers.
+// Package shell simulates Shell Card Management, version 1: two payers' orders for fuel cards.
 //
-// It knows neither tokens nor faults, and shares no code with the client of the provider. Start
+// It handles neither tokens nor faults, and shares no code with the provider's client. Start
 // reading at [OrderCardEnquiry]; the life of an order is in order.go and card.go.
 package shell

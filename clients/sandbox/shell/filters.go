@@ -13,7 +13,7 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// shellFilters are the filters of an enquiry. Numbers may be text.
+// shellFilters are the filters of an enquiry. Numbers may be strings.
 type shellFilters struct {
 	ColCoCode, ColCoID, PayerNumber, PayerID wire.Text
 	AccountNumber, OrderRequestID            wire.Text
@@ -21,8 +21,8 @@ type shellFilters struct {
 	FromDate, ToDate                         wire.Text
 }
 
-// The types of reference. The documents do not say what a bulk reference is: here it is that of all
-// cards of one order, its BCOReference.
+// The types of reference. The documents do not say what a bulk reference is: here it refers to all
+// cards of one order (BCOReference).
 const (
 	shellMainReference = "1"
 	shellCardReference = "2"
@@ -40,7 +40,7 @@ func readShellFilters(body []byte) (shellFilters, error) {
 	return q.Filters, err
 }
 
-// Account is the payer of an enquiry, by number or by id.
+// Account returns the payer of an enquiry, which is given by number or id.
 func Account(_ *http.Request, body []byte) string {
 	q, err := readShellFilters(body)
 	if err != nil {
@@ -54,7 +54,7 @@ func Account(_ *http.Request, body []byte) string {
 	return string(q.PayerNumber)
 }
 
-// check reads the dates of the enquiry, both included, and returns what is wrong with it.
+// check returns the dates of the enquiry, both included, or an error if the enquiry is invalid.
 func (q shellFilters) check(local time.Time) (from, to clock.Date, err error) {
 	if q.ReferenceNumber != "" {
 		types := []wire.Text{shellMainReference, shellCardReference, shellBulkReference}
@@ -68,13 +68,13 @@ func (q shellFilters) check(local time.Time) (from, to clock.Date, err error) {
 	to, errTo := readShellDate(q.ToDate, today)
 	switch {
 	case q.ColCoCode == "" && q.ColCoID == "":
-		return 0, 0, errors.New("ColCoCode or ColCoId: there is neither")
+		return 0, 0, errors.New("ColCoCode or ColCoId is required")
 	case q.PayerNumber == "" && q.PayerID == "":
-		return 0, 0, errors.New("PayerNumber or PayerId: there is neither")
+		return 0, 0, errors.New("PayerNumber or PayerId is required")
 	case errFrom != nil || errTo != nil:
 		return 0, 0, errors.New("FromDate, ToDate: want yyyyMMdd")
 	case from < today-shellWindow || to > today || from > to:
-		return 0, 0, fmt.Errorf("FromDate, ToDate: want them within %s to %s", today-shellWindow, today)
+		return 0, 0, fmt.Errorf("FromDate, ToDate: want dates from %s to %s", today-shellWindow, today)
 	}
 	return from, to, nil
 }
@@ -87,7 +87,7 @@ func readShellDate(t wire.Text, absent clock.Date) (clock.Date, error) {
 	return clock.DateOf(d), err
 }
 
-// find collects the requested cards. Further filters narrow the search, also with a reference.
+// find returns the requested cards. All filters apply, even with a reference.
 func (q shellFilters) find(m clock.Moment, from, to clock.Date) []shellCard {
 	found := []shellCard{}
 	for _, o := range q.orders(m, from, to) {
@@ -100,7 +100,7 @@ func (q shellFilters) find(m clock.Moment, from, to clock.Date) []shellCard {
 	return found
 }
 
-// orders are the orders of the reference or the dates.
+// orders returns the orders selected by the reference or the dates.
 func (q shellFilters) orders(m clock.Moment, from, to clock.Date) []shellOrder {
 	if q.ReferenceNumber == "" {
 		return shellOrders(m, from, to)
@@ -115,7 +115,7 @@ func (q shellFilters) orders(m clock.Moment, from, to clock.Date) []shellOrder {
 	return nil
 }
 
-// fits reports whether the card passes the filters.
+// fits reports whether the card matches all filters.
 func (q shellFilters) fits(c shellCard) bool {
 	payer := shellPayers[c.payer]
 	reference := map[wire.Text]string{

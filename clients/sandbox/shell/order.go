@@ -10,29 +10,29 @@ import (
 	"orderbeat/clients/sandbox/clock"
 )
 
-// A payer's orders are in slots. Those of the last generations are found by date, and all of the last
-// months by their references.
+// A payer's orders are in slots. Those of the last shellListed generations are found by date, those of the last
+// three months by reference.
 const (
 	shellSlotsPerPayer = 8
 	shellListed        = 3
 	shellMemory        = 90 * 24 * time.Hour
-	// shellCardsPerOrder is more than an order has: a card's reference is its order's with one more
-	// digit. shellBulk is the digit for all of them.
+	// shellCardsPerOrder is more than the cards of an order: a card's reference is its order's reference with one more
+	// digit. shellBulk is the digit for all cards of the order.
 	shellCardsPerOrder = 10
 	shellBulk          = 9
-	// shellPlaced is the number of real days within which a current order was submitted. It is less than
+	// shellPlaced is how many real days ago, at most, a current order was submitted. It is less than
 	// an enquiry may cover.
 	shellPlaced = 6
 )
 
 const shellSeed = 0x07de9
 
-// shellSlots have lives in sandbox days; the first has one for each state of its order.
+// shellSlots are the slots. Orders in the first have one day for each of their states.
 var shellSlots = clock.NewSlots(shellSlotsPerPayer*2, shellSeed, 10, 60, int64(len(shellHurried)))
 
 var shellZone = clock.Zone(Timezone)
 
-// shellState is an OrderStatus.
+// shellState is a value of OrderStatus.
 type shellState string
 
 // The states; the last three are final.
@@ -40,7 +40,7 @@ const (
 	shellPending   shellState = "P"
 	shellPickedUp  shellState = "I"
 	shellRetrying  shellState = "PX"
-	shellProcessed shellState = "R" // waits for its PAN
+	shellProcessed shellState = "R" // waits for the PAN
 	shellDone      shellState = "S"
 	shellFailed    shellState = "F"
 	shellGivenUp   shellState = "X"
@@ -56,7 +56,7 @@ var shellDescriptions = map[shellState]string{
 var shellErrors = map[shellState][2]string{
 	shellRetrying: {"9001", "Sample: the queue did not respond"},
 	shellGivenUp:  {"9001", "Sample: the queue did not respond"},
-	shellFailed:   {"9002", "Sample: the vehicle has such a card already"},
+	shellFailed:   {"9002", "Sample: the vehicle already has such a card"},
 }
 
 // shellWays are the possible sequences of a card's states; shellHurried is the longest.
@@ -70,13 +70,13 @@ var (
 	}
 )
 
-// shellOrder identifies an order. Slots are counted over all payers.
+// shellOrder identifies an order. Slots are numbered across all payers.
 type shellOrder struct {
 	slot       int
 	generation int64
 }
 
-// shellOrders are the orders submitted on these dates, of all payers.
+// shellOrders returns the orders of all payers submitted on the dates from..to.
 func shellOrders(m clock.Moment, from, to clock.Date) []shellOrder {
 	var found []shellOrder
 	for i, s := range shellSlots {
@@ -104,13 +104,13 @@ func (o shellOrder) reference() int64 { return o.generation*int64(len(shellSlots
 
 func (o shellOrder) payer() int { return o.slot % len(shellPayers) }
 
-// shellSubmitted is when the order was submitted, in the customer's local time.
+// shellSubmitted returns when the order was submitted, in the customer's local time.
 func shellSubmitted(m clock.Moment, o shellOrder) time.Time {
 	days := clock.NewDice(shellSeed, o.slot, -1-o.generation).IntN(shellPlaced)
 	return m.Begin(shellSlots[o.slot].Birth(o.generation)).In(shellZone).AddDate(0, 0, -days)
 }
 
-// shellCards is the current state of the order's cards. Each has its own sequence.
+// shellCards returns the current state of the order's cards. Each card has its own sequence of states.
 func shellCards(m clock.Moment, o shellOrder) []shellCard {
 	dice := clock.NewDice(shellSeed, o.slot, o.generation)
 	cards := make([]shellCard, 1+dice.IntN(3))

@@ -11,8 +11,8 @@ import (
 	"orderbeat/clients/sandbox/wire"
 )
 
-// The payers of Shell's simulator, and their company. Each may also be identified by its id; the ids
-// are "1101", "1102" and "14".
+// The company and the payers of Shell's simulator. Each can also be identified by its id: "14" for the
+// company, "1101" and "1102" for the payers.
 const (
 	ColCoCode        = 32
 	PayerNumber      = "GB00000101"
@@ -33,7 +33,7 @@ var shellPayers = []shellParty{
 	{OtherPayerNumber, "1102", [2]string{"GB00000121", "GB00000122"}},
 }
 
-// Accounts are the payers' numbers.
+// Accounts returns the payers' numbers.
 func Accounts() []string {
 	var numbers []string
 	for _, p := range shellPayers {
@@ -58,7 +58,7 @@ type shellError struct {
 
 var uuidForm = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// OrderCardEnquiry is the Order Card Enquiry of Shell Card Management, version 1: an order is one for
+// OrderCardEnquiry serves the Order Card Enquiry of Shell Card Management, version 1: an order is an order for
 // fuel cards. Unknown payers and companies have no orders.
 func OrderCardEnquiry(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	answer := shellAnswer{RequestID: r.Header.Get("RequestId"), Status: "FAILED"}
@@ -75,7 +75,7 @@ func OrderCardEnquiry(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	case wire.ContentType(r) != "application/json":
 		refuse(http.StatusUnsupportedMediaType, "0002", "Content-Type", errors.New("want application/json"))
 	case err != nil || unreadable != nil:
-		refuse(http.StatusBadRequest, "0003", "Body", errors.New("the body is not an enquiry in JSON"))
+		refuse(http.StatusBadRequest, "0003", "Body", errors.New("the body is not a JSON enquiry"))
 	case wrong != nil:
 		refuse(http.StatusBadRequest, "0004", "Filters", wrong)
 	default:

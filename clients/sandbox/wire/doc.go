@@ -1,3 +1,3 @@
-// Package wire is what the simulators share of JSON over HTTP: responses, and lenient text in
-// requests. It knows no provider. Start reading at [AnswerJSON].
+// Package wire has the JSON and HTTP code that the simulators share: responses, and lenient strings in
+// requests. It is independent of providers. Start reading at [AnswerJSON].
 package wire

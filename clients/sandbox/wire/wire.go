@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// AnswerJSON sends a JSON response. If it cannot be written the client is gone.
+// AnswerJSON sends a JSON response. A write error is ignored: the client has disconnected.
 func AnswerJSON(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
@@ -19,7 +19,7 @@ func AnswerJSON(w http.ResponseWriter, status int, document any) {
 	_ = json.NewEncoder(w).Encode(document)
 }
 
-// ContentType is the request's media type without its parameters, "" if it is missing or invalid.
+// ContentType returns the request's media type without parameters, "" if it is missing or invalid.
 func ContentType(r *http.Request) string {
 	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil {
@@ -41,7 +41,7 @@ func (t *Text) UnmarshalJSON(b []byte) error {
 	}
 	var n json.Number
 	if err := json.Unmarshal(b, &n); err != nil {
-		return fmt.Errorf("neither text nor number: %w", err)
+		return fmt.Errorf("want a string or a number: %w", err)
 	}
 	*t = Text(n)
 	return nil

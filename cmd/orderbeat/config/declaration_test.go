@@ -96,7 +96,7 @@ acme.toml:6:54: orders.paging.max_pages: must be 1 or more`},
 	{"orders of a sample that are no JSON", "", ordersOf + "[[samples]]\nanswer = '{}'\norders = '''[\n  {\"order_id\": \"a\",},\n]'''\n", `acme.toml:8:20: samples[0].orders: is not JSON: invalid character '}' looking for beginning of object key string`},
 	{"orders of a sample that go on", "", ordersOf + "[[samples]]\nanswer = '{}'\norders = '[] []'\n", `acme.toml:7:14: samples[0].orders: is not JSON: there is data after it`},
 	{"orders of a sample that end too early", "", ordersOf + "[[samples]]\nanswer = '{}'\norders = '[{\"order_id\": \"a\"}'\n", `acme.toml:7:28: samples[0].orders: is not JSON: it ends too early`},
-	{"a sample of what is not declared", "", ordersOf + "[[samples]]\noperation = \"fetch\"\nanswer = '{}'\norders = '[]'\n", `acme.toml:6:1: samples[0].operation: is fetch, which is not declared: declare fetch, or write "orders"`},
+	{"a sample of what is not declared", "", ordersOf + "[[samples]]\noperation = \"fetch\"\nanswer = '{}'\norders = '[]'\n", `acme.toml:6:1: samples[0].operation: is "fetch", which is not declared: declare fetch, or write "orders"`},
 	{"a sample of an unknown operation", "", ordersOf + "[[samples]]\noperation = \"sync\"\nanswer = '{}'\norders = '[]'\n", `acme.toml:6:1: samples[0].operation: must be "orders" or "fetch", not "sync"`},
 	{"a sample without an end", "", ordersOf + "[[samples]]\nanswer = '{}'\n[[samples]]\nanswer = '{}'\norders = '[]'\ncode = \"invalid\"\n", `acme.toml:5:3: samples[0].orders: is missing: the expected orders, as JSON; or code, the expected failure
 acme.toml:10:1: samples[1].code: cannot be combined with orders: a response is orders or a failure`},
