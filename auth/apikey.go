@@ -45,7 +45,7 @@ func (s *Static) begin(ctx context.Context) (done func(status int), err error) {
 	}
 	refused := s.refused.Load()
 	if s.proven.Load() {
-		return func(status int) { s.answered(status, refused) }, nil //nolint:contextcheck // the outcome is recorded even if the caller leaves
+		return func(status int) { s.noteResponse(status, refused) }, nil //nolint:contextcheck // the outcome is recorded even if the caller leaves
 	}
 	select {
 	case <-s.trial:
@@ -59,7 +59,7 @@ func (s *Static) begin(ctx context.Context) (done func(status int), err error) {
 	}
 	refused = s.refused.Load()
 	return func(status int) { //nolint:contextcheck // as above
-		s.answered(status, refused)
+		s.noteResponse(status, refused)
 		release()
 	}, nil
 }
@@ -71,11 +71,11 @@ func (s *Static) allowed(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.row.Load().resting(s.config.Dialect, s.id.Credential, time.Now())
+	return s.row.Load().cooldownError(s.config.Dialect, s.id.Credential, time.Now())
 }
 
-// answered notes the response to a call that began after refusedBefore rejections.
-func (s *Static) answered(status int, refusedBefore int64) {
+// noteResponse notes the response to a call that began after refusedBefore rejections.
+func (s *Static) noteResponse(status int, refusedBefore int64) {
 	switch {
 	case status == http.StatusUnauthorized:
 		if s.refused.CompareAndSwap(refusedBefore, refusedBefore+1) { // otherwise a concurrent call has already counted this rejection
@@ -123,8 +123,8 @@ type Fixed struct {
 	Header map[string]secret.Secret
 	// Source remembers rejections, see [NewStatic]; nil remembers none.
 	Source *Static
-	// Refuses has the meaning of [Transport.Refuses].
-	Refuses func(req *http.Request, resp *http.Response) bool
+	// RejectsToken has the meaning of [Transport.RejectsToken].
+	RejectsToken func(req *http.Request, resp *http.Response) bool
 }
 
 // Basic returns the value of the Authorization header for HTTP Basic authentication (RFC 7617).
@@ -134,7 +134,7 @@ func Basic(username string, password secret.Secret) secret.Secret {
 
 // RoundTrip implements [http.RoundTripper].
 func (f *Fixed) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := within(f.Origin, req.URL); err != nil {
+	if err := checkOrigin(f.Origin, req.URL); err != nil {
 		closeBody(req)
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (f *Fixed) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := base(f.Base).RoundTrip(r)
 	if err == nil {
-		if status = resp.StatusCode; RefusesToken(status, resp.Header) || f.Refuses != nil && f.Refuses(req, resp) {
+		if status = resp.StatusCode; RefusesToken(status, resp.Header) || f.RejectsToken != nil && f.RejectsToken(req, resp) {
 			status = http.StatusUnauthorized
 		}
 	}

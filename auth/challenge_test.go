@@ -74,7 +74,7 @@ func TestTokenRejectionsAreRecognized(t *testing.T) {
 				return respond(200, "orders"), nil
 			})
 			client := signing(open(t, config(e)), api)
-			client.Transport.(*auth.Transport).Refuses = c.refuses
+			client.Transport.(*auth.Transport).RejectsToken = c.refuses
 			client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 			if status, body := call(t, client, nil); status != 200 || body != "orders" || calls != 2 {
 				t.Errorf("got %d %q after %d calls, want the orders after 2", status, body, calls)

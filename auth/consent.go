@@ -122,7 +122,7 @@ func (s *Source) Exchange(ctx context.Context, c *Consent, code string) error {
 		var a endpoint.Answer
 		var asked time.Time
 		if err = s.waitLimiter(ctx); err == nil {
-			a, asked, err = s.ask(ctx, g)
+			a, asked, err = s.requestToken(ctx, g)
 		}
 		if err != nil {
 			s.commit(ctx, lease, row)
@@ -177,9 +177,9 @@ const (
 	reasonLogout     = "the user was logged out"
 )
 
-// lapsed returns why a user must grant access before another token can be requested, "" if no consent is
+// consentReason returns why a user must grant access before another token can be requested, "" if no consent is
 // needed.
-func (s *Source) lapsed(row Row) string {
+func (s *Source) consentReason(row Row) string {
 	switch {
 	case s.config.User == "" || !row.Refresh.Empty() && row.State != StateConsent:
 		return ""
@@ -210,13 +210,13 @@ func (s *Source) refusedRefresh(ctx context.Context, lease Lease, row Row) error
 		return nil
 	}
 	if row.Lost > 0 {
-		return s.lapse(ctx, lease, row, reasonLost)
+		return s.requireConsent(ctx, lease, row, reasonLost)
 	}
-	return s.lapse(ctx, lease, row, reasonRefused)
+	return s.requireConsent(ctx, lease, row, reasonRefused)
 }
 
-// lapse drops the refresh token. The access token is served until it expires.
-func (s *Source) lapse(ctx context.Context, lease Lease, row Row, reason string) error {
+// requireConsent drops the refresh token. The access token is served until it expires.
+func (s *Source) requireConsent(ctx context.Context, lease Lease, row Row, reason string) error {
 	row.State, row.ConsentReason, row.Refresh, row.Lost = StateConsent, reason, secret.Secret{}, 0
 	row.Credential = s.id.Credential
 	row.Failures++

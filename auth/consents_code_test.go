@@ -178,7 +178,7 @@ func TestCodeIsSentOnce(t *testing.T) {
 				if e := finish(t, consents, "mazda", redirect); e.Code != "invalid_state" {
 					t.Errorf("got %+v want invalid_state", e)
 				}
-				b.Tend()
+				b.RenewIdle()
 				if got := accessOf(t, b); got != "access-1" {
 					t.Errorf("got %s want what was granted before", got)
 				}

@@ -67,7 +67,7 @@ func TestDenialIsFinal(t *testing.T) {
 		finish(t, consents, "mazda", url.Values{"state": {begin(t, consents, s)}, "error": {"access_denied"}})
 		for range 100 {
 			time.Sleep(time.Hour)
-			s.Tend()
+			s.RenewIdle()
 			mustConsent(t, s, "never granted")
 		}
 		server.got(t)

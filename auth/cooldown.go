@@ -15,8 +15,8 @@ const (
 	maxRefusals = 3
 	// blockMemory is how long after rejected credentials a failing connection is treated as a blocked
 	// address. It is longer than any cooldown.
-	blockMemory = 2 * time.Hour
-	blockRest   = 15 * time.Minute
+	blockMemory   = 2 * time.Hour
+	blockCooldown = 15 * time.Minute
 )
 
 // failed returns the row after a failed attempt, with the resulting cooldown. credential is the
@@ -34,7 +34,7 @@ func (r Row) failed(err *endpoint.Error, credential string, now time.Time) Row {
 		r.Refusals++
 	}
 	r.Failure = Failure{Class: err.Class, Status: err.Status, Code: err.Code, Reason: err.Reason, At: now}
-	r.CooldownUntil = now.Add(r.rest(err))
+	r.CooldownUntil = now.Add(r.cooldownFor(err))
 	if r.Refusals >= maxRefusals {
 		r.State, r.CooldownUntil = StateRejected, time.Time{}
 	}
@@ -63,25 +63,25 @@ func suspectsBlock(d endpoint.Dialect, r Row, err *endpoint.Error, inARow int, n
 	return afterRefusal || d.BlockAfter > 0 && inARow >= d.BlockAfter
 }
 
-// rest returns the cooldown after err, given the failure counts in the row.
-func (r Row) rest(err *endpoint.Error) time.Duration {
+// cooldownFor returns the cooldown after err, given the failure counts in the row.
+func (r Row) cooldownFor(err *endpoint.Error) time.Duration {
 	switch err.Class {
 	case endpoint.ClassCredential:
 		if r.Refusals == 1 {
-			return spread(time.Minute)
+			return jitter(time.Minute)
 		}
-		return spread(5 * time.Minute) // the third rejection latches
+		return jitter(5 * time.Minute) // the third rejection latches
 	case endpoint.ClassBlock:
-		return blockRest
+		return blockCooldown
 	case endpoint.ClassRequest:
-		return doubled(15*time.Minute, time.Hour, r.Failures)
+		return exponential(15*time.Minute, time.Hour, r.Failures)
 	case endpoint.ClassThrottle:
 		return throttled(err.After, r.Failures)
 	default:
 		if err.After > 0 {
 			return throttled(err.After, r.Failures)
 		}
-		step := doubled(time.Second, 5*time.Minute, r.Failures)
+		step := exponential(time.Second, 5*time.Minute, r.Failures)
 		return step/2 + rand.N(step/2) // never close to 0, and different in each process
 	}
 }
@@ -92,31 +92,31 @@ func throttled(asked time.Duration, failures int) time.Duration {
 	if asked > 0 {
 		return min(max(asked, time.Second), endpoint.MaxRetryAfter)
 	}
-	return doubled(15*time.Second, endpoint.MaxRetryAfter, failures)
+	return exponential(15*time.Second, endpoint.MaxRetryAfter, failures)
 }
 
-// doubled is step after the first failure, twice as much after each further one,
+// exponential is step after the first failure, twice as much after each further one,
 // at most ceiling.
-func doubled(step, ceiling time.Duration, failures int) time.Duration {
+func exponential(step, ceiling time.Duration, failures int) time.Duration {
 	const most = 16 // beyond every ceiling, without overflow
 	return min(step<<min(failures-1, most), ceiling)
 }
 
-// spread is d plus or minus a fifth.
-func spread(d time.Duration) time.Duration {
+// jitter is d plus or minus a fifth.
+func jitter(d time.Duration) time.Duration {
 	return d*4/5 + rand.N(d*2/5)
 }
 
-// cooling reports whether a cooldown is active at a time. A failure in the future was recorded before the
+// coolingDown reports whether a cooldown is active at a time. A failure in the future was recorded before the
 // clock was set back: the rest of its cooldown is unknown, and it counts as over.
-func (r Row) cooling(at time.Time) bool {
+func (r Row) coolingDown(at time.Time) bool {
 	return r.CooldownUntil.After(at) && !r.Failure.At.After(at)
 }
 
-// resting returns the error for a call during the cooldown, nil if an attempt is allowed.
-func (r Row) resting(d endpoint.Dialect, credential string, now time.Time) error {
+// cooldownError returns the error for a call during the cooldown, nil if an attempt is allowed.
+func (r Row) cooldownError(d endpoint.Dialect, credential string, now time.Time) error {
 	refused := r.State == StateRejected
-	if r.Credential != credential || !refused && !r.cooling(now) {
+	if r.Credential != credential || !refused && !r.coolingDown(now) {
 		return nil
 	}
 	err := &endpoint.Error{
@@ -148,8 +148,8 @@ type Client struct {
 // NewClient returns a client without history.
 func NewClient() *Client { return &Client{ahead: make(chan struct{}, 1)} }
 
-// learn copies the rejections from row if they are about these credentials.
-func (c *Client) learn(row Row, credential string) {
+// mergeRejections copies the rejections from row if they are about these credentials.
+func (c *Client) mergeRejections(row Row, credential string) {
 	if row.Refusals == 0 || row.Credential != credential || row.Failure.Class != endpoint.ClassCredential {
 		return
 	}
@@ -173,15 +173,15 @@ func (c *Client) counted(row Row, credential string) Row {
 	return row
 }
 
-// resting returns the error for a user's call while the client's credentials are in cooldown.
-func (c *Client) resting(s *Source, now time.Time) error {
+// cooldownError returns the error for a user's call while the client's credentials are in cooldown.
+func (c *Client) cooldownError(s *Source, now time.Time) error {
 	c.mu.Lock()
 	row := c.row
 	c.mu.Unlock()
 	if s.config.User == "" || row.Refusals == 0 {
 		return nil
 	}
-	return row.resting(s.config.Dialect, s.id.Credential, now)
+	return row.cooldownError(s.config.Dialect, s.id.Credential, now)
 }
 
 // begin waits until a user's source may send the credentials. The caller calls release when it knows
@@ -198,7 +198,7 @@ func (c *Client) begin(ctx context.Context, s *Source) (release func(), err erro
 	case <-ctx.Done():
 		return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "timed out waiting for another user's token request with the client's credentials", Err: ctx.Err()}
 	}
-	if err := c.resting(s, time.Now()); err != nil {
+	if err := c.cooldownError(s, time.Now()); err != nil {
 		<-c.ahead
 		return nil, err
 	}

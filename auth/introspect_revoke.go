@@ -24,7 +24,7 @@ func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error)
 	if !s.CanIntrospect() {
 		return endpoint.Introspection{}, &endpoint.Error{Class: endpoint.ClassRequest, Reason: "there is no introspection URL", Hint: "set introspection_url, if the provider has such an endpoint"}
 	}
-	token := s.inHand()
+	token := s.lastToken()
 	if token.Empty() {
 		return endpoint.Introspection{}, &endpoint.Error{Class: endpoint.ClassTransient, Reason: errNoToken.Error(), Err: errNoToken}
 	}
@@ -33,8 +33,8 @@ func (s *Source) Introspect(ctx context.Context) (endpoint.Introspection, error)
 	return s.current().Introspect(ctx, token)
 }
 
-// inHand returns the token that is served, or that was served last.
-func (s *Source) inHand() secret.Secret {
+// lastToken returns the token that is served, or that was served last.
+func (s *Source) lastToken() secret.Secret {
 	if h := s.live.Load(); h != nil && h.Generation > s.rejected.Load() {
 		return h.Access
 	}

@@ -243,7 +243,7 @@ func TestLogoutRevokesAGrantThatWasNotStored(t *testing.T) {
 			t.Errorf("revoked (-want +got):\n%s", diff)
 		}
 		mustConsent(t, s, "user was logged out")
-		s.Tend()
+		s.RenewIdle()
 		synctest.Wait()
 		mustConsent(t, open(t, userConfig(server, store)), "user was logged out")
 	})

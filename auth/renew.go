@@ -109,7 +109,7 @@ func (s *Source) obtain(ctx context.Context) error {
 			return err
 		}
 		if !ready { // before the lease, which states the intent to send at once
-			if err := s.ready(ctx, row, usable); err != nil {
+			if err := s.waitUntilSendable(ctx, row, usable); err != nil {
 				return err
 			}
 			ready = true
@@ -148,14 +148,14 @@ func leasePause(waits int, row Row) time.Duration {
 	return pause
 }
 
-// deadGrace is how long the request of a process that died may still be in progress.
-const deadGrace = 2 * time.Second
+// orphanGrace is how long the request of a process that died may still be in progress.
+const orphanGrace = 2 * time.Second
 
-// ready waits until a request may be sent. A process that died may have sent one without reading the
+// waitUntilSendable waits until a request may be sent. A process that died may have sent one without reading the
 // response: while another token is valid, that request gets time to finish.
-func (s *Source) ready(ctx context.Context, row Row, usable bool) error {
+func (s *Source) waitUntilSendable(ctx context.Context, row Row, usable bool) error {
 	if s.config.User != "" && usable && !row.IntentAt.IsZero() && !row.LeaseUntil.After(time.Now()) {
-		if err := pause(ctx, deadGrace); err != nil {
+		if err := pause(ctx, orphanGrace); err != nil {
 			return err
 		}
 	}
@@ -168,8 +168,8 @@ func (s *Source) load(ctx context.Context) (Row, error) {
 	if err != nil {
 		return Row{}, storeError("cannot be read", err)
 	}
-	s.config.Client.learn(row, s.id.Credential)
-	s.adopt(row)
+	s.config.Client.mergeRejections(row, s.id.Credential)
+	s.loadSecondSecret(row)
 	known := s.row.Swap(&row)
 	if row.Unreadable && (known == nil || !known.Unreadable) {
 		s.log.Error("stored token cannot be read, treated as absent: it is damaged, or sealed with a key that is not in the worker.key file")
@@ -209,7 +209,7 @@ func (s *Source) useStored(row Row, now time.Time) bool {
 	if h := s.live.Load(); row.Token.Empty() || h != nil && row.Generation <= h.Generation {
 		return false
 	}
-	h := hold(row, s.remedies(row.ObtainedAt), now)
+	h := newServedToken(row, s.replacedGeneration(row.ObtainedAt), now)
 	if !h.usable(now, s.rejected.Load()) {
 		return false
 	}
@@ -223,13 +223,13 @@ func (s *Source) blockedBy(row Row, now time.Time) error {
 	if s.config.Dialect.Static {
 		return &endpoint.Error{Class: endpoint.ClassRequest, Reason: "these credentials have no tokens"}
 	}
-	if reason := s.lapsed(row); reason != "" {
+	if reason := s.consentReason(row); reason != "" {
 		return s.consentError(reason)
 	}
-	if err := row.resting(s.config.Dialect, s.id.Credential, now); err != nil {
+	if err := row.cooldownError(s.config.Dialect, s.id.Credential, now); err != nil {
 		return err
 	}
-	return s.config.Client.resting(s, now)
+	return s.config.Client.cooldownError(s, now)
 }
 
 // commit writes the row under the lease and reports whether it was stored. It is not cancelled with

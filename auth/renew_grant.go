@@ -27,24 +27,24 @@ func (s *Source) grant(ctx context.Context, lease Lease, row Row) error {
 		return err
 	}
 	defer release()
-	a, asked, err := s.ask(ctx, s.next(row))
+	a, asked, err := s.requestToken(ctx, s.next(row))
 	if err != nil {
 		return s.fail(ctx, lease, row, err)
 	}
 	s.config.Client.accept()
 	s.silent, s.odd = 0, 0
 	granted := s.granted(row, a, asked)
-	err = s.stale(&granted, row.Failures)
+	err = s.cooldownIfExpired(&granted, row.Failures)
 	s.storeGranted(ctx, lease, granted)
 	return err
 }
 
-// stale starts a cooldown if the token had expired on arrival: another request would likely return
+// cooldownIfExpired starts a cooldown if the token had expired on arrival: another request would likely return
 // another expired one. failures is the count before this request. If it is 0 there is no cooldown: one
 // slow response proves nothing, and waiting callers request again.
-func (s *Source) stale(row *Row, failures int) error {
+func (s *Source) cooldownIfExpired(row *Row, failures int) error {
 	now := time.Now()
-	if hold(*row, 0, now).usable(now, 0) {
+	if newServedToken(*row, 0, now).usable(now, 0) {
 		return nil
 	}
 	e := &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the access token had expired on arrival"}
@@ -82,8 +82,8 @@ func (s *Source) waitLimiter(ctx context.Context) error {
 	return nil
 }
 
-// ask sends one token request and counts it.
-func (s *Source) ask(ctx context.Context, g endpoint.Request) (a endpoint.Answer, asked time.Time, err error) {
+// requestToken sends one token request and counts it.
+func (s *Source) requestToken(ctx context.Context, g endpoint.Request) (a endpoint.Answer, asked time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.config.Timeout)
 	defer cancel()
 	asked = time.Now()
@@ -100,7 +100,7 @@ func (s *Source) granted(row Row, a endpoint.Answer, asked time.Time) Row {
 		newest = max(newest, h.Generation)
 	}
 	expiresAt := asked.Add(a.Life)
-	refreshAt := expiresAt.Add(-earlyBy(a.Life))
+	refreshAt := expiresAt.Add(-renewBefore(a.Life))
 	switch idle := asked.Add(keepAlive); {
 	case a.Token == row.Token:
 		refreshAt = expiresAt // the endpoint returns the same token until it expires: renewing early is useless
@@ -124,8 +124,8 @@ const maxLost = 100
 // before them: a gateway responds 404 or redirects while its backend starts.
 const maxOdd = 3
 
-// passing marks a failure that looks like a wrong URL as transient if it follows transient failures.
-func (s *Source) passing(row Row, e *endpoint.Error) {
+// markTransientOutage marks a failure that looks like a wrong URL as transient if it follows transient failures.
+func (s *Source) markTransientOutage(row Row, e *endpoint.Error) {
 	looks := e.Code == "" && (e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status >= 300 && e.Status < 400)
 	if e.Class != endpoint.ClassRequest || !looks || row.Failures == 0 || row.Failure.Class != endpoint.ClassTransient || s.odd >= maxOdd {
 		if !looks {
@@ -164,7 +164,7 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 	if suspectsBlock(s.config.Dialect, row, e, s.silent, now) {
 		e.Class, e.Hint = endpoint.ClassBlock, s.config.Dialect.Hint(endpoint.ClassBlock, "")
 	}
-	s.passing(row, e)
+	s.markTransientOutage(row, e)
 	if row.Generation <= s.rejected.Load() {
 		row.Token = secret.Secret{} // the API rejected it: the next process need not try it
 	}
@@ -172,7 +172,7 @@ func (s *Source) fail(ctx context.Context, lease Lease, row Row, err error) erro
 		row = s.config.Client.counted(row, s.id.Credential)
 	}
 	row = row.failed(e, s.id.Credential, now)
-	s.config.Client.learn(row, s.id.Credential)
+	s.config.Client.mergeRejections(row, s.id.Credential)
 	e.After = max(0, row.CooldownUntil.Sub(now))
 	s.row.Store(&row)
 	s.commit(ctx, lease, row)
@@ -195,11 +195,11 @@ func (s *Source) storeGranted(ctx context.Context, lease Lease, row Row) {
 		}
 		if !row.Refresh.Empty() {
 			s.unsaved.Store(&unsaved{lease, row})
-			_ = s.save(ctx) // retried by [Source.Tend]
+			_ = s.save(ctx) // retried by [Source.RenewIdle]
 		}
 	}
 	s.row.Store(&row)
-	s.live.Store(hold(row, s.remedies(row.ObtainedAt), time.Now()))
+	s.live.Store(newServedToken(row, s.replacedGeneration(row.ObtainedAt), time.Now()))
 }
 
 // save stores what could not be stored before. Until then no token is requested: the stored refresh

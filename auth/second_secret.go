@@ -30,8 +30,8 @@ func (s *secondSecret) accepted() bool {
 	return s.reported
 }
 
-// works records that the endpoint accepted a secret. news reports whether the other one was in use before.
-func (s *secondSecret) works(next bool) (news bool) {
+// recordAccepted records that the endpoint accepted a secret. news reports whether the other one was in use before.
+func (s *secondSecret) recordAccepted(next bool) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	news = s.reported != next
@@ -92,7 +92,7 @@ func (s *Source) send(ctx context.Context, g endpoint.Request) (endpoint.Answer,
 
 // accepts records the outcome of a request whose secret was not rejected.
 func (s *Source) accepts(next bool, err error) {
-	if err != nil || !s.config.Client.secrets.works(next) {
+	if err != nil || !s.config.Client.secrets.recordAccepted(next) {
 		return
 	}
 	if next {
@@ -102,9 +102,9 @@ func (s *Source) accepts(next bool, err error) {
 	}
 }
 
-// adopt switches to the second secret if another process, or an earlier one, obtained the row's token with
+// loadSecondSecret switches to the second secret if another process, or an earlier one, obtained the row's token with
 // it.
-func (s *Source) adopt(row Row) {
+func (s *Source) loadSecondSecret(row Row) {
 	if s.second != nil && row.Credential == s.nextCredential {
 		s.accepts(true, nil)
 	}

@@ -15,8 +15,8 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// maxTurns bounds how often a call waits for a token: a new one may have been rejected meanwhile.
-const maxTurns = 3
+// maxTokenWaits bounds how often a call waits for a token: a new one may have been rejected meanwhile.
+const maxTokenWaits = 3
 
 // errClosed is returned to a call that needs a token request after [Source.Close].
 var errClosed = errors.New("the source is closed")
@@ -35,8 +35,8 @@ type Source struct {
 	log            *slog.Logger
 	notifyFunc     atomic.Pointer[func(Status)]
 
-	live     atomic.Pointer[held] // written by the renewal only
-	row      atomic.Pointer[Row]  // as last read; written by the renewal only
+	live     atomic.Pointer[servedToken] // written by the renewal only
+	row      atomic.Pointer[Row]         // as last read; written by the renewal only
 	unsaved  atomic.Pointer[unsaved]
 	keyless  atomic.Bool  // the store has no keys to write with
 	rejected atomic.Int64 // highest generation that the API rejected
@@ -115,7 +115,7 @@ func (s *Source) Token(ctx context.Context) (Token, error) {
 	return h.Token, nil
 }
 
-func (s *Source) get(ctx context.Context) (*held, error) {
+func (s *Source) get(ctx context.Context) (*servedToken, error) {
 	now := time.Now()
 	h := s.live.Load()
 	if !h.usable(now, s.rejected.Load()) {
@@ -130,8 +130,8 @@ func (s *Source) get(ctx context.Context) (*held, error) {
 
 // wait waits for renewals until one brings a token that is not rejected yet: a renewal that began
 // before a 401 can bring the rejected token.
-func (s *Source) wait(ctx context.Context) (*held, error) {
-	for range maxTurns {
+func (s *Source) wait(ctx context.Context) (*servedToken, error) {
+	for range maxTokenWaits {
 		f := s.startRenewal() //nolint:contextcheck // a flight outlives its callers
 		select {
 		case <-f.done:
@@ -148,10 +148,10 @@ func (s *Source) wait(ctx context.Context) (*held, error) {
 	return nil, &endpoint.Error{Class: endpoint.ClassTransient, Reason: "the token endpoint keeps returning rejected or expired tokens"}
 }
 
-// Tend renews a user's tokens when due even without calls, at least once a day, so that an idle
+// RenewIdle renews a user's tokens when due even without calls, at least once a day, so that an idle
 // refresh token does not expire. It also stores what could not be stored before. It does not wait.
 // Call it about once a minute; the client's own tokens do not need it.
-func (s *Source) Tend() {
+func (s *Source) RenewIdle() {
 	if s.config.User == "" {
 		return
 	}
@@ -191,9 +191,9 @@ type Token struct {
 	ExpiresAt time.Time
 }
 
-// held is the token that a source serves, with its times. It is immutable, so that readers need no
+// servedToken is the token that a source serves, with its times. It is immutable, so that readers need no
 // lock.
-type held struct {
+type servedToken struct {
 	Token
 	refreshAt time.Time // from here on it is renewed while it is still served
 	stopAt    time.Time // from here on it is no longer served
@@ -201,19 +201,19 @@ type held struct {
 	remedies  int64     // the rejected generation that caused its request, 0 for none
 }
 
-func (h *held) usable(now time.Time, rejected int64) bool {
+func (h *servedToken) usable(now time.Time, rejected int64) bool {
 	return h != nil && h.Generation > rejected && now.Before(h.stopAt)
 }
 
-// hold makes a row's token ready to serve. Its times use the monotonic clock, so that setting the
+// newServedToken makes a row's token ready to serve. Its times use the monotonic clock, so that setting the
 // wall clock does not extend a token.
-func hold(row Row, remedies int64, now time.Time) *held {
+func newServedToken(row Row, remedies int64, now time.Time) *servedToken {
 	expiresAt := now.Add(row.ExpiresAt.Sub(now))
 	stopAt := expiresAt
 	if row.RefreshAt.Before(row.ExpiresAt) { // otherwise no newer token can be obtained before it expires
 		stopAt = expiresAt.Add(-hardStop(row.ExpiresAt.Sub(row.ObtainedAt)))
 	}
-	return &held{
+	return &servedToken{
 		Token:     Token{Access: row.Token, Generation: row.Generation, ExpiresAt: expiresAt},
 		refreshAt: now.Add(row.RefreshAt.Sub(now)),
 		stopAt:    stopAt,
@@ -222,16 +222,16 @@ func hold(row Row, remedies int64, now time.Time) *held {
 	}
 }
 
-func (h *held) withRefreshAt(t time.Time) *held {
+func (h *servedToken) withRefreshAt(t time.Time) *servedToken {
 	c := *h
 	c.refreshAt = t
 	return &c
 }
 
-// earlyBy is how long before expiry a token is renewed: a fifth of its lifetime, at least 1 min, at
+// renewBefore is how long before expiry a token is renewed: a fifth of its lifetime, at least 1 min, at
 // most 10 min, and never more than two fifths; a random 60 to 100 % of that is used, so that processes
 // that started together do not renew together.
-func earlyBy(life time.Duration) time.Duration {
+func renewBefore(life time.Duration) time.Duration {
 	window := min(max(life/5, time.Minute), 10*time.Minute, life*2/5)
 	return time.Duration(float64(window) * (0.6 + 0.4*mathrand.Float64()))
 }

@@ -106,7 +106,7 @@ func (s *Source) Status() Status {
 	st := row.status(now, s.live.Load(), s.rejected.Load())
 	st.Dialect, st.NextSecret = s.config.Dialect.Name, s.config.Client.secrets.accepted()
 	st.Unreadable = st.Unreadable || s.keyless.Load()
-	if reason := s.lapsed(row); reason != "" {
+	if reason := s.consentReason(row); reason != "" {
 		st.State, st.ConsentReason = StateConsent, reason
 	}
 	st.Logins, st.Replays, st.Saved = s.counts.logins.Load(), s.counts.replays.Load(), s.counts.saved.Load()
@@ -117,14 +117,14 @@ func (s *Source) Status() Status {
 // processes, as of the last commit.
 func StatusOf(row Row) Status {
 	now := time.Now()
-	st := row.status(now, hold(row, 0, now), 0)
+	st := row.status(now, newServedToken(row, 0, now), 0)
 	if row.State == StateConsent {
 		st.State = StateConsent
 	}
 	return st
 }
 
-func (r Row) status(now time.Time, h *held, rejected int64) Status {
+func (r Row) status(now time.Time, h *servedToken, rejected int64) Status {
 	st := Status{
 		Key: r.Key, Provider: r.Provider, Environment: r.Environment, User: r.User,
 		State: StateEmpty, Generation: r.Generation, RenewedAt: r.ObtainedAt, Expiry: r.Expiry, Guessed: r.Expiry == endpoint.ExpiryDefault,
@@ -135,7 +135,7 @@ func (r Row) status(now time.Time, h *held, rejected int64) Status {
 		failure := r.Failure
 		st.LastFailure = &failure
 	}
-	st.Cooling = r.cooling(now)
+	st.Cooling = r.coolingDown(now)
 	switch {
 	case h.usable(now, rejected):
 		st.State, st.Generation, st.ExpiresAt, st.NextAttemptAt = StateValid, h.Generation, h.ExpiresAt, h.refreshAt

@@ -111,7 +111,7 @@ type Lease struct {
 // Taken returns the stored row with this lease, and whether the conditions hold: see [Store]. For a row that
 // is not stored yet, row has generation 0 and exists is false.
 func (l Lease) Taken(row Row, exists bool) (Row, bool) {
-	resting := row.State == StateRejected || row.State == StateConsent || row.cooling(l.At)
+	resting := row.State == StateRejected || row.State == StateConsent || row.coolingDown(l.At)
 	barred := resting && row.Credential == l.Credential && !l.Override
 	if row.Generation != l.Generation || row.LeaseUntil.After(l.At) || barred {
 		return row, false

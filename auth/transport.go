@@ -16,7 +16,7 @@ const maxDrained = 64 << 10
 
 // Transport signs requests with the access tokens of a source, as bearer tokens (RFC 6750 section
 // 2.1). A call whose response is a 401, or rejects the token in another way ([RefusesToken],
-// [Transport.Refuses]), is sent once more with a newer token if its body can be sent again (it has
+// [Transport.RejectsToken]), is sent once more with a newer token if its body can be sent again (it has
 // none, or GetBody is set). A 401 that a caller sees is final: the token was requested because of
 // this rejection, or the call could not be sent again. If no such token was available, because 401s
 // may request none for a while or because the newer token existed already, the error is an
@@ -34,14 +34,14 @@ type Transport struct {
 	// Origin is where signed requests may go: its scheme, host and port; it must be https, or http on a
 	// loopback address. A request to another origin is an error, so that no redirect leaks a token.
 	Origin *url.URL
-	// Refuses reports whether a response rejects the token although its status and challenge do not, for
+	// RejectsToken reports whether a response rejects the token although its status and challenge do not, for
 	// APIs that say so in their body. It may read the body, and must then replace it. nil means never.
-	Refuses func(req *http.Request, resp *http.Response) bool
+	RejectsToken func(req *http.Request, resp *http.Response) bool
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := within(t.Origin, req.URL); err != nil {
+	if err := checkOrigin(t.Origin, req.URL); err != nil {
 		closeBody(req)
 		return nil, err
 	}
@@ -67,12 +67,12 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !again {
 		return nil, notFinal(after)
 	}
-	return t.again(req, token)
+	return t.replay(req, token)
 }
 
-// again replays a rejected call with a newer token. The newer token may be the same string: an endpoint
+// replay replays a rejected call with a newer token. The newer token may be the same string: an endpoint
 // that returns the same token until it expires may have made it valid again.
-func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) {
+func (t *Transport) replay(req *http.Request, old *servedToken) (*http.Response, error) {
 	token, err := t.Source.get(req.Context())
 	if err != nil {
 		return nil, err
@@ -89,9 +89,9 @@ func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) 
 	case err != nil:
 		return nil, err
 	case !t.refused(req, resp):
-		t.Source.acceptedFresh(token.Generation)
+		t.Source.replayAccepted(token.Generation)
 	case token.remedies >= old.Generation:
-		t.Source.refusedFresh(token.Generation)
+		t.Source.replayRejected(token.Generation)
 	default:
 		drain(resp)
 		after, _ := t.Source.reject(token.Generation)
@@ -101,7 +101,7 @@ func (t *Transport) again(req *http.Request, old *held) (*http.Response, error) 
 }
 
 func (t *Transport) refused(req *http.Request, resp *http.Response) bool {
-	return RefusesToken(resp.StatusCode, resp.Header) || t.Refuses != nil && t.Refuses(req, resp)
+	return RefusesToken(resp.StatusCode, resp.Header) || t.RejectsToken != nil && t.RejectsToken(req, resp)
 }
 
 // drain reads the rest of a response that is not returned, and closes it.
@@ -112,7 +112,7 @@ func drain(resp *http.Response) {
 
 // signed returns a copy of the request with the token. The copy shares with the original everything that a
 // base transport does not change.
-func signed(req *http.Request, token *held) *http.Request {
+func signed(req *http.Request, token *servedToken) *http.Request {
 	r := *req
 	if r.Header = maps.Clone(req.Header); r.Header == nil {
 		r.Header = http.Header{}
@@ -139,9 +139,9 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// within rejects a request that would send a credential to another origin. The error text has no path and
+// checkOrigin rejects a request that would send a credential to another origin. The error text has no path and
 // no query.
-func within(origin, u *url.URL) error {
+func checkOrigin(origin, u *url.URL) error {
 	switch {
 	case origin == nil:
 		return errors.New("auth: no origin is set")

@@ -56,9 +56,9 @@ func (s *Source) reject(generation int64) (after time.Duration, again bool) {
 	return 0, true
 }
 
-// remedies is the rejected generation that caused a token request sent at this time; 0 if it had
+// replacedGeneration is the rejected generation that caused a token request sent at this time; 0 if it had
 // another cause.
-func (s *Source) remedies(asked time.Time) int64 {
+func (s *Source) replacedGeneration(asked time.Time) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if asked.Before(s.refusal.at) {
@@ -67,9 +67,9 @@ func (s *Source) remedies(asked time.Time) int64 {
 	return s.rejected.Load()
 }
 
-// refusedFresh notes that a call was rejected with a token, and again with this newer one. The newer
+// replayRejected notes that a call was rejected with a token, and again with this newer one. The newer
 // one stays: it may be valid for other accounts.
-func (s *Source) refusedFresh(generation int64) {
+func (s *Source) replayRejected(generation int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.refusal
@@ -81,10 +81,10 @@ func (s *Source) refusedFresh(generation int64) {
 	s.refusedLately.Store(true)
 }
 
-// acceptedFresh notes that a call was rejected with a token and succeeded with this newer one. That
+// replayAccepted notes that a call was rejected with a token and succeeded with this newer one. That
 // ends a trial. It does not end a rest: one account that is always rejected would request a token each time
 // another succeeds.
-func (s *Source) acceptedFresh(generation int64) {
+func (s *Source) replayAccepted(generation int64) {
 	s.accepted(generation)
 	s.mu.Lock()
 	defer s.mu.Unlock()

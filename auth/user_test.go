@@ -245,7 +245,7 @@ func TestIdleGrantIsRefreshedOnceADay(t *testing.T) {
 		server.got(t, "refresh_token")
 		for range 3 * 24 * 60 {
 			time.Sleep(time.Minute)
-			s.Tend()
+			s.RenewIdle()
 			synctest.Wait()
 		}
 		server.got(t, "refresh_token", "refresh_token", "refresh_token")
@@ -593,12 +593,12 @@ func TestUnstoredRefreshTokenIsStoredLater(t *testing.T) {
 		}
 		for range 3 {
 			time.Sleep(time.Minute)
-			s.Tend()
+			s.RenewIdle()
 			synctest.Wait()
 		}
 		is.Store(false)
 		time.Sleep(5 * time.Minute)
-		s.Tend()
+		s.RenewIdle()
 		synctest.Wait()
 		server.got(t, "refresh_token")
 		next := open(t, userConfig(server, store))

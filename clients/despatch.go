@@ -74,7 +74,7 @@ type AdviceLine struct {
 // mean "no date" set to NULL, nil slices made empty. A mapping calls it once, as its last step. It is idempotent.
 func (a *Advice) Normalize() {
 	trim(&a.BillOfLading, &a.Carrier, &a.ShipTo)
-	a.IssuedOn, a.DespatchedOn, a.ExpectedOn = a.IssuedOn.real(), a.DespatchedOn.real(), a.ExpectedOn.real()
+	a.IssuedOn, a.DespatchedOn, a.ExpectedOn = a.IssuedOn.withoutPlaceholder(), a.DespatchedOn.withoutPlaceholder(), a.ExpectedOn.withoutPlaceholder()
 	for i := range a.Tracking {
 		a.Tracking[i] = strings.TrimSpace(a.Tracking[i])
 	}

@@ -87,7 +87,7 @@ const (
 // Normalize brings the invoice into canonical form, as [Advice.Normalize] does.
 func (i *Invoice) Normalize() {
 	trim(&i.Currency, &i.ShipTo)
-	i.InvoicedOn, i.DueOn = i.InvoicedOn.real(), i.DueOn.real()
+	i.InvoicedOn, i.DueOn = i.InvoicedOn.withoutPlaceholder(), i.DueOn.withoutPlaceholder()
 	i.Type = cmp.Or(i.Type, InvoiceUnknown)
 	i.Lines = orNone(i.Lines)
 	for n := range i.Lines {

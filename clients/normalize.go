@@ -20,7 +20,7 @@ import (
 // dates and quantities of the order follow from the lines; see [rollUp].
 func (o *Order) Normalize() {
 	o.Reference, o.Method = o.Reference.trimmed(), o.Method.trimmed()
-	o.OrderedOn, o.PromisedOn = o.OrderedOn.real(), o.PromisedOn.real()
+	o.OrderedOn, o.PromisedOn = o.OrderedOn.withoutPlaceholder(), o.PromisedOn.withoutPlaceholder()
 	o.Lines = orNone(o.Lines)
 	for i := range o.Lines {
 		o.Lines[i].normalize(i + 1)
@@ -39,16 +39,16 @@ func (l *Line) normalize(position int) {
 	}
 	l.ArticleID, l.BuyerArticleID = l.ArticleID.trimmed(), l.BuyerArticleID.trimmed()
 	l.EAN, l.Description = l.EAN.trimmed(), l.Description.trimmed()
-	l.RequestedOn, l.PromisedOn = l.RequestedOn.real(), l.PromisedOn.real()
+	l.RequestedOn, l.PromisedOn = l.RequestedOn.withoutPlaceholder(), l.PromisedOn.withoutPlaceholder()
 	l.Schedule = orNone(l.Schedule)
 	for i := range l.Schedule {
-		l.Schedule[i].DeliveryOn = l.Schedule[i].DeliveryOn.real()
+		l.Schedule[i].DeliveryOn = l.Schedule[i].DeliveryOn.withoutPlaceholder()
 	}
 	slices.SortFunc(l.Schedule, ScheduleLine.compare)
 	l.Despatches = orNone(l.Despatches)
 	for i := range l.Despatches {
 		d := &l.Despatches[i]
-		d.DespatchedOn, d.AdviceID = d.DespatchedOn.real(), d.AdviceID.trimmed()
+		d.DespatchedOn, d.AdviceID = d.DespatchedOn.withoutPlaceholder(), d.AdviceID.trimmed()
 	}
 	slices.SortFunc(l.Despatches, Despatch.compare)
 	l.rollUp()
@@ -60,8 +60,8 @@ func (t Text) trimmed() Text { return Text(strings.TrimSpace(string(t))) }
 // 1753-01-01, 1900-01-01, 1970-01-01.
 const firstDate Date = "1990-01-01"
 
-// real returns the date, or "" for the days that mean "no date".
-func (d Date) real() Date {
+// withoutPlaceholder returns the date, or "" for the days that mean "no date".
+func (d Date) withoutPlaceholder() Date {
 	switch {
 	case d < firstDate, d == "9999-09-09", d == "9999-12-31", d == "2999-12-31": // Michelin's OpenAPI 1.0.1
 		return ""

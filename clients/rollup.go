@@ -25,7 +25,7 @@ import (
 func rollUp(o *Order) {
 	stated := o.Status
 	if len(o.Lines) == 0 {
-		o.rollUpAlone()
+		o.rollUpWithoutLines()
 	} else {
 		o.rollUpLines()
 	}
@@ -59,12 +59,12 @@ func (o *Order) rollUpLines() {
 	}
 }
 
-// rollUpAlone completes an order without lines.
-func (o *Order) rollUpAlone() {
+// rollUpWithoutLines completes an order without lines.
+func (o *Order) rollUpWithoutLines() {
 	if o.Status == "" {
 		o.Status = StatusUnknown
 	}
-	o.PromisedOn = o.PromisedOn.real()
+	o.PromisedOn = o.PromisedOn.withoutPlaceholder()
 	if !o.ShippedQuantity.Known {
 		o.ShippedQuantity = Pieces(0)
 	}

@@ -87,7 +87,7 @@ func Fetch(ctx context.Context, c Config) error {
 			}
 		})
 	}
-	backing.Go(func() { conn.Tend(serving) })
+	backing.Go(func() { conn.Maintain(serving) })
 	taking.Go(func() error { reloads.run(taken); return nil })
 	if c.TokenBucket != nil {
 		taking.Go(func() error { c.TokenBucket.Run(taken); return nil })

@@ -92,8 +92,8 @@ func (f *following) stop() {
 	f.running.Wait()
 }
 
-// leads stops replying as a follower, when the leader's endpoints are open or the process ends.
-func (f *following) leads() {
+// leaveToLeader stops replying as a follower, when the leader's endpoints are open or the process ends.
+func (f *following) leaveToLeader() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stopReads()
@@ -137,9 +137,9 @@ func (f *following) catchUp(ctx context.Context) bool {
 	return f.CatchUp(ctx) == nil
 }
 
-// keepUp periodically applies, until ctx ends, messages that another process published while this one leads,
+// applyPublished periodically applies, until ctx ends, messages that another process published while this one leads,
 // such as a process that was suspended. Messages of this process are recorded when they are published.
-func (f *following) keepUp(ctx context.Context) {
+func (f *following) applyPublished(ctx context.Context) {
 	for wait.For(ctx, keepUpEvery) {
 		f.catchUp(ctx)
 	}

@@ -33,7 +33,7 @@ type readiness struct {
 	bus       *bus.Conn
 	db        *db.DB
 	lease     *leader.Lease
-	outbox    func() error // [relay.Relay.Trouble]
+	outbox    func() error // [relay.Relay.Err]
 	streams   *problems.Activity
 	runs      string // name of the stream
 	providers func() []Provider
@@ -109,7 +109,7 @@ func (r *readiness) check(ctx context.Context) verdict {
 	if err := r.db.Ping(ctx); err != nil {
 		return verdict{part: "database", err: err}
 	}
-	switch state, err := r.lease.State(), r.lease.Trouble(); {
+	switch state, err := r.lease.State(), r.lease.Err(); {
 	case err != nil:
 		return verdict{part: "lease", err: err}
 	case state == leader.Elsewhere:

@@ -144,7 +144,7 @@ func (c *custody) run(ctx context.Context) {
 		own, stop := context.WithCancel(ctx)
 		var running sync.WaitGroup
 		running.Go(func() { creds.Watch(own) })
-		running.Go(func() { creds.Tend(own) })
+		running.Go(func() { creds.RenewIdle(own) })
 		return func() { stop(); running.Wait() }
 	}
 	c.stop = c.start(c.now.Load())

@@ -68,7 +68,7 @@ func TestRenewalDuringAShutdownIsStored(t *testing.T) {
 	}
 
 	b.page("/readyz?leader", 200, "ok")
-	user.Tend()
+	user.RenewIdle()
 	<-asked
 	stopped := make(chan error, 1)
 	go func() { stopped <- b.stop() }()

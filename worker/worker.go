@@ -129,7 +129,7 @@ func Run(ctx context.Context, c Config) error {
 		Log: c.Log,
 		Progress: func() (until map[string]time.Time, known bool) {
 			until, known = clock.Watermarks()
-			open.Unkept(until, func(schedule string, due time.Time) time.Time {
+			open.Unrecorded(until, func(schedule string, due time.Time) time.Time {
 				s, _ := live.Now().Schedule(schedule)
 				return scheduler.Before(s.Cron, due)
 			})
@@ -200,13 +200,13 @@ func Run(ctx context.Context, c Config) error {
 	taking, taken := errgroup.WithContext(ctx)
 	var backing sync.WaitGroup
 	taking.Go(func() error { return failed.wait(taken) })
-	backing.Go(func() { conn.Tend(serving) })
+	backing.Go(func() { conn.Maintain(serving) })
 	backing.Go(func() { c.DB.Watch(serving) })
 	backing.Go(func() { outbox.Run(serving) })
 	backing.Go(func() { open.Run(serving) })
 	backing.Go(func() { crew.fleet.Run(serving) })
 	if listener != nil {
-		ready := newReadiness(conn, c, live.Providers, lease, outbox.Trouble, troubles, func() bool { return taken.Err() != nil })
+		ready := newReadiness(conn, c, live.Providers, lease, outbox.Err, troubles, func() bool { return taken.Err() != nil })
 		pages := page.New(page.Config{
 			DB: c.DB, Call: endpoints.Call, Providers: live.Providers, Caller: caller(c.Web), NotLeader: lease.NotLeaderReason,
 			Following: crew.following(lease), Fleet: crew.processes, Process: crew.self.ID, Public: public, Version: c.Version, Log: c.Log,
@@ -265,10 +265,10 @@ func Run(ctx context.Context, c Config) error {
 		if before.ID == c.ID { // what could not be written, because NATS was away
 			pauses.Read(taken, correct(taken, c.DB, pauses, live.Now().ScheduleNames()))
 		} else {
-			pauses.Read(taken, honour(taken, c.DB, c.Log))
+			pauses.Read(taken, applyPauses(taken, c.DB, c.Log))
 		}
 		if open != nil {
-			if err := plans.KeepOpen(taken); err != nil {
+			if err := plans.RecordOpen(taken); err != nil {
 				return err
 			}
 		}
@@ -279,13 +279,13 @@ func Run(ctx context.Context, c Config) error {
 		if err := endpoints.Open(work); err != nil {
 			return err
 		}
-		follow.leads()
+		follow.leaveToLeader()
 		backing.Go(func() { creds.run(serving) })
 		backing.Go(func() { stale.Run(taken) })
 		backing.Go(func() { availability.Run(taken) })
 		backing.Go(func() { notify.Run(taken) })
 		backing.Go(func() { dates.Run(taken) })
-		backing.Go(func() { follow.keepUp(taken) })
+		backing.Go(func() { follow.applyPublished(taken) })
 		backing.Go(func() { snapshots.Run(taken) })
 		taking.Go(func() error {
 			clock.Run(taken, before.AccountedElsewhere(c.ID, live.Now().ScheduleNames()))
@@ -347,7 +347,7 @@ func Run(ctx context.Context, c Config) error {
 		}
 	}
 	follow.stop()
-	follow.leads()
+	follow.leaveToLeader()
 	stopServing()
 	backing.Wait()
 	bounded, end := context.WithDeadline(context.WithoutCancel(ctx), over)
@@ -458,8 +458,8 @@ func handovers(embedded bus.Server, conn *bus.Conn, c *Config, troubles *problem
 	return open, &handover.Pauses{Conn: conn, Log: c.Log}
 }
 
-// honour pauses and resumes schedules as the leader before did.
-func honour(ctx context.Context, d *db.DB, log *slog.Logger) func(known map[string]*schedules.Pause) error {
+// applyPauses pauses and resumes schedules as the leader before did.
+func applyPauses(ctx context.Context, d *db.DB, log *slog.Logger) func(known map[string]*schedules.Pause) error {
 	return func(known map[string]*schedules.Pause) (failed error) {
 		for schedule, p := range known {
 			_, paused, err := d.Paused(ctx, schedule)

@@ -40,16 +40,16 @@ func (c *Pending) Begin(s *auth.Source, redirectURI string) (authorizeURL string
 	defer c.mu.Unlock()
 	now := time.Now()
 	c.list = slices.DeleteFunc(c.list, func(old *auth.Consent) bool { return old.Expired(now) })
-	if i := c.surplus(s); i >= 0 {
+	if i := c.evictionIndex(s); i >= 0 {
 		c.list = slices.Delete(c.list, i, i+1)
 	}
 	c.list = append(c.list, consent)
 	return authorizeURL, nil
 }
 
-// surplus returns the index of the consent to drop before adding one for s: the oldest of s, or the oldest
+// evictionIndex returns the index of the consent to drop before adding one for s: the oldest of s, or the oldest
 // of all; -1 if there is room. The mutex is held.
-func (c *Pending) surplus(s *auth.Source) int {
+func (c *Pending) evictionIndex(s *auth.Source) int {
 	first, own := -1, 0
 	for i, consent := range c.list {
 		if consent.Source() != s {

@@ -32,8 +32,8 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, f Fault) {
 		s.stop(w, http.StatusBadRequest, "This application, or its redirect address, is unknown.")
 		return
 	}
-	if wrong := s.wrong(q, f); wrong != "" {
-		s.sendBack(w, r, q, "error", wrong)
+	if wrong := s.invalidReason(q, f); wrong != "" {
+		s.redirect(w, r, q, "error", wrong)
 		return
 	}
 	if r.Method == http.MethodPost {
@@ -57,8 +57,8 @@ func (s *Server) registered(redirectURI string) bool {
 // scopeForm is the syntax of RFC 6749 section 3.3.
 var scopeForm = regexp.MustCompile(`^[!#-\[\]-~]+( [!#-\[\]-~]+)*$`)
 
-// wrong returns the error code for the redirect, "" when there is none.
-func (s *Server) wrong(q url.Values, f Fault) string {
+// invalidReason returns the error code for the redirect, "" when there is none.
+func (s *Server) invalidReason(q url.Values, f Fault) string {
 	challenge, method := q.Get("code_challenge"), q.Get("code_challenge_method")
 	switch {
 	case slices.ContainsFunc(slices.Collect(maps.Values(q)), func(v []string) bool { return len(v) > 1 }):
@@ -87,7 +87,7 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, q url.Values) {
 	user, answer := strings.TrimSpace(r.PostForm.Get("user")), r.PostForm.Get("answer")
 	switch {
 	case slices.Contains(s.dialect.redirectErrors, answer):
-		s.sendBack(w, r, q, "error", answer)
+		s.redirect(w, r, q, "error", answer)
 	case answer != "grant" || user == "":
 		s.stop(w, http.StatusBadRequest, "A user name and a decision are required.")
 	default:
@@ -97,12 +97,12 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, q url.Values) {
 			redirectURI: q.Get("redirect_uri"), challenge: q.Get("code_challenge"),
 			expires: s.options.Now().Add(codeLife),
 		})
-		s.sendBack(w, r, q, "code", text)
+		s.redirect(w, r, q, "code", text)
 	}
 }
 
-// sendBack redirects the browser to the client with one result and the client's state.
-func (s *Server) sendBack(w http.ResponseWriter, r *http.Request, q url.Values, name, value string) {
+// redirect redirects the browser to the client with one result and the client's state.
+func (s *Server) redirect(w http.ResponseWriter, r *http.Request, q url.Values, name, value string) {
 	answer := url.Values{name: {value}}
 	if state := q.Get("state"); state != "" {
 		answer.Set("state", state)
@@ -204,7 +204,7 @@ func (t *tokens) redeem(p params, now time.Time) (*grant, *problem) {
 		return nil, &problem{badCode, "the code was used before; its tokens are revoked"}
 	case p["redirect_uri"] != c.redirectURI:
 		return nil, &problem{badCode, "the redirect_uri is not the one that the code was sent to"}
-	case !proves(p["code_verifier"], c.challenge):
+	case !verifierMatches(p["code_verifier"], c.challenge):
 		return nil, &problem{badCode, "the code_verifier does not match the code_challenge"}
 	}
 	c.used = true
@@ -217,9 +217,9 @@ var (
 	challengeForm = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 )
 
-// proves checks a PKCE verifier with the method S256 (RFC 7636 section 4.6). A verifier without a challenge
+// verifierMatches checks a PKCE verifier with the method S256 (RFC 7636 section 4.6). A verifier without a challenge
 // is rejected: an attacker may have removed it (RFC 9700 section 4.8.2).
-func proves(verifier, challenge string) bool {
+func verifierMatches(verifier, challenge string) bool {
 	if challenge == "" {
 		return verifier == ""
 	}

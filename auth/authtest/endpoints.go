@@ -47,7 +47,7 @@ func (s *Server) exchange(p params, f Fault) (issued, *problem) {
 		g, refused = s.tokens.redeem(p, now)
 	case grantRefresh:
 		renewable = s.options.Refresh == RefreshRotates
-		g, refused = s.tokens.spend(p, s.options, now)
+		g, refused = s.tokens.useRefreshToken(p, s.options, now)
 		if refused == nil {
 			s.counts.add(&s.counts.Refreshes)
 		}

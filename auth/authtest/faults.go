@@ -137,14 +137,14 @@ const (
 // after its Times or when clear is called; clear may be called at any time and more than once.
 func (s *Server) Fail(f Fault) (clear func()) { return s.faults.Add(f, f.Times) }
 
-func (f Fault) strikes(op Op) bool { return f.Op == "" || f.Op == op }
+func (f Fault) applies(op Op) bool { return f.Op == "" || f.Op == op }
 
-// Strike responds to a request as the fault says and ignores its Op and Times; next is the normal
+// Inject responds to a request as the fault says and ignores its Op and Times; next is the normal
 // handler. The request's body must have been read, and may be restored: otherwise a disconnect is not
 // noticed. next implements RefuseClient and SameToken.
 //
 // To close a connection Strike panics with [http.ErrAbortHandler], except for CutReset, where it hijacks it.
-func (f Fault) Strike(w http.ResponseWriter, r *http.Request, next http.Handler) {
+func (f Fault) Inject(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if !f.wait(r) {
 		return
 	}

@@ -54,7 +54,7 @@ func (s *Server) Paths() Paths { return s.dialect.paths }
 // 404.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	op := s.endpoints[r.URL.Path].op
-	f, struck := s.faults.Take(func(f Fault) bool { return op != "" && f.strikes(op) })
+	f, struck := s.faults.Take(func(f Fault) bool { return op != "" && f.applies(op) })
 	if struck {
 		s.ServeFault(w, r, f)
 		return
@@ -84,7 +84,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, f Fault) {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	}
-	f.Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	f.Inject(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.tooMany(r) {
 			w.WriteHeader(http.StatusTooManyRequests)
 			return
@@ -155,7 +155,7 @@ func (s *Server) Protect(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f, struck := s.faults.Take(func(f Fault) bool { return f.strikes(OpCall) })
+		f, struck := s.faults.Take(func(f Fault) bool { return f.applies(OpCall) })
 		if !struck {
 			door(w, r)
 			return
@@ -165,7 +165,7 @@ func (s *Server) Protect(next http.Handler) http.Handler {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
 		}
-		f.Strike(w, r, door)
+		f.Inject(w, r, door)
 	})
 }
 

@@ -19,7 +19,7 @@ type accessToken struct {
 	issued, expires time.Time
 }
 
-func (a *accessToken) alive(now time.Time) bool { return !a.grant.ended && now.Before(a.expires) }
+func (a *accessToken) valid(now time.Time) bool { return !a.grant.ended && now.Before(a.expires) }
 
 type refreshToken struct {
 	grant   *grant
@@ -50,11 +50,11 @@ func (t *tokens) add(fresh *accessToken, again, single bool) *accessToken {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	user, now := fresh.grant.user, fresh.issued
-	if old := t.latest[user]; again && old != nil && old.alive(now) {
+	if old := t.latest[user]; again && old != nil && old.valid(now) {
 		return old
 	}
 	maps.DeleteFunc(t.access, func(_ string, old *accessToken) bool {
-		return !old.alive(now) || single && old.grant.user == user
+		return !old.valid(now) || single && old.grant.user == user
 	})
 	t.access[fresh.text] = fresh
 	t.latest[user] = fresh
@@ -71,14 +71,14 @@ func (t *tokens) find(text string, now time.Time) (*accessToken, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a, ok := t.access[text]
-	if !ok || !a.alive(now) {
+	if !ok || !a.valid(now) {
 		return nil, false
 	}
 	return a, true
 }
 
-// spend returns the grant of a refresh token, and marks the token as used if tokens rotate.
-func (t *tokens) spend(p params, o Options, now time.Time) (*grant, *problem) {
+// useRefreshToken returns the grant of a refresh token, and marks the token as used if tokens rotate.
+func (t *tokens) useRefreshToken(p params, o Options, now time.Time) (*grant, *problem) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r, ok := t.refresh[p["refresh_token"]]

@@ -41,11 +41,11 @@ func (c *Command) Grant(ctx context.Context, r Request) (Answer, error) {
 	_, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ctx.Err() != nil:
-		return Answer{}, &Error{Class: ClassTransient, Reason: because("the token command timed out", said), Err: ctx.Err()}
+		return Answer{}, &Error{Class: ClassTransient, Reason: withDetail("the token command timed out", said), Err: ctx.Err()}
 	case err != nil && !ended:
 		return Answer{}, &Error{Class: ClassRequest, Reason: "the token command cannot be run: " + reasonOf(err), Hint: "check token_command: a program with its arguments; no shell runs it", Err: err}
 	case err != nil && stdout.Len() == 0:
-		return Answer{}, &Error{Class: ClassTransient, Reason: because(fmt.Sprintf("the token command failed: %v", err), said), Hint: "run the command by hand as the user of the Orderbeat process", Err: err}
+		return Answer{}, &Error{Class: ClassTransient, Reason: withDetail(fmt.Sprintf("the token command failed: %v", err), said), Hint: "run the command by hand as the user of the Orderbeat process", Err: err}
 	}
 	a, err := c.endpoint.read(r, reply{status: http.StatusOK, body: stdout.Bytes()})
 	if e, ok := errors.AsType[*Error](err); ok {

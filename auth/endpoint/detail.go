@@ -51,7 +51,7 @@ func (e *Endpoint) detail(g Request, r reply, m members) string {
 	return said
 }
 
-func because(reason, detail string) string {
+func withDetail(reason, detail string) string {
 	if detail == "" {
 		return reason
 	}

@@ -99,8 +99,8 @@ type Meaning struct {
 	Hint  string
 }
 
-// meaning looks up the code of a response to a grant.
-func (d Dialect) meaning(grantType, code string) (Meaning, bool) {
+// meaningOf looks up the code of a response to a grant.
+func (d Dialect) meaningOf(grantType, code string) (Meaning, bool) {
 	if grantType == RefreshToken {
 		if m, ok := d.RefreshErrors[code]; ok {
 			return m, true

@@ -84,14 +84,14 @@ const MaxRetryAfter = 15 * time.Minute
 // its status. Too many requests never count against the credentials.
 func (e *Endpoint) refusal(g Request, r reply, m members, code string) *Error {
 	detail := e.detail(g, r, m)
-	err := &Error{Status: r.status, Code: e.shown(g, code), After: Wait(r.status, r.header, MaxRetryAfter)}
-	meaning, known := e.dialect.meaning(g.Type, code)
+	err := &Error{Status: r.status, Code: e.printableCode(g, code), After: Wait(r.status, r.header, MaxRetryAfter)}
+	meaning, known := e.dialect.meaningOf(g.Type, code)
 	switch {
 	case r.status == http.StatusTooManyRequests,
 		r.status == http.StatusServiceUnavailable && err.After > 0:
 		err.Class = ClassThrottle
 	case g.Type == AuthorizationCode && code == "invalid_grant": // RFC 6749 section 5.2: it is about the code
-		err.Class, err.Reason = ClassConsent, because("the token endpoint rejects the code", detail)
+		err.Class, err.Reason = ClassConsent, withDetail("the token endpoint rejects the code", detail)
 		err.Hint = "start again; the code has expired, was used before, or belongs to another redirect URI"
 		return err
 	case known:
@@ -99,7 +99,7 @@ func (e *Endpoint) refusal(g Request, r reply, m members, code string) *Error {
 	default:
 		err.Class = classOf(r.status)
 	}
-	err.Reason, err.Hint = because(reasons(err.Class), detail), e.dialect.Hint(err.Class, code)
+	err.Reason, err.Hint = withDetail(reasons(err.Class), detail), e.dialect.Hint(err.Class, code)
 	return err
 }
 
@@ -131,11 +131,11 @@ func reasons(c Class) string {
 	}
 }
 
-// shown returns the code if it may appear in an error text, else "". A code may appear if the dialect knows it,
+// printableCode returns the code if it may appear in an error text, else "". A code may appear if the dialect knows it,
 // or if it is a short word without any value that was sent.
-func (e *Endpoint) shown(g Request, code string) string {
+func (e *Endpoint) printableCode(g Request, code string) string {
 	const maxCode = 40
-	if _, known := e.dialect.meaning(g.Type, code); known {
+	if _, known := e.dialect.meaningOf(g.Type, code); known {
 		return code
 	}
 	wordy := strings.Trim(code, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == ""

@@ -41,7 +41,7 @@ func (e *Endpoint) Introspect(ctx context.Context, token secret.Secret) (Introsp
 	var result Introspection
 	var err error
 	for _, enc := range encodings {
-		result, err = e.examine(ctx, enc, token)
+		result, err = e.introspectWith(ctx, enc, token)
 		if e, ok := errors.AsType[*Error](err); !ok || e.Status != http.StatusBadRequest && e.Status != http.StatusUnsupportedMediaType {
 			break
 		}
@@ -49,14 +49,14 @@ func (e *Endpoint) Introspect(ctx context.Context, token secret.Secret) (Introsp
 	return result, err
 }
 
-func (e *Endpoint) examine(ctx context.Context, enc Encoding, token secret.Secret) (Introspection, error) {
+func (e *Endpoint) introspectWith(ctx context.Context, enc Encoding, token secret.Secret) (Introspection, error) {
 	req, err := e.post(ctx, e.introspect, enc, params{"token": token.Reveal()})
 	if err != nil {
 		return Introspection{}, &Error{Class: ClassRequest, Reason: "the introspection request cannot be created", Err: err}
 	}
 	r, err := e.send(req)
 	if err != nil {
-		return Introspection{}, toolError("introspection", err)
+		return Introspection{}, endpointError("introspection", err)
 	}
 	if r.status != http.StatusOK {
 		return Introspection{}, &Error{Class: ClassTransient, Status: r.status, Reason: "the introspection endpoint rejects the request"}
@@ -88,8 +88,8 @@ func epoch(raw json.RawMessage) time.Time {
 	return time.Unix(int64(n), 0).UTC()
 }
 
-// toolError returns the error of a request to the introspection or revocation endpoint that got no response.
-func toolError(name string, err error) *Error {
+// endpointError returns the error of a request to the introspection or revocation endpoint that got no response.
+func endpointError(name string, err error) *Error {
 	e := unreachable(err)
 	e.Reason = strings.Replace(e.Reason, "token endpoint", name+" endpoint", 1)
 	return e

@@ -39,16 +39,16 @@ func (e *Endpoint) read(g Request, r reply) (Answer, error) {
 	var m members
 	body := bytes.TrimSpace(bytes.TrimPrefix(r.body, []byte("\ufeff")))
 	unreadable := json.Unmarshal(body, &m) != nil
-	e.mask.Hold(e.owner+" issued", bare(text(m.at(e.dialect.tokenField()))), text(m["access_token"]), text(m["refresh_token"]), text(m["id_token"]))
+	e.mask.Hold(e.owner+" issued", stripScheme(text(m.at(e.dialect.tokenField()))), text(m["access_token"]), text(m["refresh_token"]), text(m["id_token"]))
 	success := r.status >= 200 && r.status <= 299
 	if code, failed := e.dialect.failure(m); failed || !success {
 		return Answer{}, e.refusal(g, r, m, code)
 	}
 	fail := func(class Class, reason, hint string) (Answer, error) {
-		return Answer{}, &Error{Class: class, Status: r.status, Reason: because(reason, e.detail(g, r, m)), Hint: hint}
+		return Answer{}, &Error{Class: class, Status: r.status, Reason: withDetail(reason, e.detail(g, r, m)), Hint: hint}
 	}
-	beside := m.beside(e.dialect.TokenField)
-	token := bare(text(m.at(e.dialect.tokenField())))
+	beside := m.sibling(e.dialect.TokenField)
+	token := stripScheme(text(m.at(e.dialect.tokenField())))
 	kind := strings.ToLower(strings.TrimSpace(text(beside("token_type"))))
 	const look = "check token_url, and the path of the token in the response (token_field)"
 	switch status := text(m["status"]); {
@@ -94,8 +94,8 @@ func (d Dialect) identity(m members) string {
 
 func (d Dialect) tokenField() string { return cmp.Or(d.TokenField, "access_token") }
 
-// beside returns a function that finds members in the object that contains path, or else at the top level.
-func (m members) beside(path string) func(name string) json.RawMessage {
+// sibling returns a function that finds members in the object that contains path, or else at the top level.
+func (m members) sibling(path string) func(name string) json.RawMessage {
 	return func(name string) json.RawMessage {
 		if i := strings.LastIndexByte(path, '.'); i >= 0 {
 			if raw := m.at(path[:i+1] + name); len(raw) > 0 {
@@ -106,8 +106,8 @@ func (m members) beside(path string) func(name string) json.RawMessage {
 	}
 }
 
-// bare removes surrounding whitespace and the name of the scheme from a token.
-func bare(token string) string {
+// stripScheme removes surrounding whitespace and the name of the scheme from a token.
+func stripScheme(token string) string {
 	token = strings.TrimSpace(token)
 	const scheme = "bearer "
 	if len(token) > len(scheme) && strings.EqualFold(token[:len(scheme)], scheme) {

@@ -38,15 +38,15 @@ func Wait(status int, h http.Header, most time.Duration) time.Duration {
 
 func waitOf(h http.Header, name string, most time.Duration) time.Duration {
 	for _, written := range h.Values(name) {
-		if wait := waitFrom(strings.Trim(written, " \t\""), answered(h)); wait > 0 {
+		if wait := waitFrom(strings.Trim(written, " \t\""), responseDate(h)); wait > 0 {
 			return min(wait, most)
 		}
 	}
 	return 0
 }
 
-// answered returns the date of a response by the server's clock, or our time if it has no Date header.
-func answered(h http.Header) time.Time {
+// responseDate returns the date of a response by the server's clock, or our time if it has no Date header.
+func responseDate(h http.Header) time.Time {
 	if now, err := http.ParseTime(h.Get("Date")); err == nil {
 		return now
 	}

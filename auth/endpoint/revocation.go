@@ -19,7 +19,7 @@ func (e *Endpoint) Revoke(ctx context.Context, token secret.Secret, hint string)
 	r, err := e.send(req)
 	switch {
 	case err != nil:
-		return toolError("revocation", err)
+		return endpointError("revocation", err)
 	case r.status != http.StatusOK:
 		return &Error{
 			Class: ClassTransient, Status: r.status, After: Wait(r.status, r.header, MaxRetryAfter),

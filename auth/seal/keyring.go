@@ -65,7 +65,7 @@ func LoadKeyring(path string, create bool) (*Keyring, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lockTimeout)
 	defer cancel()
-	_, unlock, err := k.share(ctx) // fail early if the folder cannot be locked
+	_, unlock, err := k.lockShared(ctx) // fail early if the folder cannot be locked
 	if err != nil {
 		return nil, err
 	}
@@ -73,17 +73,17 @@ func LoadKeyring(path string, create bool) (*Keyring, error) {
 	return k, nil
 }
 
-// share returns the keys under a shared lock: they stay in the file until unlock is called.
-func (k *Keyring) share(ctx context.Context) (*keys, func(), error) {
-	return k.hold(ctx, k.mu.RLocker(), (*flock.Flock).TryRLockContext)
+// lockShared returns the keys under a shared lock: they stay in the file until unlock is called.
+func (k *Keyring) lockShared(ctx context.Context) (*keys, func(), error) {
+	return k.lock(ctx, k.mu.RLocker(), (*flock.Flock).TryRLockContext)
 }
 
-// seize returns the keys for exclusive use until unlock is called.
-func (k *Keyring) seize(ctx context.Context) (*keys, func(), error) {
-	return k.hold(ctx, &k.mu, (*flock.Flock).TryLockContext)
+// lockExclusive returns the keys for exclusive use until unlock is called.
+func (k *Keyring) lockExclusive(ctx context.Context) (*keys, func(), error) {
+	return k.lock(ctx, &k.mu, (*flock.Flock).TryLockContext)
 }
 
-func (k *Keyring) hold(ctx context.Context, mu sync.Locker, try func(*flock.Flock, context.Context, time.Duration) (bool, error)) (*keys, func(), error) {
+func (k *Keyring) lock(ctx context.Context, mu sync.Locker, try func(*flock.Flock, context.Context, time.Duration) (bool, error)) (*keys, func(), error) {
 	mu.Lock()
 	folder := flock.New(filepath.Dir(k.path), flock.SetFlag(os.O_RDONLY))
 	unlock := func() {
@@ -122,7 +122,7 @@ func (k *Keyring) Unreadable(rows []auth.Row) (n int) {
 func (k *Keyring) RemoveLeftovers(ctx context.Context) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
-	_, unlock, err := k.seize(ctx) // no process replaces the keys meanwhile
+	_, unlock, err := k.lockExclusive(ctx) // no process replaces the keys meanwhile
 	if err != nil {
 		return 0, err
 	}

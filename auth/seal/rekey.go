@@ -29,7 +29,7 @@ func (s *Store) Rekey(ctx context.Context) (resealed, unreadable int, err error)
 	if !ok {
 		return 0, 0, errors.New("the token store cannot re-encrypt its rows")
 	}
-	old, unlock, err := s.keys.seize(ctx)
+	old, unlock, err := s.keys.lockExclusive(ctx)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -27,7 +27,7 @@ func New(inner auth.Store, keys *Keyring) *Store { return &Store{inner: inner, k
 // Load implements [auth.Store]. The credential of an unreadable row is unknown: its rejections and
 // its cooldown count as those of another credential, and end.
 func (s *Store) Load(ctx context.Context, key string) (auth.Row, error) {
-	keys, unlock, err := s.keys.share(ctx)
+	keys, unlock, err := s.keys.lockShared(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return auth.Row{}, ctx.Err()
@@ -47,7 +47,7 @@ func (s *Store) Load(ctx context.Context, key string) (auth.Row, error) {
 func (s *Store) Lease(ctx context.Context, l auth.Lease) (bool, error) {
 	// Exclusive: if the row were encrypted with another key after it is read, inner would see another
 	// credential.
-	keys, unlock, err := s.keys.seize(ctx)
+	keys, unlock, err := s.keys.lockExclusive(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -63,7 +63,7 @@ func (s *Store) Lease(ctx context.Context, l auth.Lease) (bool, error) {
 // Commit implements [auth.Store]. It needs the key file: a value encrypted with a removed key is
 // lost.
 func (s *Store) Commit(ctx context.Context, l auth.Lease, row auth.Row) (bool, error) {
-	keys, unlock, err := s.keys.share(ctx)
+	keys, unlock, err := s.keys.lockShared(ctx)
 	if err != nil {
 		return false, err
 	}

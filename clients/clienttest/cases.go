@@ -119,7 +119,7 @@ func (r *runner) documents(t *testing.T) {
 
 func (r *runner) broken(t *testing.T) {
 	for name, api := range map[string]http.HandlerFunc{
-		"before the response":                 hangUp,
+		"before the response":                 closeConnection,
 		"in a body of known length":           cutOff(r.Answer[:len(r.Answer)/2], false),
 		"in a body of unknown length":         cutOff(r.Answer[:len(r.Answer)/2], true),
 		"after a document, of known length":   cutOff(r.Answer, false),
@@ -221,7 +221,7 @@ func (r *runner) tokenEndpoint(t *testing.T) {
 		"rejects the credentials": {reply(400, r.Refusal), clients.CodeAuthRejected},
 		"is rate limited":         {reply(429, bodyCanary), clients.CodeThrottled},
 		"is down":                 {reply(503, bodyCanary), clients.CodeUnavailable},
-		"closes the connection":   {hangUp, clients.CodeUnavailable},
+		"closes the connection":   {closeConnection, clients.CodeUnavailable},
 		"responds with HTML":      {reply(200, "<html>"+bodyCanary), clients.CodeAuthRejected},
 	} {
 		t.Run(name+" means "+string(c.want), func(t *testing.T) {

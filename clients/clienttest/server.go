@@ -100,7 +100,7 @@ func cutOff(body string, chunked bool) http.HandlerFunc {
 	}
 }
 
-func hangUp(w http.ResponseWriter, _ *http.Request) {
+func closeConnection(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		panic(err)

@@ -31,7 +31,7 @@ func (g *collector) call(ctx context.Context, a *requestSpec, t pageRef, use fun
 	g.missing = false
 	call, address, err := a.build(ctx, g.client, t)
 	if err != nil {
-		return g.client.unmade(ctx, a.op, err, t.scope)
+		return g.client.buildError(ctx, a.op, err, t.scope)
 	}
 	if !exchange.IsPlayback(ctx) {
 		if err := a.limiter.Wait(ctx); err != nil {
@@ -83,7 +83,7 @@ func (g *collector) page(ctx context.Context, a *requestSpec, r httpapi.Response
 	}
 	g.client.hide(body)
 	p := &page{status: r.Status, header: r.Header, body: body}
-	v, err := judge(ctx, a.rules, r.Status, body, s)
+	v, err := applyRules(ctx, a.rules, r.Status, body, s)
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +99,9 @@ func (g *collector) page(ctx context.Context, a *requestSpec, r httpapi.Response
 	return p, nil
 }
 
-// unmade returns the error of a call that could not be built. If the call is about an item, the item came
+// buildError returns the error of a call that could not be built. If the call is about an item, the item came
 // response.
-func (c *Client) unmade(ctx context.Context, op string, err error, s jq.Scope) error {
+func (c *Client) buildError(ctx context.Context, op string, err error, s jq.Scope) error {
 	if ctx.Err() != nil {
 		return c.late(ctx, op, "timed out before the request")
 	}
@@ -125,7 +125,7 @@ func (a *requestSpec) verdict(ctx context.Context, status int, body []byte, s jq
 	if slices.Contains(a.empty, status) {
 		return verdict{outcome: outcomeNone}
 	}
-	v, err := judge(ctx, a.rules, status, loose(body), s)
+	v, err := applyRules(ctx, a.rules, status, loose(body), s)
 	if err != nil || v.outcome == outcomePartial {
 		return verdict{}
 	}

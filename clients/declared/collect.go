@@ -70,10 +70,10 @@ func (g *collector) pages(ctx context.Context, s jq.Scope) error {
 				return err
 			}
 			if next, err = q.paging.after(ctx, p, address, here.scope); err != nil {
-				return g.badWith(err)
+				return g.badResponse(err)
 			}
 			if g.seen != nil {
-				again = g.seen.again(n, g.contents, address, next)
+				again = g.seen.repeated(n, g.contents, address, next)
 			}
 			return nil
 		})
@@ -85,7 +85,7 @@ func (g *collector) pages(ctx context.Context, s jq.Scope) error {
 			return nil
 		}
 		for _, item := range items {
-			if err := g.about(ctx, item, here.scope); err != nil {
+			if err := g.requestItem(ctx, item, here.scope); err != nil {
 				return err
 			}
 			if g.first != nil {
@@ -111,13 +111,13 @@ func (g *collector) read(ctx context.Context, p *page, s jq.Scope) (items []any,
 		return nil
 	})
 	if err != nil {
-		return nil, g.badWith(fmt.Errorf("each.items: %w", err))
+		return nil, g.badResponse(fmt.Errorf("each.items: %w", err))
 	}
 	return items, nil
 }
 
-// about requests an item, and maps the response.
-func (g *collector) about(ctx context.Context, item any, s jq.Scope) error {
+// requestItem requests an item, and maps the response.
+func (g *collector) requestItem(ctx context.Context, item any, s jq.Scope) error {
 	s = s.With("item", item)
 	err := g.call(ctx, &g.spec.each, pageRef{scope: s}, func(p *page, _ *url.URL) error {
 		if p.empty {
@@ -227,9 +227,9 @@ func (g *collector) mapPage(ctx context.Context, p *page, s jq.Scope) error {
 		return e
 	}
 	if _, ok := errors.AsType[*pathError](err); !ok {
-		err = below(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
+		err = withPath(fmt.Sprintf("orders[%d]", g.mapped), unreadable("%v", err))
 	}
-	return g.badWith(spelled(g.spec.mapping.Text, err))
+	return g.badResponse(withName(g.spec.mapping.Text, err))
 }
 
 // nothingRead returns the error of a single request if its first page has orders but no readable one. It is
@@ -255,11 +255,11 @@ func (g *collector) add(v any) error {
 	if message, failed := object[jq.UnreadMember].(string); failed {
 		name, _ := object["order"].(string)
 		g.unnamed = true
-		return g.unreadable(below(at, unreadable("%s", message)), name)
+		return g.unreadable(withPath(at, unreadable("%s", message)), name)
 	}
 	o, err := readOrder(v, g.client.name, g.account, g.client.set.NoDate)
 	if e, ok := errors.AsType[*pathError](err); ok && e.declared {
-		return below(at, err)
+		return withPath(at, err)
 	}
 	if err != nil {
 		id, _ := jq.PlainText(object["order_id"])
@@ -268,11 +268,11 @@ func (g *collector) add(v any) error {
 		} else { // an order is reported completely or not at all
 			g.mergedOrder(id).unread = true
 		}
-		return g.unreadable(below(at, err), id)
+		return g.unreadable(withPath(at, err), id)
 	}
 	if n := g.mergedOrder(o.OrderID).add(o, g.pageNumber, g.spec.lines); n >= 0 {
 		at += fmt.Sprintf(".lines[%d].line_id", n)
-		return g.unreadable(below(at, unreadable("is also the id of another line with different contents")), o.OrderID)
+		return g.unreadable(withPath(at, unreadable("is also the id of another line with different contents")), o.OrderID)
 	}
 	return nil
 }
@@ -296,7 +296,7 @@ func (g *collector) unreadable(err error, name string) error {
 	if err := g.kept.Use(problemBytes); err != nil {
 		return err
 	}
-	g.skip(g.badWith(err), clients.Problem{OrderID: name, Message: err.Error()})
+	g.skip(g.badResponse(err), clients.Problem{OrderID: name, Message: err.Error()})
 	return nil
 }
 
@@ -330,10 +330,10 @@ func (g *collector) done(ctx context.Context) (clients.Answer, error) {
 }
 
 func (g *collector) bad(format string, args ...any) error {
-	return g.badWith(fmt.Errorf(format, args...))
+	return g.badResponse(fmt.Errorf(format, args...))
 }
 
-// badWith returns the error of a response that could not be read.
-func (g *collector) badWith(err error) error {
+// badResponse returns the error of a response that could not be read.
+func (g *collector) badResponse(err error) error {
 	return &clients.Error{Provider: g.client.name, Op: g.spec.op, Code: clients.CodeBadResponse, Message: "the response cannot be mapped: " + err.Error()}
 }

@@ -45,7 +45,7 @@ func configure(s *section.Section) (declaration, error) {
 	set.checkURLs(s, here, &wrong)
 	set.checkScheme(s, &wrong)
 	if set.tokens() {
-		d.tokenConfig = set.particular(&wrong)
+		d.tokenConfig = set.authConfig(&wrong)
 	}
 	c := newCompiler(set, &wrong)
 	d.uses, d.params = c.uses, c.params

@@ -163,7 +163,7 @@ func (c *Client) Check(ctx context.Context, a clients.Account) ([]clients.Proble
 	signed := requestSpec{headers: c.set.headers}
 	header, err := signed.header(ctx, scopeOf(clients.Query{Account: a}))
 	if err != nil {
-		return nil, c.unmade(ctx, "ping", err, jq.NewScope())
+		return nil, c.buildError(ctx, "ping", err, jq.NewScope())
 	}
 	delete(header, "Accept") // a ping may respond in any format
 	call := httpapi.Call{Op: "ping", Account: a.Name, Check: true, Idempotent: true, Method: http.MethodGet, URL: c.base + c.set.Ping, Header: header}

@@ -70,9 +70,9 @@ func (v verdict) failed() *clients.Error {
 	return &clients.Error{Code: clients.Code(v.outcome), Message: v.message, Hint: v.hint}
 }
 
-// judge applies the first matching rule to a response. body is the response as JSON, otherwise as a
+// applyRules applies the first matching rule to a response. body is the response as JSON, otherwise as a
 // text, or null.
-func judge(ctx context.Context, rules []rule, status int, body any, s jq.Scope) (verdict, error) {
+func applyRules(ctx context.Context, rules []rule, status int, body any, s jq.Scope) (verdict, error) {
 	s = s.With("status", status)
 	for _, r := range rules {
 		if len(r.statuses) > 0 && !slices.Contains(r.statuses, status) {
@@ -117,7 +117,7 @@ func refuses(ctx context.Context, rules []rule, s jq.Scope) func(httpapi.Respons
 		return nil
 	}
 	return func(r httpapi.Response, body []byte) bool {
-		v, err := judge(ctx, rules, r.Status, loose(body), s)
+		v, err := applyRules(ctx, rules, r.Status, loose(body), s)
 		return err == nil && v.outcome == string(clients.CodeUnauthorized)
 	}
 }

@@ -22,7 +22,7 @@ func readOrder(v any, provider, account string, noDates []string) (clients.Order
 	o := clients.Order{Provider: provider, Account: account}
 	err := orderShape.read(v, reflect.ValueOf(&o).Elem(), noDates)
 	if err == nil && o.OrderID == "" {
-		err = below(".order_id", unreadable("is missing: the supplier's own number of the order"))
+		err = withPath(".order_id", unreadable("is missing: the supplier's own number of the order"))
 	}
 	return o, err
 }
@@ -72,7 +72,7 @@ func (sh shape) read(v any, into reflect.Value, noDates []string) error {
 	if errors.Is(failure, errNoMember) {
 		return &pathError{foreign: failed, declared: true, message: "there is no such member; there are " + strings.Join(sh.names, ", ")}
 	}
-	return below("."+failed, failure)
+	return withPath("."+failed, failure)
 }
 
 var errNoMember = errors.New("there is no such member")
@@ -114,7 +114,7 @@ func readList[T any](v any, element shape, noDates []string) ([]T, error) {
 	elements := make([]T, len(list))
 	for i := range list {
 		if err := element.read(list[i], reflect.ValueOf(&elements[i]).Elem(), noDates); err != nil {
-			return nil, below("["+strconv.Itoa(i)+"]", err)
+			return nil, withPath("["+strconv.Itoa(i)+"]", err)
 		}
 	}
 	return elements, nil
@@ -174,15 +174,15 @@ func readQuantity(v any) (clients.Quantity, error) {
 type pathError struct {
 	path string
 	// foreign is the last name of the path if it is unknown: the program may have made it from the
-	// provider's data, so that it is only shown by [spelled].
+	// provider's data, so that it is only shown by [withName].
 	foreign string
 	message string
 	// declared reports that the mapping is wrong for any response.
 	declared bool
 }
 
-// spelled adds the unknown name to err, if the text of the program contains it.
-func spelled(text string, err error) error {
+// withName adds the unknown name to err, if the text of the program contains it.
+func withName(text string, err error) error {
 	e, ok := errors.AsType[*pathError](err)
 	switch {
 	case !ok || e.foreign == "":
@@ -204,8 +204,8 @@ func unreadable(format string, args ...any) error {
 	return &pathError{message: fmt.Sprintf(format, args...)}
 }
 
-// below prefixes the path of err; nil for nil.
-func below(part string, err error) error {
+// withPath prefixes the path of err; nil for nil.
+func withPath(part string, err error) error {
 	if e, ok := errors.AsType[*pathError](err); ok {
 		return &pathError{path: part + e.path, foreign: e.foreign, message: e.message, declared: e.declared}
 	}

@@ -42,7 +42,7 @@ func (g *mergedOrder) add(o clients.Order, page int, mode string) (contradicts i
 	if !again {
 		g.last, g.rows = page, nil
 	}
-	g.parts = g.parts || again && g.further(lines, mode)
+	g.parts = g.parts || again && g.addsLines(lines, mode)
 	if g.byID == nil {
 		g.byID = make(map[string][]int, len(lines))
 	}
@@ -89,8 +89,8 @@ func (g *mergedOrder) contradicts(l clients.Line, page int) bool {
 	return seen
 }
 
-// further reports whether the page, which has had the order before, adds new lines now.
-func (g *mergedOrder) further(lines []clients.Line, mode string) bool {
+// addsLines reports whether the page, which has had the order before, adds new lines now.
+func (g *mergedOrder) addsLines(lines []clients.Line, mode string) bool {
 	known := func(l clients.Line) bool {
 		if l.LineID != "" {
 			return slices.ContainsFunc(g.byID[l.LineID], func(i int) bool { return g.pages[i] == g.last })

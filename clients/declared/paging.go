@@ -252,9 +252,9 @@ func newVisited() *visited {
 	return &visited{seed: maphash.MakeSeed(), cursors: map[string]bool{}, urls: map[string]bool{}, contents: map[uint64]int{}}
 }
 
-// again says what is repeated: the content of a page, or its successor. It returns "" for a new page.
+// repeated says what is repeated: the content of a page, or its successor. It returns "" for a new page.
 // Empty pages have the content 0, which may repeat.
-func (v *visited) again(number int, contents uint64, address *url.URL, next pageRef) string {
+func (v *visited) repeated(number int, contents uint64, address *url.URL, next pageRef) string {
 	v.urls[address.String()] = true
 	before := v.contents[contents]
 	switch {

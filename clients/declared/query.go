@@ -19,7 +19,7 @@ import (
 // order means that it does not exist, if another call of the query succeeds: otherwise the path may be
 // wrong.
 func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, error) {
-	asked, scopes, err := c.choose(q)
+	asked, scopes, err := c.operationFor(q)
 	if err != nil {
 		return clients.Answer{}, err
 	}
@@ -33,7 +33,7 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	for _, s := range scopes {
 		err := g.pages(ctx, s)
 		switch {
-		case err != nil && g.missing && asked == c.set.fetch && namesOne(s):
+		case err != nil && g.missing && asked == c.set.fetch && isOneOrder(s):
 			missing = cmp.Or(missing, err)
 		case err != nil:
 			return clients.Answer{}, err
@@ -45,12 +45,12 @@ func (c *Client) Orders(ctx context.Context, q clients.Query) (clients.Answer, e
 	return g.done(ctx)
 }
 
-// namesOne reports whether a call is about one order.
-func namesOne(s jq.Scope) bool { return s.Value("order_id") != nil || s.Value("reference") != nil }
+// isOneOrder reports whether a call is about one order.
+func isOneOrder(s jq.Scope) bool { return s.Value("order_id") != nil || s.Value("reference") != nil }
 
-// choose finds the operation for a query, and the scopes of its calls: one for a date range, and one
+// operationFor finds the operation for a query, and the scopes of its calls: one for a date range, and one
 // for each named order if they cannot be requested together.
-func (c *Client) choose(q clients.Query) (*operationSpec, []jq.Scope, error) {
+func (c *Client) operationFor(q clients.Query) (*operationSpec, []jq.Scope, error) {
 	if err := c.Lacks(q.Account); err != nil {
 		return nil, nil, c.cannot("orders", "the account lacks keys that the declaration uses: "+strings.ReplaceAll(err.Error(), "\n", "; "), "complete the account in the configuration")
 	}
@@ -140,7 +140,7 @@ type First struct {
 // First is like [Client.Orders], but stops after the first page or, if items are requested one
 // by one, after the first item.
 func (c *Client) First(ctx context.Context, q clients.Query) (First, error) {
-	asked, scopes, err := c.choose(q)
+	asked, scopes, err := c.operationFor(q)
 	if err != nil {
 		return First{}, err
 	}

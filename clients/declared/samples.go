@@ -165,7 +165,7 @@ func (c *Client) mapSample(ctx context.Context, sm *sample) (orders []clients.Or
 		p.body = nil // the item is mapped anyway
 	}
 	c.hide(p.body)
-	v, err := judge(ctx, a.rules, status, p.body, s)
+	v, err := applyRules(ctx, a.rules, status, p.body, s)
 	if err != nil || v.failed() != nil || v.outcome == outcomeNone && a != &q.each {
 		return nil, v.outcome, err
 	}
@@ -204,7 +204,7 @@ func (c *Client) readSample(ctx context.Context, sm *sample) ([]expected, error)
 	}
 	for _, v := range list {
 		if err := g.add(v); err != nil {
-			return nil, spelled(sm.Orders, err)
+			return nil, withName(sm.Orders, err)
 		}
 	}
 	orders := make([]expected, len(g.orders))
@@ -230,16 +230,16 @@ func compareOrders(want []expected, got []clients.Order) error {
 		for _, change := range clients.Diff(&want[i].stored, &got[i], nil) {
 			return fmt.Errorf("orders[%d].%s: the program returns %s, expected %s", i, change.Path, text(change.After), text(change.Before))
 		}
-		if change, differs := want[i].overruled(); differs {
+		if change, differs := want[i].firstOverride(); differs {
 			return fmt.Errorf("orders[%d].%s: %s is stored, not %s: it follows from the lines", i, change.Path, text(change.After), text(change.Before))
 		}
 	}
 	return nil
 }
 
-// overruled returns the first value of an order, or of one of its lines, that is stored differently than
+// firstOverride returns the first value of an order, or of one of its lines, that is stored differently than
 // written.
-func (e expected) overruled() (clients.Change, bool) {
+func (e expected) firstOverride() (clients.Change, bool) {
 	for i := range e.written.Lines {
 		if l := &e.written.Lines[i]; l.LineID == "" {
 			l.LineID = strconv.Itoa(i + 1)

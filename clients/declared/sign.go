@@ -111,8 +111,8 @@ func (set *settings) signs() bool {
 	return set.Grant == grantJWT || set.ClientAuth == string(endpoint.PrivateKeyJWT)
 }
 
-// particular returns the part of a token source's configuration that only declared providers have.
-func (set *settings) particular(wrong *section.Errors) auth.Config {
+// authConfig returns the part of a token source's configuration that only declared providers have.
+func (set *settings) authConfig(wrong *section.Errors) auth.Config {
 	c := auth.Config{Dialect: set.dialect(wrong)}
 	set.Apply(&c, wrong)
 	c.AuthorizeParams = section.Secrets("authorize_params", set.AuthorizeParams, wrong)

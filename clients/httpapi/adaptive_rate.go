@@ -32,7 +32,7 @@ func newCallRate(configured clients.Rate) *callRate {
 	return &callRate{Limiter: configured.Limiter(), processes: 1}
 }
 
-func (r *callRate) answered(tooMany bool) {
+func (r *callRate) noteResponse(tooMany bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.Limit()

@@ -23,13 +23,13 @@ func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
 	came, last := errUnsure, (*clients.Error)(nil) // if ask panics
 	defer func() { leave(came, last) }()
 	err := ask()
-	last, came = meaning(ctx, err)
+	last, came = outcomeOf(ctx, err)
 	return err
 }
 
-// meaning returns a call's failure and its outcome for the breaker. Token errors, which have a cooldown
+// outcomeOf returns a call's failure and its outcome for the breaker. Token errors, which have a cooldown
 // of their own, and cancelled calls say nothing about the API.
-func meaning(ctx context.Context, err error) (failure *clients.Error, came error) {
+func outcomeOf(ctx context.Context, err error) (failure *clients.Error, came error) {
 	if err == nil {
 		return nil, nil
 	}

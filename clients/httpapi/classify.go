@@ -53,8 +53,8 @@ const (
 	mostShort    = 4
 )
 
-// worthWaiting reports whether to wait and send a failed call again, and how long; it failed n times before.
-func worthWaiting(err error, n int) (time.Duration, bool) {
+// retryWait reports whether to wait and send a failed call again, and how long; it failed n times before.
+func retryWait(err error, n int) (time.Duration, bool) {
 	e, ok := errors.AsType[*clients.Error](err)
 	if !ok {
 		return 0, false

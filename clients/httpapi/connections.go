@@ -163,7 +163,7 @@ func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response
 		closeBody(req)
 		return nil, false, c.err
 	}
-	if !t.kept || !twice(req) {
+	if !t.kept || !isReplayable(req) {
 		resp, err = c.RoundTrip(req)
 		return resp, false, err
 	}
@@ -195,8 +195,8 @@ func (t *Transport) named(c *connections, err error) error {
 	return &endpoint.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
 }
 
-// twice reports whether a request may and can be sent a second time.
-func twice(req *http.Request) bool {
+// isReplayable reports whether a request may and can be sent a second time.
+func isReplayable(req *http.Request) bool {
 	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
 		return false
 	}

@@ -156,12 +156,12 @@ func looksLikeText(begin []byte) bool {
 		return true
 	}
 	begin = bytes.TrimPrefix(begin, utf8BOM)
-	return len(begin) > 0 && beginsText(begin[0]) &&
+	return len(begin) > 0 && mayBeText(begin[0]) &&
 		!bytes.ContainsFunc(begin, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' })
 }
 
-// beginsText reports whether JSON or a web page may begin with a byte.
-func beginsText(b byte) bool { return strings.IndexByte(" \t\r\n{[\"<-0123456789tfn", b) >= 0 }
+// mayBeText reports whether JSON or a web page may begin with a byte.
+func mayBeText(b byte) bool { return strings.IndexByte(" \t\r\n{[\"<-0123456789tfn", b) >= 0 }
 
 func (b *readableBody) decompress(name string, begin []byte, r io.Reader) (io.Reader, error) {
 	from := &sourceReader{Reader: r}
@@ -257,13 +257,13 @@ func unicodeOf(begin []byte) (e encoding.Encoding, bom int) {
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), 2
 	case n >= 2 && b[0] == 0xff && b[1] == 0xfe:
 		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), 2
-	case n == 4 && b[0] == 0 && b[1] == 0 && b[2] == 0 && beginsText(b[3]):
+	case n == 4 && b[0] == 0 && b[1] == 0 && b[2] == 0 && mayBeText(b[3]):
 		return utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), 0
-	case n == 4 && beginsText(b[0]) && b[1] == 0 && b[2] == 0 && b[3] == 0:
+	case n == 4 && mayBeText(b[0]) && b[1] == 0 && b[2] == 0 && b[3] == 0:
 		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), 0
-	case n >= 2 && b[0] == 0 && beginsText(b[1]) && (n < 4 || b[2] == 0 && isASCII(b[3])):
+	case n >= 2 && b[0] == 0 && mayBeText(b[1]) && (n < 4 || b[2] == 0 && isASCII(b[3])):
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), 0
-	case n >= 2 && beginsText(b[0]) && b[1] == 0 && (n < 4 || isASCII(b[2]) && b[3] == 0):
+	case n >= 2 && mayBeText(b[0]) && b[1] == 0 && (n < 4 || isASCII(b[2]) && b[3] == 0):
 		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), 0
 	}
 	return nil, 0

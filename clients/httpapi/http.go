@@ -72,7 +72,7 @@ func (h *HTTP) Share(n int) { h.base.limiter.tune(h.base.rate, n) }
 // belong to users, each user has a client.
 func (h *HTTP) Bearer(source *auth.Source, origin *url.URL) *HTTP {
 	signed := h.With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Transport{Base: base, Source: source, Origin: origin, Refuses: Refuses}
+		return &auth.Transport{Base: base, Source: source, Origin: origin, RejectsToken: TokenRejected}
 	})
 	signed.source = source
 	return signed
@@ -117,7 +117,7 @@ func (h *HTTP) Fixed(s section.Section, origin *url.URL, clientID string, header
 		return nil, nil, err
 	}
 	signed := h.With(func(base http.RoundTripper) http.RoundTripper {
-		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: header, Refuses: Refuses}
+		return &auth.Fixed{Base: base, Origin: origin, Source: static, Header: header, RejectsToken: TokenRejected}
 	})
 	signed.refused = hint
 	return signed, static.Source, nil
@@ -191,7 +191,7 @@ func (h *HTTP) Answer(ctx context.Context, c Call, read func(Response) error) er
 	}
 	for n := 0; ; n++ {
 		err := h.guard(ctx, c, func() error { return h.send(ctx, c, read) })
-		wait, worth := worthWaiting(err, n)
+		wait, worth := retryWait(err, n)
 		if !worth || time.Now().Add(wait).After(end) {
 			return err
 		}
@@ -261,7 +261,7 @@ func (h *HTTP) exchange(ctx context.Context, c Call, read func(Response) error) 
 	}
 	raw := resp.RawResponse
 	defer raw.Body.Close()
-	h.sentAgain(ctx, sent, raw.StatusCode)
+	h.recordReplays(ctx, sent, raw.StatusCode)
 	record := h.record(sent, resp)
 	defer func() { record.end(err) }() //nolint:contextcheck // the request has it
 	return raw.StatusCode, h.accept(ctx, &c, raw, read)
@@ -278,7 +278,7 @@ func (h *HTTP) noAnswer(ctx context.Context, s *sending, began time.Time, err er
 		h.watch(*x)
 	}
 	if s.into != nil {
-		h.sentAgain(ctx, s, 0)
+		h.recordReplays(ctx, s, 0)
 		s.into.Add(func() *exchange.Exchange { return x })
 	}
 }

@@ -114,7 +114,7 @@ func (x *recorder) end(err error) {
 		x.kept = nil
 		x.into.Add(func() *exchange.Exchange {
 			defer whole.release()
-			return whole.whole(took)
+			return whole.success(took)
 		})
 	}
 }
@@ -147,12 +147,12 @@ func (x *recorder) exchange(took time.Duration, failure *clients.Error) *exchang
 	}
 	more := x.size > keptBytes || !x.ended
 	e.Truncated = e.Truncated || more
-	e.ResponseBody = x.h.shown(x.request.Context(), x.answer.Header, (*x.kept)[:min(len(*x.kept), keptBytes)], more)
+	e.ResponseBody = x.h.recordedBody(x.request.Context(), x.answer.Header, (*x.kept)[:min(len(*x.kept), keptBytes)], more)
 	return e
 }
 
-// whole returns the exchange to record for a successful response.
-func (x *recorder) whole(took time.Duration) *exchange.Exchange {
+// success returns the exchange to record for a successful response.
+func (x *recorder) success(took time.Duration) *exchange.Exchange {
 	e := x.head(took)
 	if !x.h.bodies() || x.kept == nil {
 		return e
@@ -188,7 +188,7 @@ func (h *HTTP) requestOf(ctx context.Context, call *Call, header http.Header, be
 		return e
 	}
 	e.Truncated = len(call.Body) > keptBytes
-	e.RequestBody = h.shown(ctx, header, call.Body[:min(len(call.Body), keptBytes)], e.Truncated)
+	e.RequestBody = h.recordedBody(ctx, header, call.Body[:min(len(call.Body), keptBytes)], e.Truncated)
 	return e
 }
 
@@ -200,9 +200,9 @@ func (h *HTTP) shownURL(call *Call) string {
 	return h.hide.URL(call.URL)
 }
 
-// shown returns the part of a body that may be recorded. If the cut may be within a card number, the
+// recordedBody returns the part of a body that may be recorded. If the cut may be within a card number, the
 // digits before it are dropped too.
-func (h *HTTP) shown(ctx context.Context, header http.Header, body []byte, cut bool) string {
+func (h *HTTP) recordedBody(ctx context.Context, header http.Header, body []byte, cut bool) string {
 	if cut {
 		body = bytes.TrimRight(body, "0123456789 -")
 	}

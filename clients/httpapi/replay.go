@@ -16,8 +16,8 @@ import (
 func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*http.Response, error) {
 	asked := h.requestOf(ctx, c, c.header(), time.Time{}, 0)
 	x := p.Take(func(x *exchange.Exchange) bool {
-		return x.Method == asked.Method && behindHost(h.hide.URL(x.URL)) == behindHost(asked.URL) &&
-			h.shown(ctx, x.RequestHeader, []byte(x.RequestBody), false) == asked.RequestBody
+		return x.Method == asked.Method && pathAndQuery(h.hide.URL(x.URL)) == pathAndQuery(asked.URL) &&
+			h.recordedBody(ctx, x.RequestHeader, []byte(x.RequestBody), false) == asked.RequestBody
 	})
 	if x == nil {
 		return nil, &clients.Error{
@@ -35,8 +35,8 @@ func (h *HTTP) replayed(ctx context.Context, p *exchange.Playback, c *Call) (*ht
 	}, nil
 }
 
-// behindHost returns a URL without scheme and host, which may have changed.
-func behindHost(address string) string {
+// pathAndQuery returns a URL without scheme and host, which may have changed.
+func pathAndQuery(address string) string {
 	_, rest, ok := strings.Cut(address, "://")
 	if !ok {
 		return address

@@ -42,9 +42,9 @@ func (s *sending) note(resp *http.Response, began time.Time) {
 	}
 }
 
-// sentAgain records the responses after which a call was sent again: all but the last if final, the status
+// recordReplays records the responses after which a call was sent again: all but the last if final, the status
 // of the call's response, is not 0. Their bodies are unknown.
-func (h *HTTP) sentAgain(ctx context.Context, s *sending, final int) {
+func (h *HTTP) recordReplays(ctx context.Context, s *sending, final int) {
 	list := s.responses
 	if final != 0 && len(list) > 0 {
 		list = list[:len(list)-1]

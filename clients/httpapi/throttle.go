@@ -57,10 +57,10 @@ func (p *pause) state() (until time.Time, count int64) {
 	return p.until, p.count
 }
 
-// answered notes the response to a call that was sent after count pauses had begun. A 429 of a call
+// noteResponse notes the response to a call that was sent after count pauses had begun. A 429 of a call
 // that was in flight when the last pause began does not extend it, unless it states a wait; late
 // reports such a call.
-func (p *pause) answered(resp *http.Response, count int64) (late bool) {
+func (p *pause) noteResponse(resp *http.Response, count int64) (late bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	late = count != p.count

@@ -72,8 +72,8 @@ func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	if !l.pause.answered(resp, count) {
-		l.limiter.answered(resp.StatusCode == http.StatusTooManyRequests)
+	if !l.pause.noteResponse(resp, count) {
+		l.limiter.noteResponse(resp.StatusCode == http.StatusTooManyRequests)
 	}
 	sendingOf(ctx).note(resp, began)
 	resp.Body = &timedBody{

@@ -68,7 +68,7 @@ func readDate(s string) (d clients.Date, why string) {
 		day, behind = s[:at], s[at+1:]
 	}
 	day = withoutZone(day)
-	if none(day) {
+	if isPlaceholder(day) {
 		return "", ""
 	}
 	day = strings.ReplaceAll(strings.ReplaceAll(day, "/", "-"), ".", "-")
@@ -97,8 +97,8 @@ func withoutZone(day string) string {
 	return day[:at]
 }
 
-// none reports whether a date is written with zeros only, or with nines only.
-func none(day string) bool {
+// isPlaceholder reports whether a date is written with zeros only, or with nines only.
+func isPlaceholder(day string) bool {
 	number := strings.Map(func(r rune) rune {
 		if strings.ContainsRune("-/.", r) {
 			return -1

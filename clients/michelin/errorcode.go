@@ -61,8 +61,8 @@ var meanings = map[string]meaning{
 	"999": {clients.CodeUnavailable, "miscellaneous error", ""},
 }
 
-// judge classifies a response by its errorHead: a 200 alone is not a success.
-func judge(head problem, answer *clients.Answer) error {
+// checkErrorHead classifies a response by its errorHead: a 200 alone is not a success.
+func checkErrorHead(head problem, answer *clients.Answer) error {
 	switch {
 	case !head.failed():
 		return nil

@@ -74,7 +74,7 @@ func (d *reader) free() {
 func (d *reader) read(element func(jsontext.Value) error) error {
 	defer d.free()
 	if kind := d.json.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
-		return d.wrong("it is not a JSON object")
+		return d.invalid("it is not a JSON object")
 	}
 	if _, err := d.json.ReadToken(); err != nil {
 		return d.notJSON(err)
@@ -101,7 +101,7 @@ func (d *reader) read(element func(jsontext.Value) error) error {
 		return d.notJSON(err)
 	}
 	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
-		return d.wrong("there is data after the document")
+		return d.invalid("there is data after the document")
 	}
 	return d.check()
 }
@@ -110,16 +110,16 @@ func (d *reader) read(element func(jsontext.Value) error) error {
 // without entries.
 func (d *reader) check() error {
 	if d.head.code == "" && !(d.headOptional && d.identified && d.listed) {
-		return d.wrong("it has no errorHead with an errorCode")
+		return d.invalid("it has no errorHead with an errorCode")
 	}
-	if err := judge(d.head, &d.answer); err != nil {
+	if err := checkErrorHead(d.head, &d.answer); err != nil {
 		return err
 	}
 	switch {
 	case !d.identified && !d.listed:
-		return d.wrong("it has neither " + d.proof + " nor " + d.list)
+		return d.invalid("it has neither " + d.proof + " nor " + d.list)
 	case d.messages > 0 && d.elements == 0:
-		return d.wrong(fmt.Sprintf("it states %d messages but has none", d.messages))
+		return d.invalid(fmt.Sprintf("it states %d messages but has none", d.messages))
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (d *reader) member(name string, value jsontext.Value) error {
 		}
 		d.identified = d.identified || id == d.proof
 		if stated := textOf(value); stated.bad || !strings.EqualFold(stated.s, want) {
-			return d.wrong(fmt.Sprintf("its %s is not %q", id, want))
+			return d.invalid(fmt.Sprintf("its %s is not %q", id, want))
 		}
 	}
 	return nil
@@ -183,7 +183,7 @@ func (d *reader) elementsOf(element func(jsontext.Value) error) error {
 		_, err := d.json.ReadToken()
 		return err
 	default:
-		return d.wrong("its " + d.list + " is not a list")
+		return d.invalid("its " + d.list + " is not a list")
 	}
 	_, err := d.json.ReadToken()
 	for err == nil && d.json.PeekKind() != ']' {
@@ -204,7 +204,7 @@ func (d *reader) element(element func(jsontext.Value) error) error {
 		return d.notJSON(err)
 	}
 	if raw.Kind() != '{' {
-		return d.wrong("its " + d.list + " has an element that is not an object")
+		return d.invalid("its " + d.list + " has an element that is not an object")
 	}
 	if err := element(raw); err != nil {
 		return err
@@ -238,8 +238,8 @@ func (d *reader) count(value jsontext.Value) {
 	d.messages = int(q.N)
 }
 
-// wrong returns the error for a response that is not the expected document.
-func (d *reader) wrong(why string) *clients.Error {
+// invalid returns the error for a response that is not the expected document.
+func (d *reader) invalid(why string) *clients.Error {
 	return &clients.Error{Code: clients.CodeBadResponse, Message: "the response is not " + d.what + ": " + why}
 }
 
@@ -252,7 +252,7 @@ func (d *reader) notJSON(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		why = "it ends early"
 	}
-	e := d.wrong(why)
+	e := d.invalid(why)
 	e.Err = err
 	return e
 }

@@ -174,7 +174,7 @@ func (w *walk) hide(from, to int, path bool) {
 
 func (w *walk) string(from, to int) {
 	plain := mask.UnescapeJSON(w.doc[from:to])
-	if harmless(plain) {
+	if needsNoRedaction(plain) {
 		return
 	}
 	if shown := w.content(plain, w.depth+1); !bytes.Equal(shown, plain) {
@@ -182,9 +182,9 @@ func (w *walk) string(from, to int) {
 	}
 }
 
-// harmless reports whether a string certainly needs no redaction, like most: it has no separator after
+// needsNoRedaction reports whether a string certainly needs no redaction, like most: it has no separator after
 // a name, no escapes, and too few digits.
-func harmless(s []byte) bool {
+func needsNoRedaction(s []byte) bool {
 	digits := 0
 	for _, c := range s {
 		switch {

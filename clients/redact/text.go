@@ -100,7 +100,7 @@ func (t *reader) separator(i int) int {
 	if len(name) == 0 || a.value >= len(t.s) {
 		return next
 	}
-	switch t.treat(name, a) {
+	switch t.treatmentOf(name, a) {
 	case keep:
 		return next
 	case note:
@@ -137,7 +137,7 @@ const (
 	hide
 )
 
-func (t *reader) treat(name []byte, a assigned) treatment {
+func (t *reader) treatmentOf(name []byte, a assigned) treatment {
 	if t.secret(name) {
 		return hide
 	}
@@ -145,7 +145,7 @@ func (t *reader) treat(name []byte, a assigned) treatment {
 	switch {
 	case a.sep != '=':
 		return keep
-	case mark(t.s[a.value:]) == 0 && slices.Contains(addressNames, folded), a.query && isOAuthSecret(folded) && t.oauth():
+	case quoteLength(t.s[a.value:]) == 0 && slices.Contains(addressNames, folded), a.query && isOAuthSecret(folded) && t.oauth():
 		return hide
 	case t.tag < 0:
 		return keep
@@ -270,8 +270,8 @@ func separator(s []byte) (sep byte, n int) {
 // marks are nested quotation marks in the escapes of HTML and URLs.
 var marks = []string{"&quot;", "&#34;", "&apos;", "&#39;", "%22", "%27"}
 
-// mark is the length of the quotation mark at the beginning of s, in any spelling; 0 for none.
-func mark(s []byte) int {
+// quoteLength is the length of the quotation mark at the beginning of s, in any spelling; 0 for none.
+func quoteLength(s []byte) int {
 	n := 0
 	for n < len(s) && s[n] == '\\' {
 		n++
@@ -313,7 +313,7 @@ func (a assigned) find(s []byte) (from, to, marked int) {
 	if a.sep == '>' {
 		return a.value, until(s, a.value, "<"), 0
 	}
-	if n := mark(s[a.value:]); n > 0 && (s[a.value] != '%' || a.inURL) {
+	if n := quoteLength(s[a.value:]); n > 0 && (s[a.value] != '%' || a.inURL) {
 		from = a.value + n
 		return from, markEnd(s, from, s[a.value:from]), n
 	}

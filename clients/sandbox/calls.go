@@ -26,7 +26,7 @@ func (s *Sandbox) callRoute(p provider, c call) {
 		c.answer(s.moment(), w, r)
 	}))
 	s.mux.Handle(c.pattern, s.operation(c.op, c.whose, func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
-		f.effects().Strike(w, r, protected)
+		f.injected().Inject(w, r, protected)
 	}))
 }
 

@@ -61,7 +61,7 @@ func (s *Sandbox) describe(w http.ResponseWriter, _ *http.Request) {
 		faults = append(faults, describeFault(f))
 	}
 	paths := authtest.Michelin.Paths()
-	wire.AnswerJSON(w, http.StatusOK, description{
+	wire.WriteJSON(w, http.StatusOK, description{
 		About: "simulators of five providers; their invented orders change with each sandbox day",
 		Day:   s.options.Day.String(), Today: s.moment().Today,
 		Paths:    []string{paths.Token, paths.Introspect, michelin.StatusPath, michelin.DesadvPath, michelin.InvoicesPath},

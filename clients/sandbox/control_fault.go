@@ -30,11 +30,11 @@ func (s *Sandbox) addFault(w http.ResponseWriter, r *http.Request) {
 		var f Fault
 		if f, err = s.fault(j); err == nil {
 			s.Fail(f)
-			wire.AnswerJSON(w, http.StatusOK, describeFault(f))
+			wire.WriteJSON(w, http.StatusOK, describeFault(f))
 			return
 		}
 	}
-	wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+	wire.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 }
 
 var cuts = []authtest.Cut{authtest.CutBefore, authtest.CutAfter, authtest.CutHalf, authtest.CutReset}

@@ -70,8 +70,8 @@ type Fault struct {
 // after its Times or when clear is called; clear may be called at any time and more than once.
 func (s *Sandbox) Fail(f Fault) (clear func()) { return s.faults.Add(f, f.Times) }
 
-// effects returns the part of the fault that applies to any request.
-func (f Fault) effects() authtest.Fault {
+// injected returns the part of the fault that applies to any request.
+func (f Fault) injected() authtest.Fault {
 	if f.CutOff {
 		f.Cut = authtest.CutHalf
 	}

@@ -23,7 +23,7 @@ func (s *Sandbox) michelinRoutes() {
 		{OpInvoices, michelin.InvoicesPath, s.michelin.Invoices},
 	} {
 		s.mux.Handle("POST "+o.path, s.operation(o.op, michelin.BillTo, func(w http.ResponseWriter, r *http.Request, f Fault, _ bool) {
-			f.effects().Strike(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			f.injected().Inject(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				o.answer(w, r, f.ErrorCode)
 			}))
 		}))

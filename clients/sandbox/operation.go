@@ -26,7 +26,7 @@ func (s *Sandbox) operation(op Op, account whose, next handler) http.HandlerFunc
 		count.Add(1)
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 		if err != nil {
-			wire.AnswerJSON(w, http.StatusRequestEntityTooLarge, struct{}{})
+			wire.WriteJSON(w, http.StatusRequestEntityTooLarge, struct{}{})
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))

@@ -92,7 +92,7 @@ func (s *Sandbox) providerRoutes(p provider) {
 	s.issuers[p.dialect] = issuer
 	issue := func(w http.ResponseWriter, r *http.Request, f Fault, struck bool) {
 		if struck {
-			issuer.ServeFault(w, r, f.effects())
+			issuer.ServeFault(w, r, f.injected())
 			return
 		}
 		issuer.ServeHTTP(w, r)
@@ -117,4 +117,4 @@ func plainPong(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "pong")
 }
 
-func emptyPong(w http.ResponseWriter, _ *http.Request) { wire.AnswerJSON(w, http.StatusOK, struct{}{}) }
+func emptyPong(w http.ResponseWriter, _ *http.Request) { wire.WriteJSON(w, http.StatusOK, struct{}{}) }

@@ -48,7 +48,7 @@ func (s *Sandbox) revoke(w http.ResponseWriter, r *http.Request) {
 		err = fmt.Errorf("provider: unknown provider %q", which.Provider)
 	}
 	if err != nil {
-		wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
+		wire.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 		return
 	}
 	s.Revoke(which)

@@ -16,7 +16,7 @@ import (
 
 // fetch opens what a process needs that only makes attempts at jobs, and runs it. It opens no database,
 // and uses the sandbox that another process runs.
-func fetch(ctx context.Context, current *configuration, h hooks, log *slog.Logger) (err error) {
+func fetch(ctx context.Context, current *liveConfig, h hooks, log *slog.Logger) (err error) {
 	c := current.first
 	memory.Limit(log)
 	keys, err := prepare(c, false, log) //nolint:contextcheck // the file is read before anything waits

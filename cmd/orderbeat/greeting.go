@@ -14,11 +14,11 @@ func greeting(a *cli.App, c *config.Config) func(page string) {
 	if !cli.IsTerminal(a.RawStderr) || !cli.IsTerminal(a.RawStdout) || c.Log.Format == "json" {
 		return nil
 	}
-	return func(page string) { fmt.Fprint(a.Stderr, welcome(a.ConfigPath, c, page)) }
+	return func(page string) { fmt.Fprint(a.Stderr, greetingText(a.ConfigPath, c, page)) }
 }
 
-// welcome is what a person reads after the start. path is the flag --config.
-func welcome(path string, c *config.Config, page string) string {
+// greetingText is what a person reads after the start. path is the flag --config.
+func greetingText(path string, c *config.Config, page string) string {
 	where := ""
 	if c.Sandbox != nil {
 		where = ", sample orders from the sandbox"

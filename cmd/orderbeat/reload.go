@@ -15,9 +15,9 @@ import (
 	"orderbeat/worker/api"
 )
 
-// configuration is what the worker runs with: the file as it was read last, and the providers that
+// liveConfig is what the worker runs with: the file as it was read last, and the providers that
 // were opened with it. Its methods are called one at a time.
-type configuration struct {
+type liveConfig struct {
 	app     *cli.App
 	first   *config.Config // at start: what a restart would change is compared with it
 	now     *config.Config
@@ -29,7 +29,7 @@ type configuration struct {
 }
 
 // start opens the providers of the configuration at start.
-func (c *configuration) start(deps config.ProviderDeps) ([]worker.Provider, error) {
+func (c *liveConfig) start(deps config.ProviderDeps) ([]worker.Provider, error) {
 	c.deps = deps
 	open, err := c.providers(c.now)
 	if err != nil {
@@ -40,7 +40,7 @@ func (c *configuration) start(deps config.ProviderDeps) ([]worker.Provider, erro
 }
 
 // providers opens the providers of a configuration, except those that are open and unchanged.
-func (c *configuration) providers(conf *config.Config) (map[string]worker.Provider, error) {
+func (c *liveConfig) providers(conf *config.Config) (map[string]worker.Provider, error) {
 	open := map[string]worker.Provider{}
 	for _, p := range conf.Providers {
 		if old, ok := c.open[p.Name]; ok && c.unchanged(p) {
@@ -64,7 +64,7 @@ func (c *configuration) providers(conf *config.Config) (map[string]worker.Provid
 }
 
 // unchanged reports whether a provider is open with the same settings.
-func (c *configuration) unchanged(p config.Provider) bool {
+func (c *liveConfig) unchanged(p config.Provider) bool {
 	for _, old := range c.now.Providers {
 		if old.Name == p.Name {
 			return p.Same(old)
@@ -74,16 +74,16 @@ func (c *configuration) unchanged(p config.Provider) bool {
 }
 
 // discard closes providers that were opened and are not used.
-func (c *configuration) discard(open map[string]worker.Provider) {
+func (c *liveConfig) discard(open map[string]worker.Provider) {
 	for name, p := range open {
 		if c.open[name].Uses != p.Uses {
-			_ = shut(p)
+			_ = closeProvider(p)
 		}
 	}
 }
 
 // inOrder lists the open providers in the order of the configuration.
-func (c *configuration) inOrder() []worker.Provider {
+func (c *liveConfig) inOrder() []worker.Provider {
 	list := make([]worker.Provider, len(c.now.Providers))
 	for i, p := range c.now.Providers {
 		list[i] = c.open[p.Name]
@@ -92,7 +92,7 @@ func (c *configuration) inOrder() []worker.Provider {
 }
 
 // schedules are the schedules of the configuration.
-func (c *configuration) schedules() []worker.Schedule {
+func (c *liveConfig) schedules() []worker.Schedule {
 	list := make([]worker.Schedule, len(c.now.Schedules))
 	for i, s := range c.now.Schedules {
 		list[i] = s.Schedule
@@ -101,7 +101,7 @@ func (c *configuration) schedules() []worker.Schedule {
 }
 
 // reload reads the configuration again and applies it. An invalid one changes nothing.
-func (c *configuration) reload(ctx context.Context, apply func(worker.Settings)) (api.Reloaded, error) {
+func (c *liveConfig) reload(ctx context.Context, apply func(worker.Settings)) (api.Reloaded, error) {
 	c.manager.reloading()
 	defer c.manager.reloaded()
 	conf, err := c.app.Reload(ctx, c.first.Mask)
@@ -134,26 +134,26 @@ func (c *configuration) reload(ctx context.Context, apply func(worker.Settings))
 }
 
 // retire closes a replaced provider when the last job that uses it has ended.
-func (c *configuration) retire(p worker.Provider) {
+func (c *liveConfig) retire(p worker.Provider) {
 	unused := p.Uses.Retire()
 	c.closing.Go(func() {
 		<-unused
-		if err := shut(p); err != nil {
+		if err := closeProvider(p); err != nil {
 			c.deps.Log.Warn("failed to close a replaced provider", "provider", p.Name, "err", err)
 		}
 	})
 }
 
 // Close closes all providers.
-func (c *configuration) Close() (err error) {
+func (c *liveConfig) Close() (err error) {
 	for _, p := range c.open {
-		err = errors.Join(err, shut(p))
+		err = errors.Join(err, closeProvider(p))
 	}
 	c.closing.Wait()
 	return err
 }
 
-func shut(p worker.Provider) error {
+func closeProvider(p worker.Provider) error {
 	if closer, ok := p.Provider.(io.Closer); ok {
 		return closer.Close()
 	}

@@ -60,14 +60,14 @@ the outcomes.`,
 			if conf.Telemetry.Endpoint != "" {
 				log = telemetry.Logger(log)
 			}
-			manager := newServiceManager(conf.Worker.Drain+overtime, log)
+			manager := newServiceManager(conf.Worker.Drain+drainGrace, log)
 			defer manager.close()
 			var logging sync.WaitGroup
 			ended := make(chan struct{})
 			reloads := make(chan struct{}, 1)
 			logging.Go(func() { handleSignals(signals, reloads, ended, log) })
-			current := &configuration{app: a, first: conf, now: conf, level: level, manager: manager}
-			err = workUntil(c.Context(), current, hooks{manager: manager, greet: greeting(a, conf), reloads: reloads}, log)
+			current := &liveConfig{app: a, first: conf, now: conf, level: level, manager: manager}
+			err = runWithDeadline(c.Context(), current, hooks{manager: manager, greet: greeting(a, conf), reloads: reloads}, log)
 			close(ended)
 			logging.Wait()
 			if c.Context().Err() != nil && errors.Is(err, context.Canceled) {
@@ -97,12 +97,12 @@ func (h hooks) leading(page string) {
 	}
 }
 
-// overtime is how long after worker.drain the process exits, whatever still runs.
-const overtime = 4500 * time.Millisecond
+// drainGrace is how long after worker.drain the process exits, whatever still runs.
+const drainGrace = 4500 * time.Millisecond
 
-// workUntil runs the worker. It returns at most overtime after worker.drain has passed, even
+// runWithDeadline runs the worker. It returns at most overtime after worker.drain has passed, even
 // if a provider call or a transaction does not end.
-func workUntil(ctx context.Context, current *configuration, h hooks, log *slog.Logger) error {
+func runWithDeadline(ctx context.Context, current *liveConfig, h hooks, log *slog.Logger) error {
 	c := current.first
 	stopping, stop := context.WithCancel(ctx)
 	defer stop()
@@ -112,14 +112,14 @@ func workUntil(ctx context.Context, current *configuration, h hooks, log *slog.L
 	}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- work(ctx, current, h, log)
+		ended <- runWorker(ctx, current, h, log)
 		stop()
 	}()
 	<-stopping.Done()
 	var err error
 	select {
 	case err = <-ended:
-	case <-time.After(c.Worker.Drain + overtime):
+	case <-time.After(c.Worker.Drain + drainGrace):
 		err = worker.ErrAbandoned
 	}
 	if errors.Is(err, worker.ErrAbandoned) {
@@ -129,9 +129,9 @@ func workUntil(ctx context.Context, current *configuration, h hooks, log *slog.L
 	return err
 }
 
-// work opens what the worker needs and runs it. It is one straight line on purpose: what is
+// runWorker opens what the worker needs and runs it. It is one straight line on purpose: what is
 // opened first is closed last.
-func work(ctx context.Context, current *configuration, h hooks, log *slog.Logger) (err error) {
+func runWorker(ctx context.Context, current *liveConfig, h hooks, log *slog.Logger) (err error) {
 	c := current.first
 	if c.Worker.Role == config.RoleFetch {
 		return fetch(ctx, current, h, log)

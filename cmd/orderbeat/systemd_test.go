@@ -60,7 +60,7 @@ func TestGreeting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := welcome("", c, "http://127.0.0.1:8321")
+	got := greetingText("", c, "http://127.0.0.1:8321")
 	want := `
   running   michelin with 1 schedule, sample orders from the sandbox; Ctrl-C stops
   try next  in a second terminal: orderbeat status · orderbeat orders --open
@@ -70,7 +70,7 @@ func TestGreeting(t *testing.T) {
 	if got != want {
 		t.Errorf("got:\n%swant:\n%s", got, want)
 	}
-	if got := welcome("x.toml", c, ""); !strings.Contains(got, "status --config x.toml") || strings.Contains(got, "page") {
+	if got := greetingText("x.toml", c, ""); !strings.Contains(got, "status --config x.toml") || strings.Contains(got, "page") {
 		t.Errorf("with a configuration, without a page: got:\n%s", got)
 	}
 	a.RawStdout, a.RawStderr = &strings.Builder{}, &strings.Builder{}

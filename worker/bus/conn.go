@@ -44,8 +44,8 @@ type Server interface {
 	Address() string
 	// Err is why its store is not writable, nil if it is.
 	Err() error
-	// Tend keeps it running until ctx ends.
-	Tend(ctx context.Context)
+	// Maintain keeps it running until ctx ends.
+	Maintain(ctx context.Context)
 	Close()
 }
 
@@ -189,12 +189,12 @@ func (b *Conn) Denied() error {
 // report all failed reconnects.
 const connectionCheck = time.Second
 
-// Tend records why there is no connection, and keeps the embedded server running, until ctx ends.
-func (b *Conn) Tend(ctx context.Context) {
+// Maintain records why there is no connection, and keeps the embedded server running, until ctx ends.
+func (b *Conn) Maintain(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	if b.server != nil {
-		wg.Go(func() { b.server.Tend(ctx) })
+		wg.Go(func() { b.server.Maintain(ctx) })
 	}
 	for wait.For(ctx, connectionCheck) {
 		if err := b.NATS.LastError(); err != nil && !b.NATS.IsConnected() {

@@ -174,7 +174,7 @@ func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error
 		if now := r.received.Load(); now != received || !r.asking.Load() || info.NumPending == 0 || r.InFlight() > 0 {
 			idle, received = 0, now
 		}
-		if err := obstacle(info, idle >= stuckAfter); err != nil {
+		if err := deliveryFault(info, idle >= stuckAfter); err != nil {
 			failed = true
 			r.Activity.Failed("no messages are delivered", err, "stream", r.Stream, "consumer", r.Config.Durable)
 		} else if failed {
@@ -185,8 +185,8 @@ func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error
 	return nil
 }
 
-// obstacle is why the consumer delivers nothing, nil if it does.
-func obstacle(info *jetstream.ConsumerInfo, stuck bool) error {
+// deliveryFault is why the consumer delivers nothing, nil if it does.
+func deliveryFault(info *jetstream.ConsumerInfo, stuck bool) error {
 	name := info.Name
 	switch {
 	case info.Paused:

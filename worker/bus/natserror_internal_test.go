@@ -176,7 +176,7 @@ func TestConnectionErrorsAreExplained(t *testing.T) {
 				t.Fatal(err)
 			}
 			ended := make(chan struct{})
-			go func() { b.Tend(t.Context()); close(ended) }()
+			go func() { b.Maintain(t.Context()); close(ended) }()
 			t.Cleanup(func() { b.Close(); <-ended })
 			check := func() error {
 				if err := b.Usable(); err != nil {

@@ -30,18 +30,18 @@ type watch struct {
 func (s *Credentials) Watch(ctx context.Context) {
 	w := &watch{Credentials: s, providers: settings.ByName(s.Providers)}
 
-	w.insist(ctx, func() error { return w.recall(ctx) })
+	w.retry(ctx, func() error { return w.loadRaised(ctx) })
 	for {
 		r, ok := w.changes.next(ctx)
 		if !ok {
 			return
 		}
-		w.insist(ctx, func() error { return w.act(ctx, r) })
+		w.retry(ctx, func() error { return w.applyChange(ctx, r) })
 	}
 }
 
-// insist retries do until it succeeds, or ctx ends.
-func (w *watch) insist(ctx context.Context, do func() error) {
+// retry retries do until it succeeds, or ctx ends.
+func (w *watch) retry(ctx context.Context, do func() error) {
 	rest := watchRetry
 	for err := do(); err != nil && ctx.Err() == nil; err = do() {
 		w.Log.Warn("failed to store an alert, will retry", "err", err)
@@ -52,9 +52,9 @@ func (w *watch) insist(ctx context.Context, do func() error) {
 	}
 }
 
-// recall reads which alerts an earlier process raised, and resolves those about what is no longer
+// loadRaised reads which alerts an earlier process raised, and resolves those about what is no longer
 // configured.
-func (w *watch) recall(ctx context.Context) error {
+func (w *watch) loadRaised(ctx context.Context) error {
 	w.found = map[*credential]alertSet{}
 	for _, c := range w.all {
 		w.found[c] = alertSet{}
@@ -99,8 +99,8 @@ func (w *watch) configured(a alerts.Alert) bool {
 	return ok && a.User == ""
 }
 
-// act applies a status change. It may be repeated.
-func (w *watch) act(ctx context.Context, r statusChange) error {
+// applyChange applies a status change. It may be repeated.
+func (w *watch) applyChange(ctx context.Context, r statusChange) error {
 	before := w.found[r.credential]
 	now := alertsOf(r.status, before)
 	for _, code := range credentialCodes {

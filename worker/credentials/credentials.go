@@ -120,15 +120,15 @@ func (s *Credentials) Prepare(ctx context.Context) {
 	}
 }
 
-// Tend renews tokens that are due until ctx ends, also without calls.
-func (s *Credentials) Tend(ctx context.Context) {
+// RenewIdle renews tokens that are due until ctx ends, also without calls.
+func (s *Credentials) RenewIdle(ctx context.Context) {
 	for wait.For(ctx, tendEvery) {
 		s.Prepare(ctx)
 		for _, c := range s.all {
 			if s.Shared && c.Prepare(ctx) != nil {
 				continue // reported by the store, and by the next call
 			}
-			c.Tend() //nolint:contextcheck // a renewal outlives its caller
+			c.RenewIdle() //nolint:contextcheck // a renewal outlives its caller
 		}
 	}
 }

@@ -72,7 +72,7 @@ func TestTokensOfIdleUsersAreRenewed(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { all.Tend(ctx); close(ended) }()
+		go func() { all.RenewIdle(ctx); close(ended) }()
 		time.Sleep(tendEvery + time.Second)
 		synctest.Wait()
 		if st := source.Status(); renewals.Load() != 1 || st.State != auth.StateValid || st.LifeLeft == 0 {

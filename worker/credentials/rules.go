@@ -52,7 +52,7 @@ func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(pr
 		a.Hint = fmt.Sprintf("Open the link in a browser, or run \"orderbeat auth login %s --user %s\".", c.Provider(), c.User())
 		a.Link = consentURL(c.Provider(), c.User())
 	case clients.CodeIPBlock:
-		a.Message = failure(st) + ", " + suspicion(st) + ": the provider may have blocked this IP address"
+		a.Message = failure(st) + ", " + blockReason(st) + ": the provider may have blocked this IP address"
 		a.Hint = "Contact the provider. Orderbeat retries a few times per hour; forcing retries does not help."
 	case codeUnreadable:
 		a.Message = "the stored tokens of " + c.label() + " cannot be read"
@@ -64,8 +64,8 @@ func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(pr
 	return a
 }
 
-// suspicion is why a blocked address is suspected.
-func suspicion(st auth.Status) string {
+// blockReason is why a blocked address is suspected.
+func blockReason(st auth.Status) string {
 	if st.Refusals > 0 {
 		return "soon after rejected credentials"
 	}

@@ -233,7 +233,7 @@ func (f *Fetcher) attempt(ctx context.Context, job jobs.Job, deliveries int) (jo
 		return jobs.Outcome{}, errCancelled
 	}
 	if deliveries > maxDeliveries {
-		return f.gaveUp(job, deliveries), nil
+		return f.undeliverable(job, deliveries), nil
 	}
 	p, release, ok := f.Settings.Hold(job.Provider)
 	defer release()
@@ -253,8 +253,8 @@ func (f *Fetcher) attempt(ctx context.Context, job jobs.Job, deliveries int) (jo
 	return jobs.Perform(attemptCtx, p.Provider, account, job, p.Retry)
 }
 
-// gaveUp is the outcome of a job that was delivered too often.
-func (f *Fetcher) gaveUp(job jobs.Job, deliveries int) jobs.Outcome {
+// undeliverable is the outcome of a job that was delivered too often.
+func (f *Fetcher) undeliverable(job jobs.Job, deliveries int) jobs.Outcome {
 	return failed(job, jobs.Dead, &clients.Error{
 		Provider: job.Provider, Op: "run", Code: clients.CodeInternal,
 		Message: fmt.Sprintf("%d fetchers in a row have taken this job and returned no outcome", deliveries-1),

@@ -117,7 +117,7 @@ type topic struct {
 // state is the state of the stream, zero if there is none.
 func (t *topic) state(ctx context.Context) (s jetstream.StreamState, err error) {
 	if s, err = t.Conn.State(ctx, t.name); err == nil {
-		t.saw(s.LastSeq)
+		t.noteEnd(s.LastSeq)
 	}
 	return s, err
 }
@@ -139,8 +139,8 @@ func (t *topic) await(ctx context.Context, sequence uint64) error {
 	}
 }
 
-// move records that a sequence was reached; at is when it was the end of the stream, zero if it was not.
-func (t *topic) move(sequence uint64, at time.Time) {
+// noteProgress records that a sequence was reached; at is when it was the end of the stream, zero if it was not.
+func (t *topic) noteProgress(sequence uint64, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.begun, t.reached = true, sequence
@@ -198,9 +198,9 @@ func (t *topic) follow(ctx context.Context) error {
 		return err
 	}
 	if end == reached {
-		t.move(reached, asked)
+		t.noteProgress(reached, asked)
 	} else {
-		t.move(reached, time.Time{})
+		t.noteProgress(reached, time.Time{})
 	}
 	if end == 0 { // there may be no stream yet
 		t.activity.OK()
@@ -243,7 +243,7 @@ func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, r
 		}
 		stalled = 0
 		at := time.Now()
-		t.saw(last.Sequence.Stream + last.NumPending)
+		t.noteEnd(last.Sequence.Stream + last.NumPending)
 		applied, err := t.DB.Apply(ctx, t.name, batch, last.Sequence.Stream)
 		if err != nil {
 			return err
@@ -255,7 +255,7 @@ func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, r
 		if last.NumPending > 0 {
 			at = time.Time{}
 		}
-		t.move(reached, at)
+		t.noteProgress(reached, at)
 		t.activity.OK()
 	}
 }
@@ -300,7 +300,7 @@ func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bo
 		return reached, false, err
 	}
 	state := stream.CachedInfo().State
-	t.saw(state.LastSeq)
+	t.noteEnd(state.LastSeq)
 	if state.LastSeq < reached {
 		return reached, false, fmt.Errorf("the stream ends at %d, before %d", state.LastSeq, reached)
 	}
@@ -312,7 +312,7 @@ func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bo
 			return reached, false, err
 		}
 	}
-	t.move(state.LastSeq, asked)
+	t.noteProgress(state.LastSeq, asked)
 	t.activity.OK()
 	return state.LastSeq, false, nil
 }

@@ -23,8 +23,8 @@ func (f *Follower) Lag() Lag {
 	return l
 }
 
-// saw records the end of the stream.
-func (t *topic) saw(end uint64) {
+// noteEnd records the end of the stream.
+func (t *topic) noteEnd(end uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.last = end

@@ -125,10 +125,10 @@ func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 	return r.write(ctx, name, entry{Joins: runID, Key: key, ReplyTo: replyTo})
 }
 
-// Unkept moves back the times in until, which say for each schedule until when its due times are accounted for,
+// Unrecorded moves back the times in until, which say for each schedule until when its due times are accounted for,
 // to before the due times whose runs are not in the bucket yet: the next leader has to start those. before is
 // the time after which a due time is a schedule's next one.
-func (r *Runs) Unkept(until map[string]time.Time, before func(schedule string, due time.Time) time.Time) {
+func (r *Runs) Unrecorded(until map[string]time.Time, before func(schedule string, due time.Time) time.Time) {
 	if r == nil {
 		return
 	}

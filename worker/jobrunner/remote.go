@@ -160,8 +160,8 @@ func (s *sent) waiting(provider string) (list []jobs.Job) {
 	return list
 }
 
-// went notes that attempts were sent.
-func (s *sent) went(list []jobs.Job) {
+// markSent records that attempts were sent.
+func (s *sent) markSent(list []jobs.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, job := range list {
@@ -185,8 +185,8 @@ func (s *sent) room(provider string, all int) int {
 	return most - of.count
 }
 
-// old lists the attempts of each provider that were sent some time ago.
-func (s *sent) old(age time.Duration) map[string][]jobs.Job {
+// sentBefore lists the attempts of each provider that were sent some time ago.
+func (s *sent) sentBefore(age time.Duration) map[string][]jobs.Job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := map[string][]jobs.Job{}
@@ -245,7 +245,7 @@ func (r *Runner) send(ctx, own, work context.Context, c *consumer, all int) (cla
 	r.sent.add(list)
 	for _, job := range list {
 		if jobs.Kinds[job.Kind].Remaps {
-			r.sent.went([]jobs.Job{job})
+			r.sent.markSent([]jobs.Job{job})
 			r.working.Go(func() { r.remapHere(work, job) })
 		}
 	}
@@ -278,7 +278,7 @@ func (r *Runner) sendWaiting(ctx context.Context, c *consumer) error {
 	if err := r.Fetchers.Send(ctx, list, false); err != nil {
 		return err
 	}
-	r.sent.went(list)
+	r.sent.markSent(list)
 	return nil
 }
 
@@ -321,7 +321,7 @@ func (r *Runner) Unreadable(ctx context.Context, jobID string, number int, cause
 func (r *Runner) findLost(ctx context.Context) {
 	suspected := map[string]bool{} // providers that were idle at the last check
 	for wait.For(ctx, r.LostEvery) {
-		old := r.sent.old(r.LostEvery)
+		old := r.sent.sentBefore(r.LostEvery)
 		maps.DeleteFunc(suspected, func(name string, _ bool) bool { return len(old[name]) == 0 })
 		for name, list := range old {
 			idle, err := r.Fetchers.Idle(ctx, name)
@@ -334,7 +334,7 @@ func (r *Runner) findLost(ctx context.Context) {
 				delete(suspected, name)
 				r.Log.Warn("jobs are sent to fetchers again: their messages were deleted", "provider", name, "jobs", len(list))
 				if r.Fetchers.Send(ctx, list, true) == nil {
-					r.sent.went(list)
+					r.sent.markSent(list)
 				}
 			}
 		}

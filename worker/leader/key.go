@@ -50,9 +50,9 @@ func (t Term) AccountedElsewhere(id string, schedules []string) map[string]time.
 // errUnreadable is that the value of the key is not a lease.
 var errUnreadable = errors.New("not a lease")
 
-// look reads the lease, and creates its bucket if there is none. The revision is 0 without a
+// read reads the lease, and creates its bucket if there is none. The revision is 0 without a
 // lease, and that of the value with [errUnreadable].
-func (l *Lease) look(ctx context.Context) (last Term, revision uint64, err error) {
+func (l *Lease) read(ctx context.Context) (last Term, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	kv, err := bus.OpenKeyValue(ctx, l.Conn.JS, l.bucket)

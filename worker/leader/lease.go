@@ -87,7 +87,7 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 	var since time.Time
 	follows := false
 	for ; ctx.Err() == nil; wait.For(ctx, lookEvery) {
-		last, revision, err := l.look(ctx)
+		last, revision, err := l.read(ctx)
 		if err != nil && !errors.Is(err, errUnreadable) {
 			seen, since = 0, time.Time{}
 			l.setUnknown(ctx, err)
@@ -112,7 +112,7 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 			seen, since = revision, time.Now()
 		}
 		if !free && time.Since(since) < leaseLife || follows && !l.Current() {
-			l.leaveTo(last)
+			l.noteLeader(last)
 			continue
 		}
 		if l.take(ctx, last, revision) {
@@ -126,8 +126,8 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 // was acquired.
 func (l *Lease) Term() string { return l.mine.Term }
 
-// leaveTo records that another process leads, and logs it when that begins and when it is another one.
-func (l *Lease) leaveTo(other Term) {
+// noteLeader records that another process leads, and logs it when that begins and when it is another one.
+func (l *Lease) noteLeader(other Term) {
 	l.mu.Lock()
 	known := l.state == Elsewhere && (l.other.ID == other.ID || other.ID == "")
 	if known && other.ID == "" { // the lease is missing or unreadable
@@ -149,7 +149,7 @@ func (l *Lease) take(ctx context.Context, last Term, revision uint64) bool {
 		l.mine.Term = ulid.Make().String()
 	}
 	revision, err := l.put(ctx, revision)
-	if outrun(err) {
+	if lostRace(err) {
 		l.Log.Info("lease acquired by another process", "bucket", l.bucket.Bucket)
 		return false
 	}
@@ -164,8 +164,8 @@ func (l *Lease) take(ctx context.Context, last Term, revision uint64) bool {
 	return true
 }
 
-// outrun reports whether another process wrote the lease first.
-func outrun(err error) bool {
+// lostRace reports whether another process wrote the lease first.
+func lostRace(err error) bool {
 	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
 }
 
@@ -220,7 +220,7 @@ func (l *Lease) renew(ctx context.Context) error {
 	if err != nil {
 		// The response may be lost, or the bucket.
 		var last Term
-		last, revision, err = l.look(ctx)
+		last, revision, err = l.read(ctx)
 		unreadable := errors.Is(err, errUnreadable)
 		switch {
 		case unreadable: // no take-over: that would have written a lease
@@ -251,11 +251,11 @@ func (l *Lease) Release(ctx context.Context) error {
 	}
 	l.mine.Released = true
 	_, err := l.put(ctx, l.revision)
-	if !outrun(err) {
+	if !lostRace(err) {
 		return err
 	}
 	// The last renewal was written although the shutdown cancelled it.
-	last, revision, lookErr := l.look(ctx)
+	last, revision, lookErr := l.read(ctx)
 	if lookErr != nil || last.Process != l.mine.Process {
 		return errors.Join(err, lookErr)
 	}

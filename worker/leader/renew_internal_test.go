@@ -42,7 +42,7 @@ func TestReleaseAfterACancelledRenewal(t *testing.T) {
 			t.Helper()
 			cancelled, cancel := context.WithCancel(t.Context())
 			cancel()
-			if _, _, err := l.look(cancelled); err == nil { // as a renewal does after its own failure
+			if _, _, err := l.read(cancelled); err == nil { // as a renewal does after its own failure
 				t.Fatal("a cancelled lookup succeeded")
 			}
 		},
@@ -59,7 +59,7 @@ func TestReleaseAfterACancelledRenewal(t *testing.T) {
 			if err := l.Release(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if last, _, err := l.look(t.Context()); err != nil || !last.Released {
+			if last, _, err := l.read(t.Context()); err != nil || !last.Released {
 				t.Errorf("got %+v, %v, want a released lease", last, err)
 			}
 		})
@@ -72,13 +72,13 @@ func TestUnreadableLeaseIsReplaced(t *testing.T) {
 		if _, err := l.kv.Put(t.Context(), leaseKey, []byte(garbage)); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := l.look(t.Context()); !errors.Is(err, errUnreadable) {
+		if _, _, err := l.read(t.Context()); !errors.Is(err, errUnreadable) {
 			t.Errorf("%q: got %v, want it unreadable", garbage, err)
 		}
 		if err := l.renew(t.Context()); err != nil {
 			t.Errorf("%q: %v", garbage, err)
 		}
-		if last, _, err := l.look(t.Context()); err != nil || last.Process != l.mine.Process {
+		if last, _, err := l.read(t.Context()); err != nil || last.Process != l.mine.Process {
 			t.Errorf("%q: got %+v, %v, want the lease of this process", garbage, last, err)
 		}
 	}

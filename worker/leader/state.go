@@ -53,8 +53,8 @@ func (l *Lease) failed(msg string, err error) {
 	}
 }
 
-// Trouble is why the lease could not be read, acquired or renewed, nil if it could.
-func (l *Lease) Trouble() error {
+// Err is why the lease could not be read, acquired or renewed, nil if it could.
+func (l *Lease) Err() error {
 	err := l.Activity.Err()
 	if err != nil && l.State() == Held && l.IsLeader() {
 		return nil // the next attempt is in time

@@ -198,12 +198,12 @@ type queue struct {
 }
 
 func (q *queue) run(ctx context.Context) {
-	for wait.For(ctx, q.turn(ctx)) {
+	for wait.For(ctx, q.sendNext(ctx)) {
 	}
 }
 
-// turn sends the next message if it is due, and returns how long to wait before the next turn.
-func (q *queue) turn(ctx context.Context) time.Duration {
+// sendNext sends the next message if it is due, and returns how long to wait before the next turn.
+func (q *queue) sendNext(ctx context.Context) time.Duration {
 	if err := q.forget(ctx); err != nil {
 		return q.failed(ctx, "failed to record a notification, will retry", err)
 	}

@@ -180,7 +180,7 @@ func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error
 	ctx = made.span.In(ctx)
 	defer func() { made.span.End(cmp.Or(err, made.Invalid)) }()
 	started := false
-	if err = unkept(&made.Run, p.Open.Put(ctx, made.Run, made.Jobs)); err == nil {
+	if err = notRecorded(&made.Run, p.Open.Put(ctx, made.Run, made.Jobs)); err == nil {
 		run, started, err = p.DB.StartRun(ctx, made.Run, made.Jobs)
 	}
 	if err != nil || !started {
@@ -195,7 +195,7 @@ func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error
 	}
 	made.span.Joined(ctx, &run)
 	if !run.State.Ended() {
-		err = unkept(&run, p.Open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo))
+		err = notRecorded(&run, p.Open.Join(ctx, run.ID, made.Run.Key, made.Run.ReplyTo))
 	}
 	if err != nil {
 		return jobs.Run{}, err
@@ -203,8 +203,8 @@ func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error
 	return run, nil
 }
 
-// unkept says that a run is not kept for other workers, and so not accepted.
-func unkept(run *jobs.Run, err error) error {
+// notRecorded says that a run is not kept for other workers, and so not accepted.
+func notRecorded(run *jobs.Run, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -214,9 +214,9 @@ func unkept(run *jobs.Run, err error) error {
 	}
 }
 
-// KeepOpen has the runs of this database kept for other workers that have no published result: a process before
+// RecordOpen has the runs of this database kept for other workers that have no published result: a process before
 // may have ended before they were.
-func (p *Planner) KeepOpen(ctx context.Context) error {
+func (p *Planner) RecordOpen(ctx context.Context) error {
 	overlap := p.tables().overlap
 	return p.DB.EachUnpublished(ctx, func(run jobs.Run, js []jobs.Job) {
 		if schedule, ok := jobs.ScheduleOf(run.Trigger); ok {

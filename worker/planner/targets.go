@@ -27,7 +27,7 @@ func (p *Planner) lookUp(ctx context.Context, targets map[string]jobs.Target, r 
 		}
 		var err error
 		if kind.Remaps {
-			target.Kept[a.Name], err = p.kept(ctx, r, a.Name)
+			target.Kept[a.Name], err = p.recordedJobs(ctx, r, a.Name)
 		} else {
 			target.Open[a.Name], err = p.DB.OpenOrders(ctx, r.Provider, a.Name)
 		}
@@ -38,9 +38,9 @@ func (p *Planner) lookUp(ctx context.Context, targets map[string]jobs.Target, r 
 	return map[string]jobs.Target{r.Provider: target}, nil
 }
 
-// kept finds the jobs of an account whose recorded responses a remap request selects. Invalid
+// recordedJobs finds the jobs of an account whose recorded responses a remap request selects. Invalid
 // params select none: planning reports them.
-func (p *Planner) kept(ctx context.Context, r jobs.Request, account string) ([]jobs.KeptJob, error) {
+func (p *Planner) recordedJobs(ctx context.Context, r jobs.Request, account string) ([]jobs.KeptJob, error) {
 	which, err := jobs.ReadRemapping(r.Params)
 	if err != nil {
 		return nil, nil //nolint:nilerr // planning reports it

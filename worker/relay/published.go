@@ -125,7 +125,7 @@ func sameBody(kind string, body, published []byte) bool {
 func (t *topicRelay) acknowledged(ctx context.Context, ack *jetstream.PubAck, m *outbox.Message, msg *nats.Msg, before bool, out *outcome) error {
 	at := ack.Sequence
 	if ack.Duplicate {
-		mine, err := t.isMine(ctx, ack, msg, m, before)
+		mine, err := t.isOwn(ctx, ack, msg, m, before)
 		if err != nil {
 			return err
 		}
@@ -149,9 +149,9 @@ func (t *topicRelay) acknowledged(ctx context.Context, ack *jetstream.PubAck, m 
 	return nil
 }
 
-// isMine reports whether the stored message of a duplicate is this one. If it is gone, it is
+// isOwn reports whether the stored message of a duplicate is this one. If it is gone, it is
 // taken for this one if this one may have been sent before.
-func (t *topicRelay) isMine(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *outbox.Message, before bool) (bool, error) {
+func (t *topicRelay) isOwn(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *outbox.Message, before bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	stream, err := t.Streams.JS.Stream(ctx, ack.Stream)

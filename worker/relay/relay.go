@@ -140,7 +140,7 @@ func (r *Relay) Run(ctx context.Context) {
 		}
 		running.Go(func() { t.run(ctx) })
 	}
-	running.Go(func() { r.tidy(ctx) })
+	running.Go(func() { r.maintain(ctx) })
 	for ctx.Err() == nil {
 		timer := time.NewTimer(r.untilNext(ctx))
 		select {
@@ -172,8 +172,8 @@ func (r *Relay) untilNext(ctx context.Context) time.Duration {
 	return min(dueIdle, max(due.Sub(now), time.Millisecond))
 }
 
-// Trouble is why the outbox is not published, nil while it is.
-func (r *Relay) Trouble() error {
+// Err is why the outbox is not published, nil while it is.
+func (r *Relay) Err() error {
 	var all []error
 	for _, t := range r.topics {
 		all = append(all, t.activity.Err())
@@ -370,9 +370,9 @@ func (t *topicRelay) conflict(ctx context.Context, m *outbox.Message) {
 	}
 }
 
-// tidy resolves alerts about publishing that no longer apply, and creates streams that were
+// maintain resolves alerts about publishing that no longer apply, and creates streams that were
 // deleted, until ctx ends.
-func (r *Relay) tidy(ctx context.Context) {
+func (r *Relay) maintain(ctx context.Context) {
 	streams := r.Streams
 	for wait.For(ctx, streams.CheckEvery()) {
 		if streams.Lease.IsLeader() {

@@ -58,19 +58,19 @@ func (l *loop) run(ctx context.Context, started, elsewhere time.Time, atStart bo
 		return
 	}
 	for l.wait(ctx) {
-		if !l.insist(ctx, slept, l.recordDue) {
+		if !l.retryUntilDone(ctx, slept, l.recordDue) {
 			return
 		}
 	}
 	// A due time that has come is recorded even during a shutdown.
-	l.insist(ctx, slept, l.recordDue)
+	l.retryUntilDone(ctx, slept, l.recordDue)
 }
 
 // begin reads the watermark, handles the due times since, and starts the run at start. It is
 // false if ctx ended first.
 func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart bool) bool {
 	var w schedules.Watermark
-	found := l.insist(ctx, "", func(ctx context.Context, _ string) (err error) {
+	found := l.retryUntilDone(ctx, "", func(ctx context.Context, _ string) (err error) {
 		w, err = l.DB.ObserveSchedule(ctx, l.schedule.Name, started, elsewhere)
 		return err
 	})
@@ -88,13 +88,13 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart 
 	if w.Last == nil || w.Last.Outcome != "missed" && w.Last.Outcome != "skipped" {
 		l.alerts.recovered(ctx, l.schedule)
 	}
-	if !l.insist(ctx, notRunning, func(ctx context.Context, why string) error { return l.catchUp(ctx, started, atStart, why) }) {
+	if !l.retryUntilDone(ctx, notRunning, func(ctx context.Context, why string) error { return l.catchUp(ctx, started, atStart, why) }) {
 		return false
 	}
 	if !atStart {
 		return true
 	}
-	return l.insist(ctx, "at start", func(ctx context.Context, why string) error {
+	return l.retryUntilDone(ctx, "at start", func(ctx context.Context, why string) error {
 		err := l.tick(ctx, started, "started", why)
 		if err == nil {
 			l.advance(started)
@@ -103,9 +103,9 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart 
 	})
 }
 
-// insist retries do until it succeeds, or ctx ends; then it tries once more. why is the reason
+// retryUntilDone retries do until it succeeds, or ctx ends; then it tries once more. why is the reason
 // that do records with late due times. It is false if the last attempt failed.
-func (l *loop) insist(ctx context.Context, why string, do func(ctx context.Context, why string) error) bool {
+func (l *loop) retryUntilDone(ctx context.Context, why string, do func(ctx context.Context, why string) error) bool {
 	for rest := retryFirst; ; rest = min(2*rest, retryMost) {
 		err := do(context.WithoutCancel(ctx), why)
 		if err == nil {
@@ -231,7 +231,7 @@ func (l *loop) recordDue(ctx context.Context, why string) error {
 	if l.schedule.CatchUp == "all" {
 		run = min(maxCaughtUp, late)
 	}
-	if err := l.makeUp(ctx, due[:late], run, why); err != nil {
+	if err := l.runLast(ctx, due[:late], run, why); err != nil {
 		return err
 	}
 	for _, t := range due[late:] {
@@ -255,26 +255,26 @@ func (l *loop) catchUp(ctx context.Context, started time.Time, atStart bool, why
 	case l.schedule.CatchUp == "all":
 		run = min(maxCaughtUp, len(due))
 	}
-	if err := l.makeUp(ctx, due, run, why); err != nil || len(due) == 0 || run > 0 || atStart {
+	if err := l.runLast(ctx, due, run, why); err != nil || len(due) == 0 || run > 0 || atStart {
 		return err
 	}
 	_, paused, err := l.DB.Paused(ctx, l.schedule.Name)
 	if err == nil && !paused {
-		l.insist(ctx, "", func(ctx context.Context, _ string) error {
+		l.retryUntilDone(ctx, "", func(ctx context.Context, _ string) error {
 			return l.alerts.raise(ctx, l.schedule, missedAlert(l.schedule, due))
 		})
 	}
 	return err
 }
 
-// makeUp runs the last of some due times, and records the others as missed.
-func (l *loop) makeUp(ctx context.Context, due []time.Time, run int, why string) error {
+// runLast runs the last of some due times, and records the others as missed.
+func (l *loop) runLast(ctx context.Context, due []time.Time, run int, why string) error {
 	if len(due) == 0 {
 		return nil
 	}
 	l.Log.Warn("due times missed", "schedule", l.schedule.Name, "due", len(due), "caught_up", run, "reason", why)
 	missed, caughtUp := due[:len(due)-run], due[len(due)-run:]
-	if err := l.miss(ctx, missed, why); err != nil {
+	if err := l.recordMissed(ctx, missed, why); err != nil {
 		return err
 	}
 	for _, t := range caughtUp {

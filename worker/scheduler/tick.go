@@ -14,7 +14,7 @@ func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) err
 	tick := schedules.Tick{Schedule: l.schedule.Name, DueAt: due.UTC(), Outcome: outcome, Reason: why}
 	pause, paused, err := l.DB.Paused(ctx, l.schedule.Name)
 	if err == nil && !paused {
-		pause, paused, err = l.giveUp(ctx)
+		pause, paused, err = l.pauseAfterFailures(ctx)
 	}
 	if err != nil {
 		return err
@@ -75,8 +75,8 @@ func (l *loop) repeated(ctx context.Context, tick *schedules.Tick) (bool, error)
 	return false, nil
 }
 
-// miss records due times that start nothing: missed, or skipped if they passed during a pause.
-func (l *loop) miss(ctx context.Context, due []time.Time, why string) error {
+// recordMissed records due times that start nothing: missed, or skipped if they passed during a pause.
+func (l *loop) recordMissed(ctx context.Context, due []time.Time, why string) error {
 	if len(due) == 0 {
 		return nil
 	}
@@ -114,8 +114,8 @@ func pausedReason(p schedules.Pause) string {
 	return "paused: " + p.Note
 }
 
-// giveUp pauses the schedule when its last pause_after runs have failed.
-func (l *loop) giveUp(ctx context.Context) (schedules.Pause, bool, error) {
+// pauseAfterFailures pauses the schedule when its last pause_after runs have failed.
+func (l *loop) pauseAfterFailures(ctx context.Context) (schedules.Pause, bool, error) {
 	s := l.schedule
 	if s.PauseAfter == 0 {
 		return schedules.Pause{}, false, nil

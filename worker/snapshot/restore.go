@@ -73,7 +73,7 @@ func (r *Restorer) Run(ctx context.Context) (err error) {
 	}
 	r.bucket = bucket{r.conn.JS, r.NATS}
 	var tending sync.WaitGroup
-	tending.Go(func() { r.conn.Tend(ctx) })
+	tending.Go(func() { r.conn.Maintain(ctx) })
 	defer func() {
 		cancel(nil)
 		tending.Wait()

@@ -28,8 +28,8 @@ type consents struct {
 // link of auth.authorize or the password of web.auth. To everybody else all users look alike,
 // whether they exist or not, have granted access or not: the browser is redirected with a decoy.
 func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
-	if !navigated(r) {
-		page{Status: http.StatusForbidden, Title: "Request from another site"}.say(
+	if !isNavigation(r) {
+		page{Status: http.StatusForbidden, Title: "Request from another site"}.addLines(
 			"Another site's page opened this link. Open it yourself: it is in the alert, and \"orderbeat auth login\" prints it.",
 		).show(rw, r)
 		return
@@ -42,18 +42,18 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if credential == nil {
-		c.pretend(rw, r, c.decoy(provider))
+		c.redirectDecoy(rw, r, c.decoy(provider))
 		return
 	}
 	if err := credential.Prepare(r.Context()); err != nil {
 		c.Log.Warn("failed to begin a consent", "provider", provider, "user", user, "err", err)
-		failed("The state of this user cannot be read now.", err).again(c.link(credential)).show(rw, r)
+		failed("The state of this user cannot be read now.", err).addRetryLink(c.link(credential)).show(rw, r)
 		return
 	}
 	if st := credential.Status(); st.State != auth.StateConsent {
 		switch again := r.FormValue("again"); {
 		case !known:
-			c.pretend(rw, r, credential)
+			c.redirectDecoy(rw, r, credential)
 			return
 		case again == "":
 			granted(st).show(rw, r)
@@ -69,10 +69,10 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	rw.WriteHeader(http.StatusSeeOther)
 }
 
-// navigated reports whether a person opened the page, according to the browser (Fetch Metadata):
+// isNavigation reports whether a person opened the page, according to the browser (Fetch Metadata):
 // pages of other sites must not begin consents with images, frames or scripts. A link in a mail
 // or a chat that is clicked is a navigation.
-func navigated(r *http.Request) bool {
+func isNavigation(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
 		return true
@@ -90,8 +90,8 @@ func (c *consents) decoy(provider string) *auth.Source {
 	return nil
 }
 
-// pretend redirects the browser to the provider with the state of a decoy.
-func (c *consents) pretend(rw http.ResponseWriter, r *http.Request, credential *auth.Source) {
+// redirectDecoy redirects the browser to the provider with the state of a decoy.
+func (c *consents) redirectDecoy(rw http.ResponseWriter, r *http.Request, credential *auth.Source) {
 	to, _, err := credential.Authorize(c.redirectURI(credential.Provider()))
 	if err != nil {
 		failed("The authorization request cannot be created.", err).show(rw, r)
@@ -116,7 +116,7 @@ func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if c.decoys.use(r.FormValue("state"), provider) {
-		page{Status: http.StatusConflict, Title: "Nothing was changed"}.say(
+		page{Status: http.StatusConflict, Title: "Nothing was changed"}.addLines(
 			"The user of the link has granted access already, or has no account at this provider.",
 			"\"orderbeat auth status\" shows which; \"orderbeat auth login --force\" requests access again.",
 		).show(rw, r)
@@ -130,7 +130,7 @@ func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.Log.Info("access granted", "provider", provider, "user", source.User())
-	page{Status: http.StatusOK, Title: "Access is granted"}.say(
+	page{Status: http.StatusOK, Title: "Access is granted"}.addLines(
 		fmt.Sprintf("Orderbeat may now access %s on behalf of user %s. Missed data is synced automatically.", provider, source.User()),
 		"You may close this page.",
 	).show(rw, r)
@@ -143,7 +143,7 @@ func (c *consents) rejected(provider string, err error) page {
 		return failed("Access was not granted.", err)
 	}
 	user := ""
-	p := page{Status: http.StatusBadGateway, Title: "Access was not granted"}.say(sentence(e.Reason), sentence(e.Hint))
+	p := page{Status: http.StatusBadGateway, Title: "Access was not granted"}.addLines(sentence(e.Reason), sentence(e.Hint))
 	switch e.Code {
 	case "invalid_state", "invalid_issuer", "invalid_answer":
 		p.Status = http.StatusBadRequest
@@ -152,13 +152,13 @@ func (c *consents) rejected(provider string, err error) page {
 	}
 	if e.Source != nil {
 		user = e.Source.User()
-		p = p.say(fmt.Sprintf("This was about user %s of provider %s.", user, provider))
+		p = p.addLines(fmt.Sprintf("This was about user %s of provider %s.", user, provider))
 	}
 	switch {
 	case e.Again && e.Source != nil:
 		p.Again = c.link(e.Source)
 	case e.Again:
-		p = p.say(fmt.Sprintf("To try again, run \"orderbeat auth login %s --user …\" or open the link of the alert.", provider))
+		p = p.addLines(fmt.Sprintf("To try again, run \"orderbeat auth login %s --user …\" or open the link of the alert.", provider))
 	}
 	c.Log.Warn("access not granted", "provider", provider, "user", user, "code", e.Code, "err", err)
 	return p
@@ -178,27 +178,27 @@ func (c *consents) unknown(provider string) page {
 	p := page{Status: http.StatusNotFound, Title: "Unknown provider or user"}
 	switch _, configured := c.Redirects()[provider]; {
 	case !configured:
-		return p.say("No provider with this name is configured.", "\"orderbeat check\" lists the providers, \"orderbeat auth status\" their users.")
+		return p.addLines("No provider with this name is configured.", "\"orderbeat check\" lists the providers, \"orderbeat auth status\" their users.")
 	case c.decoy(provider) == nil:
-		return p.say("This provider has no users: access is granted without them.")
+		return p.addLines("This provider has no users: access is granted without them.")
 	default:
-		return p.say("No account of this provider has this user.", "\"orderbeat auth status\" lists the users; the address of this page ends with ?user= and one of them.")
+		return p.addLines("No account of this provider has this user.", "\"orderbeat auth status\" lists the users; the address of this page ends with ?user= and one of them.")
 	}
 }
 
 // granted is the page for a user whose access is granted already.
 func granted(st auth.Status) page {
 	p := page{Status: http.StatusOK, Title: "Access is granted already"}
-	p = p.say(fmt.Sprintf("Nothing needs to be done for user %s of provider %s.", st.User, st.Provider))
+	p = p.addLines(fmt.Sprintf("Nothing needs to be done for user %s of provider %s.", st.User, st.Provider))
 	if st.State != auth.StateValid && st.LastFailure != nil {
-		p = p.say("There is no token now; granting access again would not help: " + sentence(st.LastFailure.Reason))
+		p = p.addLines("There is no token now; granting access again would not help: " + sentence(st.LastFailure.Reason))
 	}
-	return p.say("To request access again anyway, run \"orderbeat auth login --force\", or add &again=1 to the address of this page.")
+	return p.addLines("To request access again anyway, run \"orderbeat auth login --force\", or add &again=1 to the address of this page.")
 }
 
 // failed is the page about an internal failure.
 func failed(what string, err error) page {
-	return page{Status: http.StatusServiceUnavailable, Title: "Request failed"}.say(what, sentence(err.Error()))
+	return page{Status: http.StatusServiceUnavailable, Title: "Request failed"}.addLines(what, sentence(err.Error()))
 }
 
 // sentence capitalizes text and adds a full stop.

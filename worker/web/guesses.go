@@ -41,7 +41,7 @@ func newGuessLimiter() *rate.Limiter { return rate.NewLimiter(rate.Every(guessEv
 func (g *guesses) allowed(remote string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	limiter := g.of[guesser(remote)]
+	limiter := g.of[clientPrefix(remote)]
 	if limiter == nil {
 		if len(g.of) < maxGuessers {
 			return true // no wrong one yet
@@ -55,7 +55,7 @@ func (g *guesses) allowed(remote string) bool {
 func (g *guesses) wrong(remote string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now, from := time.Now(), guesser(remote)
+	now, from := time.Now(), clientPrefix(remote)
 	g.limiter(from).AllowN(now, 1)
 	g.unlogged++
 	if now.Sub(g.loggedAt) >= guessLogEvery {
@@ -83,9 +83,9 @@ func (g *guesses) limiter(from netip.Prefix) *rate.Limiter {
 	return g.of[from]
 }
 
-// guesser is what counts as one client: an IPv4 address, or an IPv6 network, all of whose
+// clientPrefix is what counts as one client: an IPv4 address, or an IPv6 network, all of whose
 // addresses one machine may have.
-func guesser(remote string) netip.Prefix {
+func clientPrefix(remote string) netip.Prefix {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return netip.Prefix{}

@@ -45,8 +45,8 @@ var contentPolicy = func() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// say adds lines.
-func (p page) say(lines ...string) page {
+// addLines adds lines.
+func (p page) addLines(lines ...string) page {
 	for _, line := range lines {
 		if line != "" {
 			p.Lines = append(p.Lines, line)
@@ -55,8 +55,8 @@ func (p page) say(lines ...string) page {
 	return p
 }
 
-// again adds a link to try again.
-func (p page) again(link string) page {
+// addRetryLink adds a link to try again.
+func (p page) addRetryLink(link string) page {
 	p.Again = link
 	return p
 }

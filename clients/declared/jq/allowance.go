@@ -94,7 +94,7 @@ func (a *allowance) functions() (options []gojq.CompilerOption) {
 		fnObject: a.object,
 		fnStep:   func(any) error { return a.meter.Use(stepBytes) },
 		fnFrame:  func(v any) error { return a.meter.Use(frameBytes + shallow(v)) },
-		fnWhole:  a.whole,
+		fnWhole:  a.checkSize,
 	} {
 		options = append(options, gojq.WithFunction(name, 0, 0, func(v any, _ []any) any { return checked(v, check(v)) }))
 	}
@@ -194,9 +194,9 @@ func (m *measure) walk(v any, depth int) error {
 	return nil
 }
 
-// whole returns an error for a value that is too large to be walked in one step. A shared value
+// checkSize returns an error for a value that is too large to be walked in one step. A shared value
 // counts at each occurrence.
-func (a *allowance) whole(v any) error {
+func (a *allowance) checkSize(v any) error {
 	m := measure{ctx: a.ctx}
 	return m.walk(v, 0)
 }
@@ -343,7 +343,7 @@ func (a *allowance) times(left, right any) error {
 			}
 			return a.meter.Use(max(0, int(count*float64(len(v)))))
 		case map[string]any:
-			if err := a.whole(v); err != nil {
+			if err := a.checkSize(v); err != nil {
 				return err
 			}
 		case *big.Int:
@@ -381,10 +381,10 @@ func (a *allowance) each(v, arg any) error {
 
 // comparable bounds a comparison, which walks both values.
 func (a *allowance) comparable(left, right any) error {
-	if err := a.whole(left); err != nil {
+	if err := a.checkSize(left); err != nil {
 		return err
 	}
-	return a.whole(right)
+	return a.checkSize(right)
 }
 
 // fromJSON is jq's fromjson, with a limit on the values of the text.

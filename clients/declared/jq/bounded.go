@@ -111,11 +111,11 @@ func boundTerm(t *gojq.Term) {
 	case t.Type == gojq.TermTypeArray && t.Array.Query != nil:
 		t.Array.Query = pipe(t.Array.Query, named(fnBuilt))
 	case t.Type == gojq.TermTypeObject:
-		enclose(t, func(q *gojq.Query) *gojq.Query { return pipe(q, named(fnObject)) })
+		wrapTerm(t, func(q *gojq.Query) *gojq.Query { return pipe(q, named(fnObject)) })
 	case t.Type == gojq.TermTypeFormat && t.Str == nil:
-		enclose(t, func(q *gojq.Query) *gojq.Query { return pipe(pipe(named(fnWhole), q), named(fnBuilt)) })
+		wrapTerm(t, func(q *gojq.Query) *gojq.Query { return pipe(pipe(named(fnWhole), q), named(fnBuilt)) })
 	case t.Type == gojq.TermTypeFormat, t.Type == gojq.TermTypeString && len(t.Str.Queries) > 0:
-		enclose(t, func(q *gojq.Query) *gojq.Query { return pipe(q, named(fnBuilt)) })
+		wrapTerm(t, func(q *gojq.Query) *gojq.Query { return pipe(q, named(fnBuilt)) })
 	case t.Type == gojq.TermTypeReduce:
 		t.Reduce.Update = binding(named(fnStep), t.Reduce.Update)
 	case t.Type == gojq.TermTypeForeach:
@@ -264,8 +264,8 @@ func paren(q *gojq.Query) *gojq.Query {
 	return query(&gojq.Term{Type: gojq.TermTypeQuery, Query: q})
 }
 
-// enclose wraps a term in with, before its suffixes.
-func enclose(t *gojq.Term, with func(*gojq.Query) *gojq.Query) {
+// wrapTerm wraps a term in with, before its suffixes.
+func wrapTerm(t *gojq.Term, with func(*gojq.Query) *gojq.Query) {
 	inner, suffixes := *t, t.SuffixList
 	inner.SuffixList = nil
 	*t = gojq.Term{Type: gojq.TermTypeQuery, Query: with(query(&inner)), SuffixList: suffixes}

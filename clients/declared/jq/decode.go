@@ -41,7 +41,7 @@ func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err erro
 	case errors.Is(err, io.EOF):
 		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: "the response is empty", Err: err}
 	default:
-		return nil, unlike(err)
+		return nil, decodeError(err)
 	}
 	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, &clients.Error{Code: clients.CodeBadResponse, Message: "there is data after the JSON of the response"}
@@ -49,8 +49,8 @@ func Decode(meter *memory.Meter, body io.Reader, blankToo bool) (v any, err erro
 	return v, nil
 }
 
-// unlike returns the error of a response that could not be decoded.
-func unlike(err error) error {
+// decodeError returns the error of a response that could not be decoded.
+func decodeError(err error) error {
 	if _, ok := errors.AsType[*clients.Error](err); ok || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

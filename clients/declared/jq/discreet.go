@@ -41,7 +41,7 @@ func (p *Program) discreet(err error) error {
 		return fmt.Errorf("the program halts with %d", halt.ExitCode())
 	}
 	if e, ok := errors.AsType[gojq.ValueError](err); ok {
-		if text, ok := e.Value().(string); ok && p.spells(strconv.Quote(text)) {
+		if text, ok := e.Value().(string); ok && p.contains(strconv.Quote(text)) {
 			return errors.New("error: " + text)
 		}
 		return fmt.Errorf("error was called with %s", TypeName(e.Value()))
@@ -58,7 +58,7 @@ func (p *Program) discreetCaught(caught any) string {
 	switch {
 	case !ok:
 		return "error was called with " + TypeName(caught)
-	case p.spells(strconv.Quote(text)):
+	case p.contains(strconv.Quote(text)):
 		return "error: " + text
 	}
 	return p.discreetText(text)
@@ -67,7 +67,7 @@ func (p *Program) discreetCaught(caught any) string {
 // discreetText returns the text of one of jq's errors without quotations of the input.
 func (p *Program) discreetText(text string) string {
 	if m := jqQuoted.FindStringSubmatch(text); m != nil {
-		if quoted, err := strconv.QuotedPrefix(text[len(m[0])-1:]); err == nil && p.spells(quoted) {
+		if quoted, err := strconv.QuotedPrefix(text[len(m[0])-1:]); err == nil && p.contains(quoted) {
 			return m[1] + " " + quoted
 		}
 		return strings.TrimSuffix(m[1], ":")
@@ -92,7 +92,7 @@ func (p *Program) discreetText(text string) string {
 	return "the program fails"
 }
 
-func (p *Program) spells(text string) bool { return strings.Contains(p.Text, text) }
+func (p *Program) contains(text string) bool { return strings.Contains(p.Text, text) }
 
 func isJQ(err error) bool {
 	t := reflect.TypeOf(err)

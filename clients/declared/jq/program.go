@@ -191,7 +191,7 @@ func (p *Program) Each(ctx context.Context, input any, s Scope, yield func(any) 
 		if spent := c.allowance.failed(); spent != nil {
 			return spent // the program may have caught it
 		}
-		if err := c.allowance.whole(result); err != nil {
+		if err := c.allowance.checkSize(result); err != nil {
 			return err
 		}
 		if err := yield(result); err != nil {

@@ -21,8 +21,8 @@ type Slot struct{ Life, Phase int64 } // sandbox days
 // Generation returns the current generation on a day.
 func (s Slot) Generation(day int64) int64 { return FloorDiv(day+s.Phase, s.Life) }
 
-// Birth returns the first day of a generation.
-func (s Slot) Birth(generation int64) int64 { return generation*s.Life - s.Phase }
+// Start returns the first day of a generation.
+func (s Slot) Start(generation int64) int64 { return generation*s.Life - s.Phase }
 
 // NewSlots returns n slots with lives of shortest to longest sandbox days. The first has the life
 // hurried, so short that something happens in it every day.

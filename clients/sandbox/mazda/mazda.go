@@ -44,12 +44,12 @@ func Orders(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 		page, errPage = strconv.Atoi(text)
 	}
 	if errFrom != nil || errTo != nil || errPage != nil || from > to || page < 1 {
-		wire.AnswerJSON(w, http.StatusBadRequest, map[string]string{"error": "from and to must have the form 2006-01-02, and page must be at least 1"})
+		wire.WriteJSON(w, http.StatusBadRequest, map[string]string{"error": "from and to must have the form 2006-01-02, and page must be at least 1"})
 		return
 	}
 	found := slices.DeleteFunc(mazdaOrders(m, org), func(o mazdaOrder) bool { return o.placed < from || o.placed > to })
 	begin := min((page-1)*mazdaPerPage, len(found))
-	wire.AnswerJSON(w, http.StatusOK, mazdaPage{
+	wire.WriteJSON(w, http.StatusOK, mazdaPage{
 		Page: page, Pages: max(1, (len(found)+mazdaPerPage-1)/mazdaPerPage),
 		Orders: found[begin:min(begin+mazdaPerPage, len(found))],
 	})
@@ -64,10 +64,10 @@ func Order(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	orders := mazdaOrders(m, org)
 	i := slices.IndexFunc(orders, func(o mazdaOrder) bool { return o.Number == r.PathValue("number") })
 	if i < 0 {
-		wire.AnswerJSON(w, http.StatusNotFound, struct{}{})
+		wire.WriteJSON(w, http.StatusNotFound, struct{}{})
 		return
 	}
-	wire.AnswerJSON(w, http.StatusOK, orders[i])
+	wire.WriteJSON(w, http.StatusOK, orders[i])
 }
 
 // orgForm is "<dealerNumber/marketCode>" (Mazda's Access keys for DMS (OAuth2), High
@@ -82,7 +82,7 @@ func orgOf(w http.ResponseWriter, r *http.Request) (org string, ok bool) {
 	org = r.Header.Get("X-mazda-org")
 	ok = orgForm.MatchString(org)
 	if !ok {
-		wire.AnswerJSON(w, http.StatusForbidden, struct{}{})
+		wire.WriteJSON(w, http.StatusForbidden, struct{}{})
 	}
 	return org, ok
 }
@@ -90,6 +90,6 @@ func orgOf(w http.ResponseWriter, r *http.Request) (org string, ok bool) {
 // Ping checks a token, for an organization.
 func Ping(w http.ResponseWriter, r *http.Request) {
 	if _, ok := orgOf(w, r); ok {
-		wire.AnswerJSON(w, http.StatusOK, struct{}{})
+		wire.WriteJSON(w, http.StatusOK, struct{}{})
 	}
 }

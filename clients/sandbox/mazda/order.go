@@ -68,7 +68,7 @@ func mazdaOrders(m clock.Moment, org string) []mazdaOrder {
 		for generation := newest; generation > newest-mazdaListed; generation-- {
 			dice := clock.NewDice(seed, i, generation)
 			number := fmt.Sprintf("MZ%05d-%d%d", seed%100_000, generation, i)
-			orders = append(orders, mazdaOrderAt(m, number, s.Birth(generation), s.Life, dice))
+			orders = append(orders, mazdaOrderAt(m, number, s.Start(generation), s.Life, dice))
 		}
 	}
 	slices.SortFunc(orders, func(a, b mazdaOrder) int {

@@ -45,7 +45,7 @@ func (s *Server) Desadv(w http.ResponseWriter, r *http.Request, fault string) {
 	if found {
 		trucks = s.findTrucks(&q, account)
 	}
-	wire.AnswerJSON(w, http.StatusOK, newDesadvAnswer(code, trucks, account))
+	wire.WriteJSON(w, http.StatusOK, newDesadvAnswer(code, trucks, account))
 }
 
 func (s *Server) findTrucks(q *desadvRequest, account int) []truck {

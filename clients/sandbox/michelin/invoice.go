@@ -62,7 +62,7 @@ func (s *Server) Invoices(w http.ResponseWriter, r *http.Request, fault string) 
 	if found && (asked.TypeCode == "" || asked.TypeCode == commercialInvoice) {
 		bills = s.findBills(&asked, account)
 	}
-	wire.AnswerJSON(w, http.StatusOK, newInvoiceAnswer(code, bills[:min(len(bills), maxInvoices)], account))
+	wire.WriteJSON(w, http.StatusOK, newInvoiceAnswer(code, bills[:min(len(bills), maxInvoices)], account))
 }
 
 func (s *Server) findBills(q *invoiceQuery, account int) []bill {

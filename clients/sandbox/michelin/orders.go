@@ -56,7 +56,7 @@ func newOrders(dayLength time.Duration) orders {
 		for i := range m.slots[account] {
 			d := rand.New(rand.NewPCG(seed, uint64(account*slotsPerHead+i)))
 			life := minLife + d.Int64N(maxLife-minLife+1)
-			if hurried(i) {
+			if isFast(i) {
 				life = hurriedLife
 			}
 			m.slots[account][i] = clock.Slot{Life: life, Phase: d.Int64N(life)}
@@ -65,7 +65,7 @@ func newOrders(dayLength time.Duration) orders {
 	return m
 }
 
-func hurried(slot int) bool { return slot == 0 }
+func isFast(slot int) bool { return slot == 0 }
 
 // between lists the account's orders of the dates from..to, oldest first.
 func (m *orders) between(account int, from, to clock.Date, now time.Time) []order {
@@ -122,9 +122,9 @@ func (m *orders) newest(account, i int, now time.Time) int64 {
 // exists reports whether the order was ever placed, and not too long ago.
 func (m *orders) exists(id orderID, now time.Time) bool {
 	if id.slot == archiveSlot {
-		return id.generation >= 0 && m.dice(id).IntN(100) < archivePercent
+		return id.generation >= 0 && m.random(id).IntN(100) < archivePercent
 	}
-	end := m.birth(id) + m.slots[id.account][id.slot].Life
+	end := m.createdIn(id) + m.slots[id.account][id.slot].Life
 	return now.Sub(m.Begin(end)) < memory
 }
 
@@ -132,21 +132,21 @@ func (m *orders) exists(id orderID, now time.Time) bool {
 func (m *orders) order(id orderID, now time.Time) order {
 	if id.slot == archiveSlot {
 		placed := clock.Date(id.generation)
-		return newStory(id, m.dice(id), archiveLife, placed, func(age int64) clock.Date { return placed + clock.Date(age) }).at(archiveLife)
+		return newStory(id, m.random(id), archiveLife, placed, func(age int64) clock.Date { return placed + clock.Date(age) }).at(archiveLife)
 	}
-	dice, birth := m.dice(id), m.birth(id)
+	dice, birth := m.random(id), m.createdIn(id)
 	calendar := func(age int64) clock.Date { return clock.DateOf(m.Begin(birth + age).In(m.zone)) }
 	// A range of 14 days back from today finds every current order.
 	placed := calendar(0) - clock.Date(dice.IntN(14))
 	return newStory(id, dice, m.slots[id.account][id.slot].Life, placed, calendar).at(m.Day(now) - birth)
 }
 
-// dice returns the random numbers that decide everything about one order, always the same ones.
-func (m *orders) dice(id orderID) *rand.Rand {
+// random returns the random numbers that decide everything about one order, always the same ones.
+func (m *orders) random(id orderID) *rand.Rand {
 	return clock.NewDice(seed, id.account*slotsPerHead+id.slot, id.generation)
 }
 
-// birth returns the sandbox day on which an order of a slot is placed.
-func (m *orders) birth(id orderID) int64 {
-	return m.slots[id.account][id.slot].Birth(id.generation)
+// createdIn returns the sandbox day on which an order of a slot is placed.
+func (m *orders) createdIn(id orderID) int64 {
+	return m.slots[id.account][id.slot].Start(id.generation)
 }

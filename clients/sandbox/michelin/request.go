@@ -32,7 +32,7 @@ func (s *Server) readRequest(w http.ResponseWriter, r *http.Request, q any) (acc
 	account = slices.IndexFunc(Parties, func(p Party) bool { return p.BillTo == asked })
 	if account < 0 && numeric(wire.Text(asked)) {
 		s.Counts.Forbidden.Add(1)
-		wire.AnswerJSON(w, http.StatusForbidden, struct{}{})
+		wire.WriteJSON(w, http.StatusForbidden, struct{}{})
 		return 0, false
 	}
 	return account, true
@@ -40,7 +40,7 @@ func (s *Server) readRequest(w http.ResponseWriter, r *http.Request, q any) (acc
 
 func (s *Server) refuse(w http.ResponseWriter, status int) {
 	s.Counts.Refused.Add(1)
-	wire.AnswerJSON(w, status, struct{}{})
+	wire.WriteJSON(w, status, struct{}{})
 }
 
 // documentsRequest has the members that requests for despatch advices and invoices have in common.

@@ -66,7 +66,7 @@ func (s *Server) OrderStatus(w http.ResponseWriter, r *http.Request, fault strin
 	var q statusRequest
 	account, ok := s.readRequest(w, r, &q)
 	if ok {
-		wire.AnswerJSON(w, http.StatusOK, s.statusDocument(q, account, fault))
+		wire.WriteJSON(w, http.StatusOK, s.statusDocument(q, account, fault))
 	}
 }
 

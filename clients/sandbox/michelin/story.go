@@ -39,16 +39,16 @@ const (
 // newStory returns the story of an order with a life in days.
 func newStory(id orderID, dice *rand.Rand, life int64, placed clock.Date, calendar func(age int64) clock.Date) *story {
 	s := &story{number: id.number(), calendar: calendar}
-	s.order = newOrder(s.number, dice, placed, hurried(id.slot))
+	s.order = newOrder(s.number, dice, placed, isFast(id.slot))
 	maxLag := dice.IntN(3)
 	if dice.IntN(2) == 0 {
 		s.slip = clock.Date(2 + dice.IntN(8))
 	}
 	doomed := dice.IntN(20) == 0
-	if hurried(id.slot) { // three steps, two more for lagging parts, one delay: one for each of its days
+	if isFast(id.slot) { // three steps, two more for lagging parts, one delay: one for each of its days
 		maxLag, s.slip, doomed = 2, 7, false
 	}
-	s.decideFates(dice, maxLag, doomed)
+	s.chooseOutcomes(dice, maxLag, doomed)
 	events := int64(s.steps)
 	if s.slip > 0 {
 		events++
@@ -57,9 +57,9 @@ func newStory(id orderID, dice *rand.Rand, life int64, placed clock.Date, calend
 	return s
 }
 
-// decideFates sets the fate of every part. The first part does not lag and the last lags most; both are
+// chooseOutcomes sets the fate of every part. The first part does not lag and the last lags most; both are
 // shipped, so that each step changes something. A doomed order is cancelled as a whole.
-func (s *story) decideFates(dice *rand.Rand, maxLag int, doomed bool) {
+func (s *story) chooseOutcomes(dice *rand.Rand, maxLag int, doomed bool) {
 	parts := 0
 	for _, l := range s.order.lines {
 		parts += len(l.parts)

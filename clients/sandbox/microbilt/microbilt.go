@@ -100,11 +100,11 @@ func ArchiveReport(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	id, unreadable := readAppID(r, body)
 	switch {
 	case !slices.Contains(microbiltProducts, r.PathValue("product")):
-		wire.AnswerJSON(w, http.StatusNotFound, struct{}{})
+		wire.WriteJSON(w, http.StatusNotFound, struct{}{})
 	case len(body) > 0 && wire.ContentType(r) != "application/json":
-		wire.AnswerJSON(w, http.StatusUnsupportedMediaType, struct{}{})
+		wire.WriteJSON(w, http.StatusUnsupportedMediaType, struct{}{})
 	case err != nil || unreadable != nil || id == "":
-		wire.AnswerJSON(w, http.StatusBadRequest, struct{}{})
+		wire.WriteJSON(w, http.StatusBadRequest, struct{}{})
 	default:
 		answerReport(m, w, id)
 	}
@@ -113,17 +113,17 @@ func ArchiveReport(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 func answerReport(m clock.Moment, w http.ResponseWriter, id string) {
 	i := slices.Index(AppIDs(), id)
 	if i < 0 {
-		wire.AnswerJSON(w, http.StatusNotFound, struct{}{})
+		wire.WriteJSON(w, http.StatusNotFound, struct{}{})
 		return
 	}
 	report := microbiltReports[i]
 	generation := report.Generation(m.Today)
-	ready := report.Birth(generation) + report.waits
+	ready := report.Start(generation) + report.waits
 	if m.Today < ready {
-		wire.AnswerJSON(w, http.StatusAccepted, struct{}{})
+		wire.WriteJSON(w, http.StatusAccepted, struct{}{})
 		return
 	}
-	wire.AnswerJSON(w, http.StatusOK, newReport(i, generation, report.noHit, m.Begin(ready)))
+	wire.WriteJSON(w, http.StatusOK, newReport(i, generation, report.noHit, m.Begin(ready)))
 }
 
 // newReport returns a report. About one report in five finds no consumer.
@@ -148,5 +148,5 @@ func newReport(i int, generation int64, noHit bool, date time.Time) microbiltRep
 // GetReport orders a new report, which costs money and is an inquiry about a person; it exists so
 // that tests can prove that it is never called, and changes nothing.
 func GetReport(m clock.Moment, w http.ResponseWriter, _ *http.Request) {
-	wire.AnswerJSON(w, http.StatusOK, newReport(0, 0, false, m.Now))
+	wire.WriteJSON(w, http.StatusOK, newReport(0, 0, false, m.Now))
 }

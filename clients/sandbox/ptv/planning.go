@@ -89,9 +89,9 @@ func planningAt(m clock.Moment, slot int, generation int64) planning {
 	case dice.IntN(8) == 0:
 		releases = 0
 	}
-	p := newPlanning(slot, generation, m.Begin(s.Birth(generation)))
+	p := newPlanning(slot, generation, m.Begin(s.Start(generation)))
 	for _, age := range clock.Spread(dice, releases, s.Life) {
-		if day := s.Birth(generation) + age; day <= m.Today {
+		if day := s.Start(generation) + age; day <= m.Today {
 			p = p.released(m.Begin(day))
 		}
 	}

@@ -43,10 +43,10 @@ type ptvCursors struct {
 func Plannings(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	q, err := readPTVQuery(r.URL.Query())
 	if err != nil {
-		wire.AnswerJSON(w, http.StatusBadRequest, ptvError{err.Error()})
+		wire.WriteJSON(w, http.StatusBadRequest, ptvError{err.Error()})
 		return
 	}
-	wire.AnswerJSON(w, http.StatusOK, q.page(plannings(m)))
+	wire.WriteJSON(w, http.StatusOK, q.page(plannings(m)))
 }
 
 // ptvQuery is a request for plannings. A cursor contains a position but not the query, which
@@ -131,8 +131,8 @@ func Release(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	all := plannings(m)
 	i := slices.IndexFunc(all, func(p planning) bool { return p.ID == r.PathValue("id") })
 	if i < 0 || all[i].ReleasedAt == nil || m.Now.Sub(*all[i].ReleasedAt) > ptvKept {
-		wire.AnswerJSON(w, http.StatusNotFound, ptvError{"the planning has no release"})
+		wire.WriteJSON(w, http.StatusNotFound, ptvError{"the planning has no release"})
 		return
 	}
-	wire.AnswerJSON(w, http.StatusOK, ptvReleased{all[i].ID, *all[i].ReleasedAt, all[i].routes()})
+	wire.WriteJSON(w, http.StatusOK, ptvReleased{all[i].ID, *all[i].ReleasedAt, all[i].routes()})
 }

@@ -51,8 +51,8 @@ func (o shellOrder) card(dice *rand.Rand, cards int) shellCard {
 	return c
 }
 
-// reach sets the card's state. A card is processed from state R on, and gets its number with state S.
-func (c *shellCard) reach(state shellState, at time.Time) {
+// setState sets the card's state. A card is processed from state R on, and gets its number with state S.
+func (c *shellCard) setState(state shellState, at time.Time) {
 	c.OrderStatus, c.StatusDescription = state, shellDescriptions[state]
 	c.ErrorCode, c.ErrorDescription = "0000", shellNull
 	if e, wrong := shellErrors[state]; wrong {

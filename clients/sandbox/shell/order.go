@@ -97,7 +97,7 @@ func shellOrderOf(m clock.Moment, reference int64) (shellOrder, bool) {
 	o := shellOrder{int(clock.FloorMod(reference, n)), clock.FloorDiv(reference, n)}
 	s := shellSlots[o.slot]
 	placed := o.generation <= s.Generation(m.Today)
-	return o, placed && m.Now.Sub(m.Begin(s.Birth(o.generation))) < shellMemory
+	return o, placed && m.Now.Sub(m.Begin(s.Start(o.generation))) < shellMemory
 }
 
 func (o shellOrder) reference() int64 { return o.generation*int64(len(shellSlots)) + int64(o.slot) }
@@ -107,7 +107,7 @@ func (o shellOrder) payer() int { return o.slot % len(shellPayers) }
 // shellSubmitted returns when the order was submitted, in the customer's local time.
 func shellSubmitted(m clock.Moment, o shellOrder) time.Time {
 	days := clock.NewDice(shellSeed, o.slot, -1-o.generation).IntN(shellPlaced)
-	return m.Begin(shellSlots[o.slot].Birth(o.generation)).In(shellZone).AddDate(0, 0, -days)
+	return m.Begin(shellSlots[o.slot].Start(o.generation)).In(shellZone).AddDate(0, 0, -days)
 }
 
 // shellCards returns the current state of the order's cards. Each card has its own sequence of states.
@@ -132,8 +132,8 @@ func shellCards(m clock.Moment, o shellOrder) []shellCard {
 func setState(m clock.Moment, c *shellCard, o shellOrder, way []shellState, dice *rand.Rand) {
 	s := shellSlots[o.slot]
 	for i, age := range append([]int64{0}, clock.Spread(dice, int64(len(way)-1), s.Life)...) {
-		if day := s.Birth(o.generation) + age; day <= m.Today {
-			c.reach(way[i], m.Begin(day).In(shellZone))
+		if day := s.Start(o.generation) + age; day <= m.Today {
+			c.setState(way[i], m.Begin(day).In(shellZone))
 		}
 	}
 }

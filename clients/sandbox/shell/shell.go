@@ -64,7 +64,7 @@ func OrderCardEnquiry(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 	answer := shellAnswer{RequestID: r.Header.Get("RequestId"), Status: "FAILED"}
 	refuse := func(status int, code, title string, err error) {
 		answer.Errors = []shellError{{code, title, err.Error()}}
-		wire.AnswerJSON(w, status, answer)
+		wire.WriteJSON(w, status, answer)
 	}
 	body, err := io.ReadAll(r.Body)
 	q, unreadable := readShellFilters(body)
@@ -80,6 +80,6 @@ func OrderCardEnquiry(m clock.Moment, w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusBadRequest, "0004", "Filters", wrong)
 	default:
 		answer.Status, answer.Data = "SUCCESS", q.find(m, from, to)
-		wire.AnswerJSON(w, http.StatusOK, answer)
+		wire.WriteJSON(w, http.StatusOK, answer)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// AnswerJSON sends a JSON response. A write error is ignored: the client has disconnected.
-func AnswerJSON(w http.ResponseWriter, status int, document any) {
+// WriteJSON sends a JSON response. A write error is ignored: the client has disconnected.
+func WriteJSON(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json;charset=UTF-8")
 	w.WriteHeader(status)
 	if o, ok := document.(interface{ AppendTo([]byte) []byte }); ok {

@@ -135,7 +135,7 @@ func (a *App) DialWorker() (*Client, error) {
 
 // OpenDatabase opens the database read-only; call Close. It prints whether that is the database of a follower.
 func (a *App) OpenDatabase(ctx context.Context) (*db.DB, error) {
-	return a.openDatabase(ctx, a.sayFollows)
+	return a.openDatabase(ctx, a.noteFollower)
 }
 
 func (a *App) openDatabase(ctx context.Context, opened func(ctx context.Context, path string)) (*db.DB, error) {

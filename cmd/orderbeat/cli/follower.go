@@ -28,10 +28,10 @@ var notCopied = map[string]string{
 // fleetPatience bounds the request about the fleet, and its connection to each server.
 const fleetPatience = 500 * time.Millisecond
 
-// sayFollows prints, once, whether the database of this machine is one of a follower, how far behind it is and
+// noteFollower prints, once, whether the database of this machine is one of a follower, how far behind it is and
 // where the leader is. With the embedded NATS there is no follower. Nothing is printed if no process replies:
 // then nothing is published, either.
-func (a *App) sayFollows(ctx context.Context, path string) {
+func (a *App) noteFollower(ctx context.Context, path string) {
 	if !a.began || a.saidFollows { // completions are silent
 		return
 	}
@@ -91,10 +91,10 @@ func processes(ctx context.Context, c bus.Config) ([]api.Process, error) {
 	return reply.Processes, err
 }
 
-// sayWho prints, once, which worker of several replied.
-func (a *App) sayWho(w *Client) {
+// noteWorker prints, once, which worker of several replied.
+func (a *App) noteWorker(w *Client) {
 	if w.shared && !a.saidWho {
 		a.saidWho = true
-		w.SayWho(a.Stderr)
+		w.PrintWorker(a.Stderr)
 	}
 }

@@ -94,12 +94,12 @@ const requestTimeout = 35 * time.Second
 // Call sends a request to an endpoint of the running worker, such as "runs.start", and returns
 // the reply. If there may be several workers it prints which one replied.
 func Call[R any](ctx context.Context, a *App, endpoint string, request any) (R, error) {
-	return callAnd[R](ctx, a, endpoint, request, a.sayWho)
+	return callAnd[R](ctx, a, endpoint, request, a.noteWorker)
 }
 
 // Act is [Call] for an endpoint that changes something: it prints which worker replied.
 func Act[R any](ctx context.Context, a *App, endpoint string, request any) (R, error) {
-	return callAnd[R](ctx, a, endpoint, request, func(w *Client) { w.SayWho(a.Stderr) })
+	return callAnd[R](ctx, a, endpoint, request, func(w *Client) { w.PrintWorker(a.Stderr) })
 }
 
 func callAnd[R any](ctx context.Context, a *App, endpoint string, request any, replied func(*Client)) (reply R, err error) {
@@ -113,8 +113,8 @@ func callAnd[R any](ctx context.Context, a *App, endpoint string, request any, r
 	return reply, err
 }
 
-// SayWho prints which worker replied last.
-func (a *Client) SayWho(w io.Writer) {
+// PrintWorker prints which worker replied last.
+func (a *Client) PrintWorker(w io.Writer) {
 	if a.place != "" {
 		fmt.Fprintf(w, "answered by the worker at %s\n", Plain(a.place))
 	}
@@ -126,8 +126,8 @@ func CallOver[R any](ctx context.Context, w *Client, endpoint string, request an
 	return reply, usageError(err)
 }
 
-// Within sets what the worker may take for each request.
-func (a *Client) Within(deadline time.Duration) { a.deadline = deadline }
+// SetDeadline sets what the worker may take for each request.
+func (a *Client) SetDeadline(deadline time.Duration) { a.deadline = deadline }
 
 // Close ends the connection.
 func (a *Client) Close() { a.conn.Close() }

@@ -62,15 +62,15 @@ func (l *loader) listeners(withSandbox bool) {
 	}
 	for i, b := range all {
 		for _, a := range all[:i] {
-			if collide(a.address, b.address) {
+			if addressesConflict(a.address, b.address) {
 				l.add(b.key, "%.60q uses the same port as %s, %.60q: choose another", b.address, a.key, a.address)
 			}
 		}
 	}
 }
 
-// collide reports whether two addresses cannot be used at the same time.
-func collide(a, b string) bool {
+// addressesConflict reports whether two addresses cannot be used at the same time.
+func addressesConflict(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)
 	if errA != nil || errB != nil || portA != portB || strings.Trim(portA, "0") == "" {

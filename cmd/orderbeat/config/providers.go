@@ -139,9 +139,9 @@ func (l *loader) provider(path, name string, table map[string]any, kinds map[str
 	switch {
 	case !known:
 		l.add(path+".kind", "%.40q is not a kind of provider; known kinds: %s", c.Kind, strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
-		l.addProvider(path, checkFrame(c))
+		l.addProvider(path, checkSharedKeys(c))
 	case !stacked.whole: // missing keys may be in a layer that could not be read
-		l.addProvider(path, checkFrame(c))
+		l.addProvider(path, checkSharedKeys(c))
 	default:
 		l.try(path, &p, own, frame, kind.Open)
 	}
@@ -152,9 +152,9 @@ func (l *loader) provider(path, name string, table map[string]any, kinds map[str
 // request.
 var anyTraits = clients.Traits{MaxReferences: math.MaxInt, MaxDespatchDays: 1, MaxInvoiceDays: 1}
 
-// checkFrame checks the shared keys of a section of unknown kind. A kind may have default URLs
+// checkSharedKeys checks the shared keys of a section of unknown kind. A kind may have default URLs
 // and allow http on a loopback address.
-func checkFrame(c section.Config) error {
+func checkSharedKeys(c section.Config) error {
 	c.AllowInsecureHTTP = true
 	return c.Check()
 }
@@ -213,11 +213,11 @@ func (l *loader) try(path string, p *Provider, own map[string]any, frame []field
 	p.samples = func(ctx context.Context) (clients.SampleReport, []*tomlfile.Error) {
 		return l.checkSamples(ctx, path, p.Open)
 	}
-	l.addProvider(path, closing(trial))
+	l.addProvider(path, closeTrial(trial))
 }
 
-// closing closes a provider that was opened as a test.
-func closing(p clients.Provider) error {
+// closeTrial closes a provider that was opened as a test.
+func closeTrial(p clients.Provider) error {
 	if closer, ok := p.(io.Closer); ok {
 		return closer.Close()
 	}

@@ -53,7 +53,7 @@ func (l *loader) checkSamples(ctx context.Context, path string, open func(Provid
 		if checker, ok := provider.(clients.SampleChecker); ok {
 			report, err = checker.CheckSamples(ctx)
 		}
-		err = errors.Join(err, closing(provider))
+		err = errors.Join(err, closeTrial(provider))
 	}
 	found.addProvider(path, err)
 	return report, l.located(found.all)

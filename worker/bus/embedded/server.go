@@ -180,9 +180,9 @@ const (
 	tendFailed = 10 * time.Second
 )
 
-// Tend restarts the server when its store failed and is writable again, until ctx ends. Clients
+// Maintain restarts the server when its store failed and is writable again, until ctx ends. Clients
 // reconnect.
-func (s *Server) Tend(ctx context.Context) {
+func (s *Server) Maintain(ctx context.Context) {
 	for rest := tendStore; wait.For(ctx, rest); {
 		rest = tendStore
 		if s.Err() == nil || s.probe() != nil {

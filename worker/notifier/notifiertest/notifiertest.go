@@ -103,7 +103,7 @@ func Mail(t *testing.T, user, password string) (*Inbox, string) {
 			serving.Go(func() {
 				defer conn.Close()
 				_ = conn.SetDeadline(time.Now().Add(time.Minute))
-				b.speak(conn)
+				b.serveSMTP(conn)
 			})
 		}
 	})
@@ -111,8 +111,8 @@ func Mail(t *testing.T, user, password string) (*Inbox, string) {
 	return b, fmt.Sprintf("smtp://%s:%s@%s/?from=orderbeat@example.com&to=ops@example.com", user, password, listener.Addr())
 }
 
-// speak is the server's side of SMTP, as far as a client needs it.
-func (b *Inbox) speak(conn net.Conn) {
+// serveSMTP is the server's side of SMTP, as far as a client needs it.
+func (b *Inbox) serveSMTP(conn net.Conn) {
 	lines := bufio.NewScanner(conn)
 	say := func(s string) { fmt.Fprintf(conn, "%s\r\n", s) }
 	say("220 mail.example.com ESMTP")

@@ -37,7 +37,7 @@ func requestLive(ctx context.Context, a *cli.App, o orderOptions, stored []order
 			request.OrderID, request.Reference = "", o.name
 			reply.Source, err = getOrder(ctx, w, request, o.timeout)
 		}
-		w.SayWho(a.Stderr)
+		w.PrintWorker(a.Stderr)
 	}
 	if ctx.Err() != nil || err != nil && len(stored) == 0 {
 		return reply, err
@@ -60,7 +60,7 @@ func requestLive(ctx context.Context, a *cli.App, o orderOptions, stored []order
 func getOrder(ctx context.Context, w *cli.Client, request api.GetOrder, timeout time.Duration) (source string, err error) {
 	const transit = 5 * time.Second
 	var reply api.Order
-	w.Within(timeout)
+	w.SetDeadline(timeout)
 	err = w.Request(ctx, timeout+transit, "orders.get", request, &reply)
 	return reply.Source, err
 }

@@ -39,7 +39,7 @@ SIGHUP to the others.`,
 				return err
 			}
 			defer w.Close()
-			w.Within(timeout)
+			w.SetDeadline(timeout)
 			var reply api.Reloaded
 			err = w.Request(c.Context(), timeout+5*time.Second, "config.reload", struct{}{}, &reply)
 			if e, ok := errors.AsType[*api.Error](err); ok && e.Code == "invalid" {

@@ -69,7 +69,7 @@ func retryJobs(ctx context.Context, a *cli.App, q api.RetryJobs) error {
 	for more := true; more; more = q.Cursor != "" {
 		reply, err := cli.CallOver[api.Retried](ctx, w, "jobs.retry", q)
 		if q.Cursor == "" {
-			w.SayWho(a.Stderr)
+			w.PrintWorker(a.Stderr)
 		}
 		if err != nil {
 			if retried > 0 {

@@ -43,7 +43,7 @@ func startAndFollow(ctx context.Context, a *cli.App, endpoint string, request an
 		defer cancel()
 	}
 	reply, err := cli.CallOver[api.Run](ctx, w, endpoint, request)
-	w.SayWho(a.Stderr)
+	w.PrintWorker(a.Stderr)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ With --provider it has only that kind of provider, of the sandbox.`,
 
 // write writes the configuration of one kind of provider, or the shipped one.
 func write(a *cli.App, path, provider string) error {
-	text := whole(orderbeat.Config)
+	text := shippedConfig(orderbeat.Config)
 	if provider != "" {
 		var ok bool
 		switch text, ok = only(orderbeat.Config, provider); {

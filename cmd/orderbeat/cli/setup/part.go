@@ -27,8 +27,8 @@ func Kinds() []string {
 	return slices.Compact(kinds)
 }
 
-// whole is a configuration outside the source tree.
-func whole(shipped string) string { return schemaLine.ReplaceAllString(shipped, "") }
+// shippedConfig is a configuration outside the source tree.
+func shippedConfig(shipped string) string { return schemaLine.ReplaceAllString(shipped, "") }
 
 // only is the part of a configuration that one provider needs: its paragraphs, those before the
 // first provider, and explanations of schedules. If the provider is commented out, it is not in
@@ -37,7 +37,7 @@ func only(shipped, provider string) (text string, ok bool) {
 	active := strings.Contains(shipped, "\n[providers."+provider+"]")
 	var kept []string
 	general := true // before the first provider
-	for paragraph := range strings.SplitSeq(strings.TrimSpace(whole(shipped)), "\n\n") {
+	for paragraph := range strings.SplitSeq(strings.TrimSpace(shippedConfig(shipped)), "\n\n") {
 		m := owner.FindStringSubmatch(paragraph)
 		switch {
 		case m == nil && general:

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Refuses is [auth.Transport.Refuses] for calls of an [HTTP]: the result of their [Call.Refused].
-func Refuses(req *http.Request, resp *http.Response) bool {
+// TokenRejected is [auth.Transport.RejectsToken] for calls of an [HTTP]: the result of their [Call.Refused].
+func TokenRejected(req *http.Request, resp *http.Response) bool {
 	refused := sendingOf(req.Context()).Refused
 	if refused == nil {
 		return false
