@@ -1,6 +1,7 @@
 package jobrunner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -132,7 +133,8 @@ func (s *sent) get(id attempt) (jobs.Job, bool) {
 	return a.job, ok
 }
 
-// ofJobs lists the attempts at jobs.
+// ofJobs lists the attempts at jobs, the last ones of a run first: those that wait for a fetcher are cancelled
+// before those in flight, which would make room for them.
 func (s *sent) ofJobs(jobIDs []string) (list []attempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,6 +143,7 @@ func (s *sent) ofJobs(jobIDs []string) (list []attempt) {
 			list = append(list, id)
 		}
 	}
+	slices.SortFunc(list, func(a, b attempt) int { return cmp.Compare(b.jobID, a.jobID) })
 	return list
 }
 
@@ -156,7 +159,7 @@ func (s *sent) waiting(provider string) (list []jobs.Job) {
 			list = append(list, a.job)
 		}
 	}
-	slices.SortFunc(list, func(a, b jobs.Job) int { return a.FirstAt.Compare(b.FirstAt) })
+	slices.SortFunc(list, func(a, b jobs.Job) int { return cmp.Or(a.FirstAt.Compare(b.FirstAt), cmp.Compare(a.ID, b.ID)) })
 	return list
 }
 
