@@ -219,7 +219,7 @@ func (m *Maker) handle(ctx context.Context, r request) state {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	due := m.newest == nil || time.Since(m.newest.MadeAt) > m.Every
-	if r.Make && due && !m.making {
+	if r.Make && due { // also while one is made: it may be the one that the follower cannot use
 		m.making = true
 		m.wanted.Set()
 	}

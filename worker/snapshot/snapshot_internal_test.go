@@ -19,6 +19,7 @@ import (
 	"orderbeat/db/dbtest"
 	"orderbeat/worker/bus"
 	"orderbeat/worker/bus/natstest"
+	"orderbeat/worker/problems"
 )
 
 // depot starts a server, and returns its URL and the object store of snapshots.
@@ -194,5 +195,24 @@ func TestNewestSnapshotReplacesOthers(t *testing.T) {
 	info, err := stream.Info(t.Context(), jetstream.WithSubjectFilter(">"))
 	if err != nil || len(info.State.Subjects) != 8 {
 		t.Errorf("got %v and %v, want the parts and the manifest, with their content", info.State.Subjects, err)
+	}
+}
+
+// A follower requests another snapshot at the moment at which the one that it cannot use has been stored.
+func TestRequestBeforeTheUnusableSnapshotHasEnded(t *testing.T) {
+	t.Parallel()
+	url, b := depot(t)
+	log := slog.New(slog.DiscardHandler)
+	conn, err := bus.Open(bus.Config{URL: url, Prefix: "orderbeat"}, nil, problems.NewSet(log), log, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	m := NewMaker(Config{Conn: conn, Every: time.Hour, Log: log})
+	m.making = true
+	s := m.handle(t.Context(), request{Make: true, Unusable: b.snapshotOf(t, []byte("damaged"), nil).ID})
+	m.ended(nil)
+	if !s.Making || !m.making || len(m.wanted) == 0 {
+		t.Errorf("got %+v, making %t, want another one made", s, m.making)
 	}
 }
