@@ -238,7 +238,7 @@ func TestUnknownCredentialStateRaisesNoAlert(t *testing.T) {
 	if n := b.count("ORDERBEAT_ALERTS"); n != 0 {
 		t.Errorf("got %d alerts, want none while it is unknown whether access was granted", n)
 	}
-	if resp, page := b.get("/oauth/start/mazda?user=johndoe"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(page, "cannot be read now") {
+	if resp, page := b.get("/oauth/start/mazda?user=johndoe"); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(page, "cannot be read at the moment") {
 		t.Errorf("got %d %s, want no token request while it is unknown", resp.StatusCode, page)
 	}
 }

@@ -35,7 +35,7 @@ const (
 	RoleFetch Role = "fetch" // makes attempts at jobs that others queued
 )
 
-// crew has the rooms that share jobs with other processes.
+// crew has the components that share jobs with other processes.
 type crew struct {
 	role    Role
 	conn    *bus.Conn
@@ -47,15 +47,15 @@ type crew struct {
 	self    fleet.Process
 	// fetching reports whether this process makes attempts at jobs of others.
 	fetching func() bool
-	inFlight func() int // attempts in flight at jobs of its own
+	inFlight func() int // attempts in flight that the process's own job runner made
 	sent     func(provider string) int
 	term     func() string // [leader.Lease.Term]
-	// standing is the id of the process that leads, "" if it is not known, and how far behind this one is,
-	// nil unless it follows.
+	// standing returns the id of the leader, "" if it is unknown, and the lag of this process,
+	// nil unless it is a follower.
 	standing func() (leading string, lag *api.Lag)
 }
 
-// newCrew returns a crew. queues, live and tracer are those of the process.
+// newCrew returns a crew. All arguments are shared with the rest of the process.
 func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live, tracer *telemetry.Tracer, troubles *problems.Set) *crew {
 	host, _ := os.Hostname() // "" if unknown
 	w := &crew{
@@ -80,7 +80,7 @@ func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live,
 	return w
 }
 
-// processID is the id of this process in the fleet.
+// processID returns the id of this process in the fleet: derived from its database, or random without one.
 func processID(database string) string {
 	if database == "" {
 		return ulid.Make().String()
@@ -88,7 +88,7 @@ func processID(database string) string {
 	return fleet.ProcessID(database)
 }
 
-// entry is the entry of this process in the fleet.
+// entry returns this process's current entry in the fleet.
 func (w *crew) entry() fleet.Process {
 	p := w.self
 	p.Providers = w.live.Now().ProviderNames()
@@ -99,8 +99,8 @@ func (w *crew) entry() fleet.Process {
 	return p
 }
 
-// does is what a process does. Which one leads is in the lease; the entry of one that was killed may still
-// say that it does.
+// does lists what a process does. The leader is taken from the lease, because the entry of a killed
+// process may still say that it leads.
 func does(p fleet.Process, leading string) []string {
 	list := []string{}
 	switch {
@@ -115,7 +115,7 @@ func does(p fleet.Process, leading string) []string {
 	return list
 }
 
-// stand connects what says whether this process leads or follows. It is called before the fleet is joined.
+// stand connects the lease and the follower, from which [crew.standing] is read. It is called before the fleet is joined.
 func (w *crew) stand(lease *leader.Lease, follow *following) {
 	w.standing = func() (string, *api.Lag) {
 		switch state := lease.State(); {
@@ -138,7 +138,7 @@ func (w *crew) follows() bool {
 	return lag != nil
 }
 
-// following is where the leader is, and how far this process is behind it, nil unless it follows.
+// following returns a function for the place of the leader's database and this process's lag, nil unless it follows.
 func (w *crew) following(lease *leader.Lease) func() (leader string, lag *api.Lag) {
 	return func() (string, *api.Lag) {
 		_, lag := w.standing()
@@ -156,7 +156,7 @@ func lagOf(l follower.Lag) *api.Lag {
 	return lag
 }
 
-// own is how many attempts this process makes at once.
+// own returns how many attempts this process makes at once.
 func (w *crew) own() int {
 	if !w.fetching() {
 		return 0
@@ -169,7 +169,7 @@ func (w *crew) active(provider string) bool {
 	return w.role == RoleFetch || w.fetching() && (w.sent(provider) > 0 || len(w.fleet.Processes()) > 1)
 }
 
-// limit is this process's part of a provider's concurrency, by its slots: if one
+// limit returns this process's share of a provider's concurrency, in proportion to its slots: if one
 // process had all, the others could not use their shares of the rate.
 func (w *crew) limit(provider string) int {
 	p, ok := w.live.Now().Provider(provider)
@@ -181,7 +181,7 @@ func (w *crew) limit(provider string) int {
 	return (p.Concurrency*own + all - 1) / all
 }
 
-// share gives the providers their share of the rates, which are of the whole fleet.
+// share sets how many processes share each provider's rate limit, which applies to the whole fleet.
 func (w *crew) share() {
 	for _, p := range w.live.Providers() {
 		if limited, ok := p.Provider.(clients.RateSharer); ok {
@@ -190,13 +190,13 @@ func (w *crew) share() {
 	}
 }
 
-// replaced applies settings that were replaced.
+// replaced applies new settings after a reload.
 func (w *crew) replaced() {
 	w.share()
 	w.fetcher.Changed()
 }
 
-// outcomes is the room that commits the outcomes of fetchers.
+// outcomes returns the component that commits the outcomes of fetchers.
 func (w *crew) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
 	return remote.NewOutcomes(remote.Outcomes{
 		Remote: w.remote, Committer: runner, Memory: c.Memory,
@@ -204,7 +204,7 @@ func (w *crew) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
 	})
 }
 
-// processes lists all processes, for a reply and a page of this one.
+// processes lists all processes, for replies and the web page.
 func (w *crew) processes() []api.Process {
 	leading, _ := w.standing()
 	list := []api.Process{}
@@ -220,7 +220,7 @@ func (w *crew) processes() []api.Process {
 	return list
 }
 
-// counted is the number of processes by what they do, nil unless this process leads.
+// counted returns the number of processes by what they do, nil unless this process leads.
 func (w *crew) counted() map[string]int {
 	if leading, _ := w.standing(); leading != w.self.ID {
 		return nil
@@ -234,7 +234,7 @@ func (w *crew) counted() map[string]int {
 	return n
 }
 
-// lead connects the room that queues and claims jobs. fetching reports whether this process makes
+// lead connects the job runner, which queues and claims jobs. fetching reports whether this process makes
 // attempts.
 func (w *crew) lead(runner *jobrunner.Runner, fetching func() bool, term func() string) {
 	w.term = term
@@ -254,8 +254,8 @@ func (w *crew) fetch(ctx, work context.Context) error {
 	return w.fetcher.Run(ctx, work)
 }
 
-// settle waits at a shutdown, for a moment, for the outcomes of attempts that have ended. What others
-// still do is committed after the next start.
+// settle waits briefly at shutdown for outcomes that fetchers are publishing. It gives up after 1 s without
+// progress; later outcomes are committed after the next start.
 func (w *crew) settle() {
 	const pause, quiet = 20 * time.Millisecond, 50
 	for last, same := w.sent(""), 0; last > 0 && same < quiet; same++ {
@@ -266,7 +266,7 @@ func (w *crew) settle() {
 	}
 }
 
-// join waits until the other processes are known, for a while: without them this process works alone.
+// join waits up to [bus.Timeout] until the other processes are known. Without them this process works alone.
 func (w *crew) join(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()

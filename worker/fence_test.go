@@ -120,7 +120,7 @@ func TestForeignMessageDoesNotStopTheLeader(t *testing.T) {
 	b.hasResult(b.sync("detroit").ID)
 	b.settled()
 	b.sequencesHold()
-	if n := b.logged.count("another publisher's message on an order's subject"); n != 1 {
+	if n := b.logged.count("unexpected message of another publisher on an order subject"); n != 1 {
 		t.Errorf("logged it %d times, want once", n)
 	}
 }

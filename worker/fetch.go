@@ -23,9 +23,9 @@ import (
 	"orderbeat/worker/web"
 )
 
-// Fetch makes attempts at jobs that other processes queued, until ctx ends. It then takes no new jobs,
-// and finishes those in flight within Drain. It uses no database: the Config's DB, Tokens, Schedules and
-// Notify have no effect.
+// Fetch performs jobs that other processes queued, until ctx ends. It then accepts no new jobs,
+// and finishes those in flight within Drain. It uses no database: the DB, Tokens, Schedules and
+// Notify of the Config have no effect.
 func Fetch(ctx context.Context, c Config) error {
 	troubles := problems.NewSet(c.Log)
 	failed := make(fatal, 1)
@@ -92,7 +92,7 @@ func Fetch(ctx context.Context, c Config) error {
 	if c.TokenBucket != nil {
 		taking.Go(func() error { c.TokenBucket.Run(taken); return nil })
 	}
-	backing.Go(func() { crew.fleet.Run(serving) }) // until the last attempt has ended: it uses its share of the rates
+	backing.Go(func() { crew.fleet.Run(serving) }) // until the last attempt has ended, which still uses this process's share of the rate
 	taking.Go(func() error {
 		if !crew.fleet.Wait(taken) {
 			return nil
@@ -112,24 +112,24 @@ func Fetch(ctx context.Context, c Config) error {
 	cancelWork := time.AfterFunc(c.Drain, stopWork)
 	defer cancelWork.Stop()
 	if err = within(c.Drain+stopGrace, taking.Wait); errors.Is(err, ErrAbandoned) {
-		c.Log.Error("jobs do not end", "jobs", crew.fetcher.InFlight())
+		c.Log.Error("jobs still running after their cancellation", "jobs", crew.fetcher.InFlight())
 	}
 	stopServing()
 	backing.Wait()
 	last, done := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer done()
-	select { // a renewal under way needs the connection for its outcome
+	select { // a renewal in progress needs the connection to store its result
 	case <-closeAll(sourcesOf(live)("", "")):
 	case <-last.Done():
 	}
 	if err := conn.NATS.FlushWithContext(last); err != nil {
-		c.Log.Warn("failed to close the NATS connection cleanly: jobs are delivered to other fetchers", "err", err)
+		c.Log.Warn("failed to close the NATS connection cleanly; unacknowledged jobs are redelivered to other fetchers", "err", err)
 	}
 	tracer.Close(last)
 	return err
 }
 
-// sourcesOf returns the token sources of the providers of each moment.
+// sourcesOf returns a function that looks up token sources of the current providers; "" matches all.
 func sourcesOf(live *settings.Live) func(provider, user string) []*auth.Source {
 	return func(provider, user string) (found []*auth.Source) {
 		for _, p := range live.Providers() {
@@ -143,7 +143,7 @@ func sourcesOf(live *settings.Live) func(provider, user string) []*auth.Source {
 	}
 }
 
-// ready is why a fetcher makes no attempts, and what does not work; nil if it does.
+// ready returns which part prevents this fetcher from performing jobs, and why; nil if it is ready.
 func (w *crew) ready(troubles *problems.Set, stopping bool) (part string, err error) {
 	if stopping {
 		return "worker", errors.New("shutting down")

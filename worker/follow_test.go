@@ -75,7 +75,7 @@ func TestOldLeaderReturnsAsFollower(t *testing.T) {
 	again := launch(t, folder, on(url))
 	again.eventually("it follows", func() bool { return again.logged.count(saysFollows) == 1 })
 	again.equals(second)
-	if n := again.logged.count("another database has led since: what this one had not published was undone"); n != 1 {
+	if n := again.logged.count("unpublished data deleted: another process has become the leader in the meantime"); n != 1 {
 		t.Errorf("logged %d times what was undone, want once", n)
 	}
 	if n := second.holds("ORDERBEAT_ORDERS", "orderbeat.orders.michelin.detroit.SO9"); n != 0 {

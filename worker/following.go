@@ -22,22 +22,22 @@ import (
 // defaultMaxLag is the default of [Config.MaxLag].
 const defaultMaxLag = 5 * time.Second
 
-// keepUpEvery is how often a leader applies messages of the streams that its database lacks.
+// keepUpEvery is how often a leader checks the streams for messages that its database lacks.
 const keepUpEvery = 10 * time.Minute
 
-// following applies the streams to the database: while another process leads, and before this process begins to
+// following applies the streams to the database while another process leads, and before this process starts to
 // lead.
 type following struct {
 	*follower.Follower
 	db     *db.DB
 	maxLag time.Duration
-	alone  bool // with the embedded server no other process publishes
+	alone  bool // the NATS server is embedded, so no other process publishes
 	log    *slog.Logger
 
 	began atomic.Bool // another process has led since this one was started
-	over  atomic.Bool // the database contains everything that was published before this process began to lead
+	over  atomic.Bool // the database contains everything that was published before this process became the leader
 
-	// reads replies to requests while this process follows.
+	// reads serves read requests while this process follows.
 	reads func(ctx context.Context, asOf func() (time.Time, bool))
 
 	mu        sync.Mutex // guards the rest
@@ -57,14 +57,14 @@ func newFollowing(c Config, conn *bus.Conn, documents *bus.Documents, alone bool
 	}
 }
 
-// begin removes unpublished data from the database, and follows the streams from then on.
+// begin deletes unpublished data from the database, and then follows the streams.
 func (f *following) begin(ctx context.Context) error {
 	w, err := f.db.Withdraw(ctx)
 	if err != nil {
 		return err
 	}
 	if w.Messages > 0 || w.Runs > 0 {
-		f.log.Warn("another database has led since: what this one had not published was undone", "orders", w.Orders, "revisions", w.Revisions,
+		f.log.Warn("unpublished data deleted: another process has become the leader in the meantime", "orders", w.Orders, "revisions", w.Revisions,
 			"alerts", w.Alerts, "runs", w.Runs, "open_jobs", w.Jobs, "messages", w.Messages)
 	}
 	f.start(ctx)
@@ -84,7 +84,7 @@ func (f *following) start(ctx context.Context) {
 	f.running.Go(func() { f.Run(ctx) })
 }
 
-// stop ends following, and waits.
+// stop stops following the streams, and waits until that has ended.
 func (f *following) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -92,7 +92,7 @@ func (f *following) stop() {
 	f.running.Wait()
 }
 
-// leaveToLeader stops replying as a follower, when the leader's endpoints are open or the process ends.
+// leaveToLeader stops serving reads as a follower. It is called when the leader's endpoints are open, and at shutdown.
 func (f *following) leaveToLeader() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,13 +100,13 @@ func (f *following) leaveToLeader() {
 	f.reading.Wait()
 }
 
-// current reports whether the database lacks at most the last seconds.
+// current reports whether the lag of the database is less than maxLag.
 func (f *following) current() bool {
 	_, current := f.asOf()
 	return current
 }
 
-// asOf is when the database last contained all that was published, false if that is too long ago.
+// asOf returns when the database last contained everything published; false if that is maxLag ago or longer.
 func (f *following) asOf() (time.Time, bool) {
 	at := f.AsOf()
 	return at, time.Since(at) < f.maxLag
@@ -130,15 +130,15 @@ func (f *following) end(ctx context.Context) error {
 	return nil
 }
 
-// catchUp applies the streams to their ends. It is false if ctx ended first.
+// catchUp applies the streams to their ends. It returns false if ctx ended first.
 func (f *following) catchUp(ctx context.Context) bool {
 	f.start(ctx)
 	defer f.stop()
 	return f.CatchUp(ctx) == nil
 }
 
-// applyPublished periodically applies, until ctx ends, messages that another process published while this one leads,
-// such as a process that was suspended. Messages of this process are recorded when they are published.
+// applyPublished periodically applies messages that another process published although this one leads, until ctx ends;
+// for example a process that had been suspended. Its own messages are recorded when they are published.
 func (f *following) applyPublished(ctx context.Context) {
 	for wait.For(ctx, keepUpEvery) {
 		f.catchUp(ctx)
@@ -152,7 +152,7 @@ func leadersRevision(conn *bus.Conn) func(ctx context.Context, provider, account
 		if err != nil {
 			return nil, err
 		}
-		for { // a follower that does not have it yet may reply
+		for { // the reply may come from a follower that does not have the revision yet
 			msg, err := conn.NATS.RequestWithContext(ctx, conn.Of("api.orders.history"), request)
 			if err != nil {
 				return nil, err
@@ -163,7 +163,7 @@ func leadersRevision(conn *bus.Conn) func(ctx context.Context, provider, account
 				return &outbox.Event{EventID: e.EventID, Type: e.Type, EventBody: e.EventBody}, nil
 			}
 			if !wait.For(ctx, time.Second/2) {
-				return nil, errors.New("no process has it")
+				return nil, errors.New("no process has the requested revision")
 			}
 		}
 	}

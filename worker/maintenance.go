@@ -10,7 +10,7 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// pruneEvery is the interval of pruning, and the longest pause after failures; pruneRetry is the
+// pruneEvery is the interval of pruning, and the maximum pause after failures; pruneRetry is the
 // pause after the first failure.
 const (
 	pruneEvery = time.Hour
@@ -42,7 +42,7 @@ func keepPruning(ctx context.Context, prune func(context.Context) error, log *sl
 	}
 }
 
-// prune deletes what is older than its retention from the database, and logs how much that was.
+// prune deletes rows older than their retention from the database, and logs how many.
 func prune(ctx context.Context, d *db.DB, r retention.Periods, log *slog.Logger) (retention.Pruned, error) {
 	p, err := d.Prune(ctx, r, time.Now())
 	if p.Rows() > 0 {

@@ -24,7 +24,7 @@ const readyFor = time.Second
 // checkTimeout bounds one check, so that a locked database is reported before probes time out.
 const checkTimeout = 3 * time.Second
 
-// errReceiving is that a consumer has not been polled yet.
+// errReceiving is the error of a consumer that has not been polled yet.
 var errReceiving = errors.New("not receiving yet")
 
 // readiness checks whether work proceeds: a leader receives, performs and publishes jobs; a
@@ -41,7 +41,7 @@ type readiness struct {
 	stopping  func() bool
 	run       func(ctx context.Context) verdict // check
 
-	checking chan struct{} // has a value while no check runs; who takes it may use the rest
+	checking chan struct{} // holds one value while no check runs; receiving it locks the fields below
 	last     verdict
 	at       time.Time
 }
@@ -54,9 +54,9 @@ type receiving struct {
 
 // verdict is the result of a check. The zero value is a leader whose work proceeds.
 type verdict struct {
-	follows error  // why this process is not the leader, nil if it is
-	part    string // what does not work
-	err     error  // why it does not, nil if all works
+	follows error  // why this process is a follower, nil if it is the leader
+	part    string // the part that fails
+	err     error  // why it fails, nil if all parts work
 }
 
 func newReadiness(b *bus.Conn, c Config, providers func() []Provider, l *leader.Lease, outbox func() error, set *problems.Set, stopping func() bool) *readiness {
@@ -81,7 +81,7 @@ func (r *readiness) receiving() []receiving {
 	return list
 }
 
-// verdict is the last result, or that of a new check if it is older than [readyFor]. Concurrent
+// verdict returns the last result, or runs a new check if it is older than [readyFor]. Concurrent
 // callers share one check.
 func (r *readiness) verdict(ctx context.Context) verdict {
 	select {
@@ -121,7 +121,7 @@ func (r *readiness) check(ctx context.Context) verdict {
 	return verdict{part: part, err: err}
 }
 
-// leading is what prevents the leader from receiving, performing or publishing jobs.
+// leading returns which part prevents the leader from receiving, performing or publishing jobs, and why.
 func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	if err := r.streams.Err(); err != nil {
 		return "streams", err
@@ -143,7 +143,7 @@ func (r *readiness) leading(ctx context.Context) (part string, err error) {
 	return "", nil
 }
 
-// shown is an error as a page shows it: hosts and paths only with the password of web.auth.
+// shown returns the text of an error for a page. Hosts and paths are included only with the password of web.auth.
 func shown(c web.Config, req *http.Request, err error) string {
 	if c.User != "" && c.Admits(req) {
 		return err.Error()
@@ -152,7 +152,7 @@ func shown(c web.Config, req *http.Request, err error) string {
 	return bus.WithoutPlaces(err, host)
 }
 
-// page is /readyz: 200 while work proceeds, or could after a take-over; with ?leader 200 for the
+// page serves /readyz: 200 while work proceeds, or could proceed after a takeover; with ?leader 200 for the
 // leader only. Hosts and paths are shown only with the password of web.auth.
 func (r *readiness) page(c web.Config) http.HandlerFunc {
 	return func(rw http.ResponseWriter, req *http.Request) {

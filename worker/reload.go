@@ -34,7 +34,7 @@ type reloader struct {
 	requests <-chan struct{}
 	apply    func(Settings)
 	log      *slog.Logger
-	turn     chan struct{} // capacity 1: held by the reload in progress
+	turn     chan struct{} // semaphore with capacity 1, held during a reload
 
 	mu    sync.Mutex // guards state
 	state api.Configuration
@@ -64,7 +64,7 @@ func (r *reloader) run(ctx context.Context) {
 	}
 }
 
-// reload reads the configuration and applies it. An invalid one changes nothing.
+// reload reads the configuration and applies it. An invalid configuration changes nothing.
 func (r *reloader) reload(ctx context.Context) (api.Reloaded, error) {
 	select {
 	case r.turn <- struct{}{}:
@@ -93,7 +93,7 @@ func (r *reloader) reload(ctx context.Context) (api.Reloaded, error) {
 	return reloaded, nil
 }
 
-// configuration is the current state.
+// configuration returns the current state.
 func (r *reloader) configuration() api.Configuration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -102,7 +102,7 @@ func (r *reloader) configuration() api.Configuration {
 
 var (
 	reloadSuccessful = prometheus.NewDesc("orderbeat_config_last_reload_successful", "1 if the last reload of the configuration was successful, or there was none; 0 if the file was rejected.", nil, nil)
-	configLoaded     = prometheus.NewDesc("orderbeat_config_loaded_timestamp_seconds", "Time when the configuration that applies was read.", nil, nil)
+	configLoaded     = prometheus.NewDesc("orderbeat_config_loaded_timestamp_seconds", "Time when the current configuration was read.", nil, nil)
 )
 
 // Describe implements [prometheus.Collector].
@@ -121,7 +121,7 @@ func (r *reloader) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(configLoaded, prometheus.GaugeValue, float64(state.LoadedAt.UnixMilli())/1000)
 }
 
-// custody has the credentials of the configured providers, and maintains them from start on.
+// custody has the credentials of the configured providers, and maintains them while run runs.
 type custody struct {
 	open func([]Provider) *credentials.Credentials
 	now  atomic.Pointer[credentials.Credentials]
@@ -156,7 +156,7 @@ func (c *custody) run(ctx context.Context) {
 	c.start, c.stop = nil, func() {}
 }
 
-// replace replaces the providers. No change of a credential's state is missed: the states of all are
+// replace replaces the providers. It misses no change of a credential's state, because all states are
 // processed again.
 func (c *custody) replace(ctx context.Context, providers []Provider) {
 	c.mu.Lock()
@@ -170,19 +170,19 @@ func (c *custody) replace(ctx context.Context, providers []Provider) {
 	}
 }
 
-// sources are the token sources of a provider, of all if "", and of one user only unless "".
+// sources returns the token sources of a provider and a user; "" matches all.
 func (c *custody) sources(provider, user string) []*auth.Source {
 	return c.now.Load().Sources(provider, user)
 }
 
-// close closes all sources, which store the outcome of running renewals first. The channel is closed
+// close closes all sources, which first store the results of running renewals. The channel is closed
 // when that is done.
 func (c *custody) close() <-chan struct{} { return closeAll(c.sources("", "")) }
 
 // closeAll closes sources. The channel is closed when all have ended.
 func closeAll(sources []*auth.Source) <-chan struct{} {
 	done := make(chan struct{})
-	go func() { // ends within the time that [auth.Source.Close] takes
+	go func() { // [auth.Source.Close] returns in bounded time
 		defer close(done)
 		var closing sync.WaitGroup
 		for _, source := range sources {

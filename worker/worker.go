@@ -1,8 +1,8 @@
-// Package worker wires the rooms of the worker and runs them: the connection to NATS, the
+// Package worker connects the components of the worker and runs them: the connection to NATS, the
 // scheduler, the planner, the job runner, the relay, the request/reply service, alerts, the
 // notifier and the web listener.
 //
-// It is the only package that imports all of them. It knows providers and kinds only through
+// It is the only package that imports all of them. It uses providers and kinds only through
 // their interfaces. Start reading at [Run].
 package worker
 
@@ -48,25 +48,25 @@ import (
 )
 
 const (
-	// stopGrace is how long jobs and requests in flight may take to return after Drain, when
+	// stopGrace is how long jobs and requests in flight may take to return after Drain, once
 	// their contexts are cancelled.
 	stopGrace = 1500 * time.Millisecond
-	// flushTimeout bounds the last publishing and acknowledgements after the jobs have ended.
+	// flushTimeout limits the final publishing and acknowledging after the jobs have ended.
 	flushTimeout = 5 * time.Second
-	// stopWithin is how long after Drain everything has ended, including flushTimeout.
+	// stopWithin is how long after Drain the shutdown must be complete. It also limits the final flush.
 	stopWithin = 4 * time.Second
 )
 
 // ErrAbandoned is returned by [Run] if jobs or requests in flight did not return although their
 // contexts were cancelled. They still run; the process must exit.
-var ErrAbandoned = errors.New("stopped with work still running that ignores its cancellation; the jobs run again after the next start")
+var ErrAbandoned = errors.New("stopped although jobs or requests ignore their cancellation; the jobs run again after the next start")
 
-// Run works until ctx ends, then drains: it receives no new jobs, finishes those in flight within
+// Run runs a worker until ctx ends, then drains: it receives no new jobs, finishes those in flight within
 // Drain, publishes the outbox and returns nil. It returns [ErrAbandoned] instead of waiting for a
-// job that does not return. While another worker holds the lease it follows; if another one
-// takes it over, Run returns an error.
+// job that does not return. While another worker holds the lease, this one is a follower; if another worker
+// takes the lease away from it, Run returns an error.
 //
-// It is one straight line on purpose: what starts first ends last.
+// It is one long function on purpose: components stop in the reverse of the order in which they start.
 func Run(ctx context.Context, c Config) error {
 	troubles := problems.NewSet(c.Log)
 	failed := make(fatal, 1)
@@ -100,7 +100,7 @@ func Run(ctx context.Context, c Config) error {
 
 	alert := alerts.New(c.DB, c.Log)
 	live := settings.NewLive(c.Providers, c.Schedules)
-	var rest atomic.Pointer[Settings] // apart from providers and schedules
+	var rest atomic.Pointer[Settings] // settings other than providers and schedules
 	rest.Store(&Settings{QueueAlert: c.QueueAlert, Retention: c.Retention})
 	creds := newCustody(c.Providers, func(providers []Provider) *credentials.Credentials {
 		return credentials.New(credentials.Config{
@@ -115,7 +115,7 @@ func Run(ctx context.Context, c Config) error {
 	dates := alerts.NewLocalDates(c.DB, live.Providers, c.Log)
 	open, pauses := handovers(server, conn, &c, troubles)
 	if server != nil {
-		c.SnapshotEvery = 0 // no process can follow
+		c.SnapshotEvery = 0 // there are no followers
 	}
 	plans := planner.New(planner.Config{
 		DB: c.DB, Settings: live, RunEnded: waiters.Ended, Alerts: alert, Open: open, Trace: tracer, Log: c.Log,
@@ -191,8 +191,8 @@ func Run(ctx context.Context, c Config) error {
 		endpoints.Follow(ctx, context.WithoutCancel(ctx), asOf)
 	}
 
-	// Three contexts: taking ends with ctx; work, the jobs in flight, ends after Drain; serving,
-	// which the jobs need, ends after them.
+	// Three contexts: taken, for accepting work, ends with ctx; work, for jobs in flight, ends after Drain;
+	// serving, for components that the jobs need, ends after the jobs.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
@@ -242,7 +242,7 @@ func Run(ctx context.Context, c Config) error {
 	if c.Started != nil {
 		c.Started()
 	}
-	collecting, stopCollecting := context.WithCancel(context.WithoutCancel(ctx)) // of outcomes
+	collecting, stopCollecting := context.WithCancel(context.WithoutCancel(ctx)) // for collecting outcomes
 	defer stopCollecting()
 	taking.Go(func() error {
 		defer stopCollecting()
@@ -262,7 +262,7 @@ func Run(ctx context.Context, c Config) error {
 		if err := follow.end(taken); err != nil {
 			return err
 		}
-		if before.ID == c.ID { // what could not be written, because NATS was away
+		if before.ID == c.ID { // write the pauses that could not be written while NATS was unavailable
 			pauses.Read(taken, correct(taken, c.DB, pauses, live.Now().ScheduleNames()))
 		} else {
 			pauses.Read(taken, applyPauses(taken, c.DB, c.Log))
@@ -318,7 +318,7 @@ func Run(ctx context.Context, c Config) error {
 		if err := lead(); taken.Err() == nil {
 			return err
 		}
-		return nil // the process stops: a cancelled take-over is not a failure
+		return nil // the process is stopping: a cancelled takeover is not a failure
 	})
 
 	<-taken.Done()
@@ -334,7 +334,7 @@ func Run(ctx context.Context, c Config) error {
 	cancelWork := time.AfterFunc(drain, stopWork)
 	defer cancelWork.Stop()
 	if began := beginShutdown(ctx, c.DB); began != nil {
-		c.Log.Warn("failed to record the shutdown: jobs that do not end in time count as crashes", "err", began)
+		c.Log.Warn("failed to record the shutdown; jobs that do not end in time count as crashed", "err", began)
 	}
 	err = within(drain+stopGrace, func() error {
 		err := taking.Wait()
@@ -343,7 +343,7 @@ func Run(ctx context.Context, c Config) error {
 	})
 	if errors.Is(err, ErrAbandoned) {
 		for _, job := range runner.InFlight() {
-			c.Log.Error("job does not end", "job_id", job.ID, "run_id", job.RunID, "kind", job.Kind, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt)
+			c.Log.Error("job still running after its cancellation", "job_id", job.ID, "run_id", job.RunID, "kind", job.Kind, "provider", job.Provider, "account", job.Account, "attempt", job.Attempt)
 		}
 	}
 	follow.stop()
@@ -355,15 +355,15 @@ func Run(ctx context.Context, c Config) error {
 	last, done := context.WithTimeout(bounded, flushTimeout)
 	defer done()
 	var ended <-chan struct{}
-	if c.TokenBucket != nil { // a renewal under way needs the connection for its outcome
+	if c.TokenBucket != nil { // a renewal in progress needs the connection to store its result
 		ended = creds.close()
 	}
 	if flushed := outbox.Flush(last); flushed != nil {
-		c.Log.Warn("outbox not flushed: the rest is published after the next start", "err", flushed)
+		c.Log.Warn("outbox not flushed; the remaining messages are published after the next start", "err", flushed)
 	}
 	open.Flush(last)
 	if released := lease.Release(last); released != nil {
-		c.Log.Warn("failed to release the lease: a follower takes over after its timeout", "err", released)
+		c.Log.Warn("failed to release the lease; a follower takes over when it expires", "err", released)
 	}
 	if ended != nil {
 		select {
@@ -372,13 +372,13 @@ func Run(ctx context.Context, c Config) error {
 		}
 	}
 	if err := conn.NATS.FlushWithContext(last); err != nil {
-		c.Log.Warn("failed to close the NATS connection cleanly: unacknowledged messages are redelivered after the next start", "err", err)
+		c.Log.Warn("failed to close the NATS connection cleanly; unacknowledged messages are redelivered after the next start", "err", err)
 	}
 	tracer.Close(last)
 	return err
 }
 
-// openServer starts the embedded server, and sets the login of c. It returns nil for an external
+// openServer starts the embedded server and sets the login in c. It returns nil for an external
 // NATS.
 func openServer(ctx context.Context, c *bus.Config, log *slog.Logger) (bus.Server, error) {
 	if c.URL != "" {
@@ -391,7 +391,7 @@ func openServer(ctx context.Context, c *bus.Config, log *slog.Logger) (bus.Serve
 	return embedded.Open(ctx, *c, log)
 }
 
-// liveRequests plans a request for one job and performs it.
+// liveRequests returns a function that plans a request with one job and performs the job.
 func liveRequests(p *planner.Planner, r *jobrunner.Runner) func(context.Context, jobs.Request) error {
 	return func(ctx context.Context, request jobs.Request) error {
 		plan, err := p.Plan(ctx, request)
@@ -403,7 +403,7 @@ func liveRequests(p *planner.Planner, r *jobrunner.Runner) func(context.Context,
 	}
 }
 
-// caller is who sends a request to the page.
+// caller returns a function that identifies the caller of a page request.
 func caller(c web.Config) func(*http.Request) (name string, operator bool) {
 	return func(r *http.Request) (string, bool) {
 		name, operator, _ := c.Caller(r) // the listener has rejected those without a login
@@ -411,7 +411,7 @@ func caller(c web.Config) func(*http.Request) (name string, operator bool) {
 	}
 }
 
-// consentLink creates single-use links through which users grant access; nil without a web
+// consentLink returns a function that creates single-use links where users grant access; nil without a web
 // listener.
 func consentLink(public string, again *web.Words) func(provider, user string) (string, time.Time) {
 	if public == "" {
@@ -423,7 +423,7 @@ func consentLink(public string, again *web.Words) func(provider, user string) (s
 	}
 }
 
-// confirm is [leader.Lease.Confirm] with the scheduler's error.
+// confirm returns [leader.Lease.Confirm], with ErrLost replaced by [scheduler.ErrNotLeader].
 func confirm(l *leader.Lease) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		err := l.Confirm(ctx)
@@ -434,7 +434,7 @@ func confirm(l *leader.Lease) func(ctx context.Context) error {
 	}
 }
 
-// fence refuses what this process publishes when it no longer leads; nil with the embedded server, which
+// fence returns the relay's check that this process still leads; nil with the embedded server, which
 // no other process can use.
 func fence(embedded bus.Server, l *leader.Lease, open *handover.Runs, fail func(error)) *relay.Fence {
 	if embedded != nil {
@@ -449,7 +449,7 @@ func fence(embedded bus.Server, l *leader.Lease, open *handover.Runs, fail func(
 	}}
 }
 
-// handovers store what a process needs to take over; nil with the embedded server.
+// handovers returns the stores of open runs and pauses that the next leader needs; nil with the embedded server.
 func handovers(embedded bus.Server, conn *bus.Conn, c *Config, troubles *problems.Set) (*handover.Runs, *handover.Pauses) {
 	if embedded != nil {
 		return nil, nil
@@ -458,7 +458,7 @@ func handovers(embedded bus.Server, conn *bus.Conn, c *Config, troubles *problem
 	return open, &handover.Pauses{Conn: conn, Log: c.Log}
 }
 
-// applyPauses pauses and resumes schedules as the leader before did.
+// applyPauses returns a function that applies the pauses of the previous leader to the database.
 func applyPauses(ctx context.Context, d *db.DB, log *slog.Logger) func(known map[string]*schedules.Pause) error {
 	return func(known map[string]*schedules.Pause) (failed error) {
 		for schedule, p := range known {
@@ -466,10 +466,10 @@ func applyPauses(ctx context.Context, d *db.DB, log *slog.Logger) func(known map
 			switch {
 			case err != nil || paused == (p != nil):
 			case p != nil:
-				log.Info("schedule stays paused, as the previous leader left it", "schedule", schedule, "note", p.Note)
+				log.Info("schedule paused, because the previous leader had paused it", "schedule", schedule, "note", p.Note)
 				err = d.PauseSchedule(ctx, schedule, p.Note, p.PausedAt)
 			default:
-				log.Info("schedule resumed, as the previous leader left it", "schedule", schedule)
+				log.Info("schedule resumed, because the previous leader had resumed it", "schedule", schedule)
 				_, err = d.ResumeSchedule(ctx, schedule)
 			}
 			failed = errors.Join(failed, err)
@@ -478,7 +478,7 @@ func applyPauses(ctx context.Context, d *db.DB, log *slog.Logger) func(known map
 	}
 }
 
-// correct writes which schedules this database has paused, for other workers that do not know it.
+// correct returns a function that publishes the pauses of this database where the stored ones differ.
 func correct(ctx context.Context, d *db.DB, pauses *handover.Pauses, names []string) func(known map[string]*schedules.Pause) error {
 	return func(known map[string]*schedules.Pause) (failed error) {
 		for _, name := range names {
@@ -496,17 +496,17 @@ func correct(ctx context.Context, d *db.DB, pauses *handover.Pauses, names []str
 	}
 }
 
-// beginShutdown records the shutdown in the database, with a short timeout.
+// beginShutdown records in the database that a shutdown has begun, within one second.
 func beginShutdown(ctx context.Context, d *db.DB) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	return d.BeginShutdown(ctx)
 }
 
-// fatal has the first error that ends the process.
+// fatal holds the first error that ends the process.
 type fatal chan error
 
-// set ends the process with an error, unless it ends with another one.
+// set ends the process with an error. Later errors are ignored.
 func (f fatal) set(err error) {
 	select {
 	case f <- err:

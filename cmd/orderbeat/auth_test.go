@@ -111,7 +111,7 @@ func TestAuthCommandsCallTheWorker(t *testing.T) {
 		{
 			"rekey of what is lost", "rekey", "auth.rekey",
 			map[string]any{"resealed": 1, "unreadable": 1},
-			`{}`, cli.Partial, "1 credential sealed with a new key\n", copyKey + "1 credential could not be decrypted, before and after",
+			`{}`, cli.Partial, "1 credential sealed with a new key\n", copyKey + "1 credential could not be decrypted and were left unchanged",
 		},
 		{
 			"introspection", "introspect michelin", "auth.introspect",

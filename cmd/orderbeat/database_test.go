@@ -163,8 +163,8 @@ func TestOrdersWithoutMatch(t *testing.T) {
 		want result
 	}{
 		{[]string{"--account", "toledo", "--status", "cancelled"}, result{cli.Done, "", "no orders match\n"}},
-		{[]string{"--account", "nobody"}, result{cli.Usage, "", "orderbeat: --account: \"nobody\" is not configured; there are detroit, toledo\n"}},
-		{[]string{"--provider", "shell"}, result{cli.Usage, "", "orderbeat: --provider: \"shell\" is not configured; there are michelin\n"}},
+		{[]string{"--account", "nobody"}, result{cli.Usage, "", "orderbeat: --account: \"nobody\" is not configured; configured: detroit, toledo\n"}},
+		{[]string{"--provider", "shell"}, result{cli.Usage, "", "orderbeat: --provider: \"shell\" is not configured; configured: michelin\n"}},
 	} {
 		got := do(t, append([]string{"orders", "--config", path}, test.args...)...)
 		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(result{})); diff != "" {

@@ -267,7 +267,7 @@ func TestDBUsageErrors(t *testing.T) {
 		status int
 		stderr string
 	}{
-		{"no file", []string{"backup"}, cli.Usage, "expected one argument, the file to be made, got 0"},
+		{"no file", []string{"backup"}, cli.Usage, "expected one argument, the new file, got 0"},
 		{"an invalid duration", []string{"prune", "--jobs", "soon"}, cli.Usage, `--jobs: "soon" is not a duration`},
 		{"too short a time", []string{"prune", "--events", "1h"}, cli.Usage, "--events: must be 0s (no limit) or at least 1d, got 1h0m0s"},
 		{"a worker that does not answer", []string{"prune"}, cli.Failed, "no orderbeat worker responds at nats://127.0.0.1:1"},

@@ -207,7 +207,7 @@ func TestProcessStopsWhateverAJobDoes(t *testing.T) {
 				if account == "hangs" {
 					return
 				}
-				if !strings.Contains(p.logged.String(), `"msg":"job does not end"`) {
+				if !strings.Contains(p.logged.String(), `"msg":"job still running after its cancellation"`) {
 					t.Error("the log does not name the job")
 				}
 			}

@@ -14,12 +14,12 @@ import (
 	"orderbeat/worker/tokens"
 )
 
-// fetch opens what a process needs that only makes attempts at jobs, and runs it. It opens no database,
-// and uses the sandbox that another process runs.
+// fetch runs a process with worker.role = "fetch", which only performs jobs. It opens no database,
+// and uses the sandbox of another process.
 func fetch(ctx context.Context, current *liveConfig, h hooks, log *slog.Logger) (err error) {
 	c := current.first
 	memory.Limit(log)
-	keys, err := prepare(c, false, log) //nolint:contextcheck // the file is read before anything waits
+	keys, err := prepare(c, false, log) //nolint:contextcheck // reads a local file at startup
 	if err != nil {
 		return fmt.Errorf("%w; a fetcher needs the key file of the other processes", err)
 	}

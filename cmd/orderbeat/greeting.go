@@ -8,8 +8,8 @@ import (
 	"orderbeat/cmd/orderbeat/config"
 )
 
-// greeting returns the function that prints what runs and what to try next, to a person who
-// started the worker on a terminal; nil if there is none, or the log is read by a program.
+// greeting returns a function that prints what runs and what to try next. It returns nil unless
+// stdout and stderr are terminals and the log is text.
 func greeting(a *cli.App, c *config.Config) func(page string) {
 	if !cli.IsTerminal(a.RawStderr) || !cli.IsTerminal(a.RawStdout) || c.Log.Format == "json" {
 		return nil
@@ -17,7 +17,7 @@ func greeting(a *cli.App, c *config.Config) func(page string) {
 	return func(page string) { fmt.Fprint(a.Stderr, greetingText(a.ConfigPath, c, page)) }
 }
 
-// greetingText is what a person reads after the start. path is the flag --config.
+// greetingText returns the text that greeting prints. path is the value of --config.
 func greetingText(path string, c *config.Config, page string) string {
 	where := ""
 	if c.Sandbox != nil {

@@ -18,7 +18,7 @@ var levels = map[string]slog.Level{
 }
 
 // newLog returns a logger that writes text to a terminal and JSON elsewhere, unless the
-// configuration says otherwise, and its level, which may change. Secrets are masked.
+// configuration says otherwise, and its level, which can be changed later. Secrets are masked.
 func newLog(to io.Writer, c config.Log, secrets *mask.Set) (*slog.Logger, *slog.LevelVar) {
 	w := secrets.Writer(to) // handlers write one line per call
 	level := &slog.LevelVar{}

@@ -21,7 +21,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)                      // a second signal ends the process at once
-	http.DefaultClient.Timeout = notifier.SendTimeout // some services of notifications use this client
+	http.DefaultClient.Timeout = notifier.SendTimeout // some notification services use this client
 	os.Exit(run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 }
 

@@ -17,10 +17,10 @@ func manCommand(root *cobra.Command) *cobra.Command {
 		Args:   cli.OneArg("the folder"),
 		Hidden: true,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // manual pages are for everybody
+			if err := os.MkdirAll(args[0], 0o755); err != nil { //nolint:gosec // manual pages are public
 				return err
 			}
-			root.DisableAutoGenTag = true // the same text every day
+			root.DisableAutoGenTag = true // the output must not depend on the date
 			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "orderbeat " + readBuild().Version, Manual: "Orderbeat"}, args[0])
 		},
 	}

@@ -117,9 +117,9 @@ colour = "red"
 	r := do(t, "--config", config, "check")
 	for _, want := range []string{
 		":2:1: notify[0].name: want 1 to 64 letters", `:3:1: notify[0].url: "nosuch" is not a service; known: bark`,
-		`:4:19: notify[0].codes[1]: "stail" is not a code of an alert; known codes: auth_rejected`,
+		`:4:19: notify[0].codes[1]: "stail" is not an alert code; known codes: auth_rejected`,
 		`:5:14: notify[0].providers[0]: "mazda" is not configured; configured: michelin`,
-		`:10:1: notify[2].name: "ops" is the name of notify[1] already`, ":11:1: notify[2].url: secrets must not be in the file",
+		`:10:1: notify[2].name: "ops" is already the name of notify[1]`, ":11:1: notify[2].url: secrets must not be in the file",
 		":12:1: notify[2].colour: unknown key",
 	} {
 		if !strings.Contains(r.stderr, want) {

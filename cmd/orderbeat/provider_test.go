@@ -125,7 +125,7 @@ func TestTryShowsOneCallAndStoresNothing(t *testing.T) {
 	r := do(t, "--config", config, "provider", "try", "acme", "--from", "2026-01-01", "--to", "2026-01-31")
 	for _, want := range []string{
 		"acme, account main: orders of 2026-01-01 to 2026-01-31\n", "\n> GET " + api.url + "/v1/orders?customer=BILL-99887&from=2026-01-01&page=1&to=2026-01-31\n> Accept: application/json\n",
-		"\n< 200 OK, ", "\n< X-Request-Id: r-1\n", "\"token\": \"REDACTED\"", "\"driverName\": \"REDACTED\"", "note: REDACTED values", "note: there are more pages",
+		"\n< 200 OK, ", "\n< X-Request-Id: r-1\n", "\"token\": \"REDACTED\"", "\"driverName\": \"REDACTED\"", "note: values that look like secrets are shown as REDACTED", "note: there are more pages",
 		"\n4 orders\nORDER      REFERENCE  ORDERED ON  STATUS", "\nA-7000001  PO-550123  2026-01-05  partially_shipped        4        1     3  2026-01-09      1\n", "\nthe first one:\n  {\n    \"provider\": \"acme\",",
 	} {
 		if !strings.Contains(r.stdout, want) {

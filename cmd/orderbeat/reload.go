@@ -15,20 +15,20 @@ import (
 	"orderbeat/worker/api"
 )
 
-// liveConfig is what the worker runs with: the file as it was read last, and the providers that
-// were opened with it. Its methods are called one at a time.
+// liveConfig has the configuration in effect and the providers opened with it. Its methods must
+// not be called concurrently.
 type liveConfig struct {
 	app     *cli.App
-	first   *config.Config // at start: what a restart would change is compared with it
+	first   *config.Config // as read at startup, to find the keys that need a restart
 	now     *config.Config
 	deps    config.ProviderDeps
 	open    map[string]worker.Provider // by name
 	level   *slog.LevelVar
 	manager *serviceManager
-	closing sync.WaitGroup // replaced providers, each until its last job has ended
+	closing sync.WaitGroup // goroutines that close replaced providers after their last jobs
 }
 
-// start opens the providers of the configuration at start.
+// start opens all providers at startup.
 func (c *liveConfig) start(deps config.ProviderDeps) ([]worker.Provider, error) {
 	c.deps = deps
 	open, err := c.providers(c.now)
@@ -54,7 +54,7 @@ func (c *liveConfig) providers(conf *config.Config) (map[string]worker.Provider,
 		}
 		open[p.Name] = named(p.Config, supplier)
 	}
-	for name, p := range open { // all could be opened
+	for name, p := range open { // all were opened
 		old, replaced := c.open[name]
 		if successor, ok := p.Provider.(clients.Successor); ok && replaced && old.Uses != p.Uses {
 			successor.Succeed(old.Provider)
@@ -73,7 +73,7 @@ func (c *liveConfig) unchanged(p config.Provider) bool {
 	return false
 }
 
-// discard closes providers that were opened and are not used.
+// discard closes newly opened providers of a configuration that is not applied.
 func (c *liveConfig) discard(open map[string]worker.Provider) {
 	for name, p := range open {
 		if c.open[name].Uses != p.Uses {
@@ -160,10 +160,10 @@ func closeProvider(p worker.Provider) error {
 	return nil
 }
 
-// maxRejected bounds the text about what is wrong with a configuration, in bytes.
+// maxRejected is the maximum length of the error text of a rejected configuration, in bytes.
 const maxRejected = 16 << 10
 
-// rejected is the error of a configuration that is not applied.
+// rejected returns the API error for a configuration that is not applied.
 func rejected(err error) error {
 	if e, ok := errors.AsType[*cli.ExitError](err); ok {
 		err = e.Err

@@ -33,17 +33,17 @@ func runCommand(a *cli.App) *cobra.Command {
 		Use:   "run",
 		Short: "Run the worker: schedules, jobs, NATS, and the sandbox if configured",
 		Long: `Run the worker until it is stopped. After SIGINT or SIGTERM it starts no new job, finishes
-running ones within worker.drain, and publishes what is left. At most 5 seconds after
-worker.drain it exits with status 4, whatever is still running. A second signal ends it at
-once. Nothing that was acknowledged is lost either way. The worker continues if the reader
-of its log ends.
+running ones within worker.drain, and publishes the remaining messages. If a job still runs
+then, it exits with status 4, at most 5 seconds after worker.drain. A second signal ends it at
+once. Acknowledged data is not lost in either case. If the process that reads the log ends,
+the worker continues.
 
-SIGHUP reloads the configuration, as "orderbeat reload" does: what is invalid changes nothing.
+SIGHUP reloads the configuration, as "orderbeat reload" does. An invalid configuration changes nothing.
 
-Of several workers on one NATS with the same prefix, each with its own database, one leads
-and the others follow it: their databases have what it published. One without a database
-begins with the leader's newest snapshot. A follower takes over when the leader has stopped
-or has not been heard from for 12 seconds. A worker that was replaced as leader exits with
+Several workers, each with its own database, can use one NATS with the same prefix: one leads,
+the others follow and apply what it publishes to their databases. A worker without a database
+starts from the leader's newest snapshot. A follower takes over when the leader has stopped
+or has not renewed its lease for 12 seconds. A worker that was replaced as leader exits with
 status 1; let your service manager restart it, as a follower. With worker.role = "fetch" it
 needs no database: it takes jobs that the leader has queued, calls the providers and returns
 the outcomes.`,
@@ -97,7 +97,7 @@ func (h hooks) leading(page string) {
 	}
 }
 
-// drainGrace is how long after worker.drain the process exits, whatever still runs.
+// drainGrace is the time after worker.drain at which the process exits even if jobs still run.
 const drainGrace = 4500 * time.Millisecond
 
 // runWithDeadline runs the worker. It returns at most overtime after worker.drain has passed, even
@@ -129,8 +129,8 @@ func runWithDeadline(ctx context.Context, current *liveConfig, h hooks, log *slo
 	return err
 }
 
-// runWorker opens what the worker needs and runs it. It is one straight line on purpose: what is
-// opened first is closed last.
+// runWorker opens the worker's resources and runs it. They are closed in the reverse order, which is why this
+// is one function.
 func runWorker(ctx context.Context, current *liveConfig, h hooks, log *slog.Logger) (err error) {
 	c := current.first
 	if c.Worker.Role == config.RoleFetch {
@@ -162,7 +162,7 @@ func runWorker(ctx context.Context, current *liveConfig, h hooks, log *slog.Logg
 		return fmt.Errorf("db.path: %w", err)
 	}
 
-	keys, err := prepare(c, c.Key.Make, log) //nolint:contextcheck // the file is read before anything waits
+	keys, err := prepare(c, c.Key.Make, log) //nolint:contextcheck // reads a local file at startup
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func runWorker(ctx context.Context, current *liveConfig, h hooks, log *slog.Logg
 	case n > 0:
 		log.Info("removed leftovers of an interrupted rekey", "files", n)
 	}
-	// With an external NATS the tokens are on it, where other processes find them.
+	// With an external NATS, tokens are stored there and shared with other processes.
 	var bucket *tokens.Store
 	store := database.Tokens()
 	if c.NATS.URL != "" {
@@ -218,7 +218,7 @@ func prepare(c *config.Config, makeKey bool, log *slog.Logger) (*seal.Keyring, e
 	return keys, nil
 }
 
-// checkKeys logs how many of the tokens that processes share were sealed with another key file.
+// checkKeys returns a function that logs how many shared tokens were sealed with another key file.
 func checkKeys(keys *seal.Keyring, log *slog.Logger) func(rows []auth.Row) {
 	return func(rows []auth.Row) {
 		if n := keys.Unreadable(rows); n > 0 {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// serviceManager notifies systemd of the state of this process (sd_notify), and of its being
-// alive if the unit has a watchdog. Without systemd it does nothing.
+// serviceManager reports the state of this process to systemd (sd_notify), and sends watchdog pings
+// if the unit has a watchdog. Without systemd it does nothing.
 type serviceManager struct {
 	log     *slog.Logger
 	stop    time.Duration // how long a shutdown may take
@@ -19,12 +19,12 @@ type serviceManager struct {
 	pinging sync.WaitGroup
 }
 
-// newServiceManager starts the watchdog's pings, if the unit has one; call close.
+// newServiceManager starts the watchdog pings if the unit has a watchdog; call close.
 func newServiceManager(stop time.Duration, log *slog.Logger) *serviceManager {
 	m := &serviceManager{log: log, stop: stop, ended: make(chan struct{})}
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		log.Warn("systemd's watchdog is not served", "err", err)
+		log.Warn("systemd watchdog pings are disabled", "err", err)
 	}
 	if interval > 0 {
 		m.pinging.Go(func() { m.ping(interval / 2) })
@@ -51,13 +51,13 @@ func (m *serviceManager) close() {
 	m.pinging.Wait()
 }
 
-// started reports that the service is up: it leads or follows from here.
-func (m *serviceManager) started() { m.notify(daemon.SdNotifyReady + "\nSTATUS=waits to lead") }
+// started reports that the service is ready; it does not lead yet.
+func (m *serviceManager) started() { m.notify(daemon.SdNotifyReady + "\nSTATUS=waiting to lead") }
 
-func (m *serviceManager) leading() { m.notify("STATUS=leads: runs schedules and jobs") }
+func (m *serviceManager) leading() { m.notify("STATUS=leading: runs schedules and jobs") }
 
 func (m *serviceManager) fetching() {
-	m.notify(daemon.SdNotifyReady + "\nSTATUS=makes attempts at jobs of other processes")
+	m.notify(daemon.SdNotifyReady + "\nSTATUS=performing jobs of the leader")
 }
 
 // reloading reports that the configuration is being read again: systemd waits for reloaded.
@@ -69,12 +69,12 @@ func (m *serviceManager) reloading() {
 	m.notify(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, now.Nano()/int64(time.Microsecond)))
 }
 
-// reloaded reports that the service works, with the new configuration or the previous one.
+// reloaded reports that the service is ready again, with the new configuration or the previous one.
 func (m *serviceManager) reloaded() { m.notify(daemon.SdNotifyReady) }
 
-// stopping also extends the unit's TimeoutStopSec to what worker.drain allows.
+// stopping reports the shutdown and extends the unit's TimeoutStopSec to what worker.drain allows.
 func (m *serviceManager) stopping() {
-	m.notify(fmt.Sprintf("%s\nSTATUS=finishes running jobs\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, (m.stop + time.Second).Microseconds()))
+	m.notify(fmt.Sprintf("%s\nSTATUS=finishing running jobs\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, (m.stop + time.Second).Microseconds()))
 }
 
 func (m *serviceManager) notify(state string) {

@@ -44,7 +44,7 @@ func TestSystemdIsNotified(t *testing.T) {
 	}
 	p := startHere(t, shipped(t, t.TempDir(), "@every 1h"))
 	next("READY=1")
-	next("STATUS=leads")
+	next("STATUS=leading")
 	next("WATCHDOG=1")
 	p.stop()
 	if got := next("STOPPING=1"); !strings.Contains(got, "EXTEND_TIMEOUT_USEC=") {

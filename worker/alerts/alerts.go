@@ -18,7 +18,7 @@ type Alerts struct {
 	log *slog.Logger
 }
 
-// New returns alerts that are stored in a database.
+// New returns an Alerts that stores its alerts in d.
 func New(d *db.DB, log *slog.Logger) Alerts { return Alerts{d, log} }
 
 // Raised lists the raised alerts with a code.
@@ -27,7 +27,7 @@ func (a Alerts) Raised(ctx context.Context, code clients.Code) ([]alerts.Alert, 
 	return slices.DeleteFunc(list, func(r alerts.Alert) bool { return r.Code != code }), err
 }
 
-// Raise raises an alert that is not raised.
+// Raise raises an alert, unless it is raised already.
 func (a Alerts) Raise(ctx context.Context, alert alerts.Alert) error {
 	raised, err := a.db.Raise(ctx, alert)
 	if raised {
@@ -36,7 +36,7 @@ func (a Alerts) Raise(ctx context.Context, alert alerts.Alert) error {
 	return err
 }
 
-// Resolve resolves an alert that is raised.
+// Resolve resolves an alert if it is raised.
 func (a Alerts) Resolve(ctx context.Context, alert alerts.Alert) error {
 	resolved, err := a.db.Resolve(ctx, alert.Provider, alert.Account, alert.User, alert.Code)
 	if len(resolved) > 0 {
@@ -56,8 +56,8 @@ func attributes(a alerts.Alert) []any {
 	return append(attrs, "code", a.Code)
 }
 
-// Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted. A
-// raised alert with another text is updated, which is not published.
+// Hold raises the wanted alerts, and resolves the raised alerts that are not wanted. A
+// raised alert whose text differs is updated; the update is not published.
 func (a Alerts) Hold(ctx context.Context, raised, wanted []alerts.Alert) error {
 	among := func(list []alerts.Alert, w alerts.Alert) int {
 		return slices.IndexFunc(list, func(r alerts.Alert) bool {
@@ -87,7 +87,7 @@ func (a Alerts) Hold(ctx context.Context, raised, wanted []alerts.Alert) error {
 	return nil
 }
 
-// every calls check, at once and then after each interval, until ctx ends.
+// every calls check immediately and then after each interval, until ctx ends.
 func (a Alerts) every(ctx context.Context, interval func() time.Duration, check func(ctx context.Context, now time.Time) error, failed string) {
 	for {
 		if err := check(ctx, time.Now()); err != nil && ctx.Err() == nil {

@@ -1,7 +1,7 @@
-// Package alerts raises and resolves alerts, and checks what becomes wrong by time alone:
-// accounts that are stale, and orders that become late on the local date of their account.
+// Package alerts raises and resolves alerts, and checks for problems that arise when time passes:
+// stale accounts, providers that are unavailable for long, and orders that become late on the account's local date.
 //
-// It owns these checks and the log lines of alerts; the database publishes each transition once.
-// It knows neither NATS nor the rooms that raise alerts of their own. Start reading at
+// It owns these checks and the log messages about alerts; the outbox publishes each transition once.
+// It depends neither on NATS nor on the packages that raise other alerts. Start reading at
 // [Alerts.Hold].
 package alerts

@@ -22,7 +22,7 @@ type LocalDates struct {
 	log       *slog.Logger
 }
 
-// NewLocalDates returns the recorder of the local dates of the accounts of providers.
+// NewLocalDates returns a recorder of the local dates of all accounts of the providers.
 func NewLocalDates(d *db.DB, providers func() []settings.Provider, log *slog.Logger) *LocalDates {
 	return &LocalDates{db: d, providers: providers, recorded: map[accountKey]clients.Date{}, log: log}
 }
@@ -34,7 +34,7 @@ func (l *LocalDates) Run(ctx context.Context) {
 	}
 }
 
-// record records the dates that have changed. What the database does not store is retried the
+// record records the dates that have changed. Dates that could not be stored are retried the
 // next time.
 func (l *LocalDates) record(ctx context.Context, now time.Time) {
 	for _, p := range l.providers() {

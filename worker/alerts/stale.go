@@ -13,15 +13,15 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// codeStale is the code of the alert about an account without a success for the provider's
+// codeStale is the code of the alert about an account without a successful sync within the provider's
 // fresh_for.
 const codeStale clients.Code = "stale"
 
 const (
 	// staleCheck is the longest interval between checks.
 	staleCheck = time.Minute
-	// staleGrace is how long a starting worker may take to catch up on missed schedules before an
-	// account is stale.
+	// staleGrace is how long a new worker may take to catch up on missed schedules before an
+	// account counts as stale.
 	staleGrace = 5 * time.Minute
 )
 
@@ -32,8 +32,8 @@ type Staleness struct {
 	started   time.Time
 }
 
-// NewStaleness returns the check of the accounts of providers. An account without a success is
-// measured from now.
+// NewStaleness returns the staleness check of the providers' accounts. For an account without a
+// successful sync the time is measured from now.
 func (a Alerts) NewStaleness(providers func() []settings.Provider) *Staleness {
 	return &Staleness{Alerts: a, providers: providers, started: time.Now()}
 }
@@ -81,8 +81,8 @@ func (s *Staleness) check(ctx context.Context, now time.Time) error {
 
 type accountKey struct{ provider, account string }
 
-// isStale reports whether an account had no success for too long. An account that never had one
-// is measured from the start of the worker, unless it was stale before (known).
+// isStale reports whether the last success of an account is too long ago. Without any success the time
+// is measured from the start of the worker, unless the alert is raised already (known).
 func (s *Staleness) isStale(p settings.Provider, f orders.AccountFreshness, known bool, now time.Time) bool {
 	last, running := f.LastSuccessAt, now.Sub(s.started)
 	switch {

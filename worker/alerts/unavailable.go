@@ -17,17 +17,17 @@ const (
 	unavailableAfter = 10 * time.Minute
 )
 
-// Availability raises the alert [clients.CodeUnavailable] for a provider that does not respond for
-// long: its breaker is open, or half open. A short outage needs no attention.
+// Availability raises the alert [clients.CodeUnavailable] for a provider whose breaker has been open or
+// half open for [unavailableAfter]. A shorter outage needs no attention.
 type Availability struct {
 	Alerts
 	providers func() []settings.Provider
 	started   time.Time
-	down      map[string]time.Time // when the breaker of a provider was first seen not closed
-	recovered map[string]bool      // the breaker closed after this process saw it open
+	down      map[string]time.Time // by provider: when its breaker was first seen open or half open
+	recovered map[string]bool      // by provider: its breaker has closed after it was seen open
 }
 
-// NewAvailability returns the check of the breakers of providers.
+// NewAvailability returns the check of the providers' breakers.
 func (a Alerts) NewAvailability(providers func() []settings.Provider) *Availability {
 	return &Availability{Alerts: a, providers: providers, started: time.Now(), down: map[string]time.Time{}, recovered: map[string]bool{}}
 }
@@ -65,9 +65,9 @@ func (v *Availability) check(ctx context.Context, now time.Time) error {
 	return v.Hold(ctx, raised, wanted)
 }
 
-// unavailable reports whether the alert is to be raised, or to stay raised (known), and since when
-// the provider does not respond. The breaker of a new process is closed, which proves nothing: an
-// alert of an earlier process stays until calls had time to fail.
+// unavailable reports whether the alert must be raised, or stay raised (known), and since when
+// the provider has not responded. The breaker of a new process starts closed, which proves nothing: an
+// alert raised by an earlier process stays raised until calls have had time to fail.
 func (v *Availability) unavailable(provider string, b clients.BreakerStatus, known bool, now time.Time) (since time.Time, _ bool) {
 	since, down := v.down[provider]
 	if b.State == clients.BreakerClosed {

@@ -1,6 +1,6 @@
 // Package api has the requests and replies of the request/reply service, for the worker and its
-// clients. It has types and the names of headers only; the subject of an endpoint is "<prefix>.api.<endpoint>", such as
-// orderbeat.api.runs.start. The list of endpoints is in worker/service.
+// clients. It contains only types and header names. The subject of an endpoint is "<prefix>.api.<endpoint>", such as
+// orderbeat.api.runs.start. [Endpoints] lists them.
 package api
 
 import (
@@ -24,20 +24,20 @@ import (
 const (
 	// HeaderTimeout is a caller's deadline, such as "5s".
 	HeaderTimeout = "Orderbeat-Timeout"
-	// HeaderWorker is where the worker that replies has its database, "host:path": for display.
+	// HeaderWorker is the location of the replying worker's database, "host:path", for display.
 	HeaderWorker = "Orderbeat-Worker"
 )
 
-// Error is an error reply, in the member "error".
+// Error is the member "error" of an error reply.
 type Error struct {
 	Status int `json:"-"`
-	// Code says what failed. The header Nats-Service-Error-Code has the status.
+	// Code classifies the error. The header Nats-Service-Error-Code has the status.
 	Code clients.Code `json:"code"`
 	// Message is for people: its wording may change.
 	Message string `json:"message"`
 	// Hint says what to do.
 	Hint string `json:"hint,omitempty"`
-	// RetryAfter is a duration such as "30s": repeat the request then. Absent if unknown.
+	// RetryAfter is a duration such as "30s" after which to repeat the request. Absent if unknown.
 	RetryAfter string `json:"retry_after,omitempty"`
 }
 
@@ -57,14 +57,14 @@ func (e *Error) Error() string {
 type GetOrder struct {
 	// Provider is the name of the provider.
 	Provider string `json:"provider"`
-	// Account is the name of the account. Required to request an order live that is not stored.
+	// Account is the name of the account. Required to request an order that is not stored from the provider.
 	Account string `json:"account,omitempty"`
 	// OrderID is the provider's order number. Exactly one of order_id and reference is required.
 	OrderID string `json:"order_id,omitempty"`
 	// Reference is the customer's order number (PO).
 	Reference string `json:"reference,omitempty"`
-	// MaxAge is a duration such as "15m": an order that was seen before that is requested live; "0s"
-	// always is. Absent: any age will do.
+	// MaxAge is a duration such as "15m": an order observed longer ago is requested from the provider; with "0s"
+	// every order is. Absent: the stored order is returned, whatever its age.
 	MaxAge string `json:"max_age,omitempty"`
 }
 
@@ -78,8 +78,8 @@ type Order struct {
 	Source string `json:"source"`
 	// ObservedAt is when the provider last returned the order.
 	ObservedAt time.Time `json:"observed_at"`
-	// NotFoundSince is since when the provider's response to a request for this order is "not
-	// found". Absent while the order is found.
+	// NotFoundSince is the time since which the provider has responded "not found" to requests for
+	// this order. Absent while the order is found.
 	NotFoundSince *time.Time `json:"not_found_since,omitempty"`
 	// AsOf is when the database of the worker that replies last contained everything that was published.
 	// Absent if the leader replies.
@@ -94,7 +94,7 @@ type ListOrders struct {
 	Account string `json:"account"`
 	// Status is the status of the orders.
 	Status string `json:"status"`
-	// ChangedSince is a time in RFC 3339: orders whose last revision is not older.
+	// ChangedSince is a time in RFC 3339: only orders whose last revision is from that time or later.
 	ChangedSince string `json:"changed_since"`
 	// Reference is the customer's order number (PO).
 	Reference string `json:"reference"`
@@ -122,9 +122,9 @@ type ListedOrder struct {
 	Truncated
 }
 
-// Truncated marks a row that alone is larger than a reply.
+// Truncated marks a row that is too large for a reply by itself.
 type Truncated struct {
-	// Truncated is present if the row is larger than a reply and lacks its largest members.
+	// Truncated is present if the row was too large for a reply, so that its largest members are missing.
 	Truncated bool `json:"truncated,omitempty"`
 }
 
@@ -136,7 +136,7 @@ type OrderHistory struct {
 	Account string `json:"account"`
 	// OrderID is the provider's order number.
 	OrderID string `json:"order_id"`
-	// After is a revision: the events after it. 0 or absent: from the first.
+	// After is a revision: only events after it are returned. 0 or absent: all events.
 	After int `json:"after"`
 	// Limit is the number of events of a page: 100 if it is absent or 0, at most 1000.
 	Limit int `json:"limit"`
@@ -146,7 +146,7 @@ type OrderHistory struct {
 type OrderEvents struct {
 	// Events are the revisions, oldest first.
 	Events []ListedEvent `json:"events"`
-	// More reports that there are further events: request them with after.
+	// More reports that there are further events; request them with after.
 	More bool `json:"more"`
 	// AsOf is when the database of the worker that replies last contained everything that was published.
 	// Absent if the leader replies.
@@ -169,7 +169,7 @@ type StartRun struct {
 	Params json.RawMessage `json:"params,omitempty"`
 	// Accounts are names of accounts; absent or empty: all.
 	Accounts []string `json:"accounts,omitempty"`
-	// Priority is normal or low; absent: that of the kind.
+	// Priority is normal or low; absent: the default of the kind.
 	Priority jobs.Priority `json:"priority,omitempty"`
 	// Wait delays the reply until the run has ended.
 	Wait bool `json:"wait,omitempty"`
@@ -229,7 +229,7 @@ type Run struct {
 type CancelledRun struct {
 	// Run is the run.
 	Run jobs.Run `json:"run"`
-	// Cancelled is the number of jobs that had not ended.
+	// Cancelled is the number of jobs that were cancelled.
 	Cancelled int `json:"cancelled"`
 }
 
@@ -278,9 +278,9 @@ type RetryJobs struct {
 	RunID string `json:"run_id,omitempty"`
 	// Provider selects the jobs of a provider.
 	Provider string `json:"provider,omitempty"`
-	// State selects jobs that are queued, failed, dead or cancelled; absent: failed and dead ones.
+	// State selects jobs that are queued, failed, dead or cancelled; absent: failed and dead jobs.
 	State string `json:"state,omitempty"`
-	// Since is a time in RFC 3339: jobs that ended or were queued at that time or later.
+	// Since is a time in RFC 3339: only jobs that ended or were queued at that time or later.
 	Since string `json:"since,omitempty"`
 	// Cursor is the cursor of the previous reply.
 	Cursor string `json:"cursor,omitempty"`
@@ -294,7 +294,7 @@ type Job struct {
 
 // Retried is the reply of jobs.retry for several jobs.
 type Retried struct {
-	// Retried is the number of jobs.
+	// Retried is the number of jobs that are retried.
 	Retried int `json:"retried"`
 	// Cursor continues with further jobs; "" after the last one.
 	Cursor string `json:"cursor"`
@@ -322,8 +322,8 @@ type Schedule struct {
 	Kind string `json:"kind"`
 	// Accounts are the names of accounts; empty for all.
 	Accounts []string `json:"accounts"`
-	// NextDue is the next due time; null if there is none, or if it is unknown: "@every" counts from
-	// when a worker first runs the schedule.
+	// NextDue is the next due time; null if there is none or it is unknown, because "@every" counts from
+	// the time when a worker first runs the schedule.
 	NextDue *time.Time `json:"next_due_at"`
 	// LastTick is the latest due time and its outcome; null before the first.
 	LastTick *schedules.Tick `json:"last_tick"`
@@ -343,7 +343,7 @@ type Schedules struct {
 	Schedules []Schedule `json:"schedules"`
 }
 
-// ReplayEvents is the request of events.replay. Without members all events are republished.
+// ReplayEvents is the request of events.replay. If it has no members, all events are republished.
 type ReplayEvents struct {
 	// Provider is the name of a provider.
 	Provider string `json:"provider,omitempty"`
@@ -357,8 +357,8 @@ type ReplayEvents struct {
 	Until string `json:"until,omitempty"`
 	// Subject receives the events; absent: the events' own subjects.
 	Subject string `json:"subject,omitempty"`
-	// Unpublishable selects the messages that NATS rejected, instead of events. It can be combined with
-	// provider only.
+	// Unpublishable selects the messages that NATS rejected, instead of events. It can only be combined
+	// with provider.
 	Unpublishable bool `json:"unpublishable,omitempty"`
 }
 
@@ -366,7 +366,7 @@ type ReplayEvents struct {
 type Replayed struct {
 	// ReplayID is the value of the header Orderbeat-Replay of the republished messages.
 	ReplayID string `json:"replay_id"`
-	// Events is the number of messages.
+	// Events is the number of republished messages.
 	Events int `json:"events"`
 }
 
@@ -400,19 +400,19 @@ type Provider struct {
 	Kind string `json:"kind"`
 	// Environment is "sandbox", "test" or "production".
 	Environment string `json:"environment"`
-	// Concurrency is the number of jobs that call the provider at once.
+	// Concurrency is the maximum number of jobs that call the provider at once.
 	Concurrency int `json:"concurrency"`
 	// Rate is the configured limit of calls, such as "10/s".
 	Rate string `json:"rate"`
-	// RateNow is the current limit: below rate after a 429, until it has recovered.
+	// RateNow is the current limit. It is lower than rate for a while after a 429.
 	RateNow string `json:"rate_now,omitempty"`
 	// Breaker is the state of the circuit breaker. Absent before the first call.
 	Breaker *clients.BreakerStatus `json:"breaker,omitempty"`
-	// FreshFor is the time without success until the alert "stale"; absent: never.
+	// FreshFor is the time without a successful sync after which the alert "stale" is raised; absent: never.
 	FreshFor string `json:"fresh_for,omitempty"`
-	// Auth is the first of credentials. Absent without credentials.
+	// Auth is the first element of credentials. Absent if there are no credentials.
 	Auth *auth.Status `json:"auth,omitempty"`
-	// Credentials are those of the provider, or of each of its users.
+	// Credentials are the states of the credentials of the provider, or of each of its users.
 	Credentials []auth.Status `json:"credentials"`
 	// Accounts are in the order of the configuration.
 	Accounts []Account `json:"accounts"`
@@ -426,7 +426,7 @@ type Account struct {
 	BillTo string `json:"bill_to,omitempty"`
 	// LastSuccessAt is when orders of the account were last received; null if never.
 	LastSuccessAt *time.Time `json:"last_success_at"`
-	// LastFailureAt is when that last failed; null if never.
+	// LastFailureAt is when a sync of the account last failed; null if never.
 	LastFailureAt *time.Time `json:"last_failure_at"`
 	// FailureCode is the code of the last failure.
 	FailureCode clients.Code `json:"failure_code,omitempty"`
@@ -442,7 +442,7 @@ type Credential struct {
 
 // Credentials is the reply of auth.status and auth.unlatch.
 type Credentials struct {
-	// Credentials has the state of each, never a token.
+	// Credentials has the state of each credential. It never contains a token.
 	Credentials []auth.Status `json:"credentials"`
 }
 
@@ -458,7 +458,7 @@ type LoggedOut struct {
 type Authorize struct {
 	// Link is the page where the user grants access. It works once.
 	Link string `json:"link"`
-	// ExpiresAt is when the link ends.
+	// ExpiresAt is when the link expires.
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
@@ -472,7 +472,7 @@ type Introspections struct {
 type Introspection struct {
 	Credential
 	*endpoint.Introspection
-	// Error is present if the introspection failed; then active is absent.
+	// Error is present if the introspection failed. Then active is absent.
 	Error *Error `json:"error,omitempty"`
 }
 
@@ -502,10 +502,10 @@ type Pruned struct {
 	Done bool `json:"done"`
 }
 
-// Reloaded is the reply of config.reload. What is wrong with a configuration that is rejected is in
-// the error; it changes nothing.
+// Reloaded is the reply of config.reload. If the configuration is invalid, nothing changes and the reply
+// is an error that lists the mistakes.
 type Reloaded struct {
-	// Applied are the sections and keys that changed, each with what was done.
+	// Applied are the sections and keys that changed, each with the action taken.
 	Applied []string `json:"applied"`
 	// Restart are the changed keys that take effect after a restart.
 	Restart []string `json:"restart"`
@@ -513,14 +513,14 @@ type Reloaded struct {
 
 // Configuration is the reply of config.get.
 type Configuration struct {
-	// Path is the file.
+	// Path is the path of the configuration file.
 	Path string `json:"path"`
-	// LoadedAt is when what applies now was read.
+	// LoadedAt is when the current configuration was read.
 	LoadedAt time.Time `json:"loaded_at"`
 	// RejectedAt is when a reload rejected the file. Absent if the last reload was successful, or
 	// there was none.
 	RejectedAt *time.Time `json:"rejected_at,omitempty"`
-	// Error is why. Absent likewise.
+	// Error is why the file was rejected. Absent if rejected_at is absent.
 	Error string `json:"error,omitempty"`
 	// Restart are the changed keys that take effect after a restart.
 	Restart []string `json:"restart"`

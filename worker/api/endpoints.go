@@ -6,11 +6,11 @@ type Endpoint struct {
 	Name string
 	// About says what the endpoint does.
 	About string
-	// Request is a value of the type that the body of a request is decoded into. Required are the
+	// Request is a zero value of the type of the request body. Required are the
 	// members that a request must have.
 	Request  any
 	Required []string
-	// Replies are values of the types of a reply; jobs.retry has two.
+	// Replies are zero values of the possible types of the reply; jobs.retry has two.
 	Replies []any
 }
 
@@ -41,9 +41,9 @@ var Endpoints = []Endpoint{
 	{"auth.introspect", "introspect the current token at the provider", Credential{}, []string{"provider"}, []any{Introspections{}}},
 	{"auth.authorize", "create a single-use link through which a user grants access", Credential{}, []string{"provider", "user"}, []any{Authorize{}}},
 	{"auth.logout", "delete a credential's tokens, and revoke them if possible", Credential{}, []string{"provider"}, []any{LoggedOut{}}},
-	{"auth.unlatch", "let rejected credentials be tried again", Credential{}, []string{"provider"}, []any{Credentials{}}},
+	{"auth.unlatch", "allow token requests again after rejected credentials", Credential{}, []string{"provider"}, []any{Credentials{}}},
 	{"auth.rekey", "reseal all tokens with a new key", struct{}{}, nil, []any{Rekeyed{}}},
-	{"db.prune", "delete what is older than its retention", Prune{}, nil, []any{Pruned{}}},
+	{"db.prune", "delete rows that are older than their retention", Prune{}, nil, []any{Pruned{}}},
 	{"config.get", "get the state of the configuration, and of its last reload", struct{}{}, nil, []any{Configuration{}}},
 	{"config.reload", "read the configuration again and apply it", struct{}{}, nil, []any{Reloaded{}}},
 }

@@ -13,24 +13,24 @@ type Fleet struct {
 
 // Process is one process of the fleet.
 type Process struct {
-	// Process is the id of the process. One with a database has the same after a restart.
+	// Process is the id of the process. With a database, the id stays the same after a restart.
 	Process string `json:"process"`
 	// Host is the name of its machine.
 	Host string `json:"host"`
 	// Role is its worker.role: all, store or fetch.
 	Role string `json:"role"`
-	// Leader reports that it is the leader.
+	// Leader reports whether it is the leader.
 	Leader bool `json:"leader"`
-	// Does is what it does: leads or follows, and fetches if it makes provider calls. It is empty for a process
+	// Does lists what it does: leads or follows, and fetches if it calls providers. It is empty for a process
 	// that has just started.
 	Does []string `json:"does"`
-	// Lag is how far the database of a follower is behind what is published, as of a few seconds ago.
+	// Lag is how far the database of a follower is behind the published messages, as of a few seconds ago.
 	Lag *Lag `json:"lag,omitempty"`
-	// Version is the version of its program.
+	// Version is its program version.
 	Version string `json:"version"`
 	// Since is when it was started.
 	Since time.Time `json:"since"`
-	// Providers are the providers that it has in its configuration.
+	// Providers are the providers in its configuration.
 	Providers []string `json:"providers"`
 	// Slots is the number of jobs that it performs at once; 0 if it performs none.
 	Slots int `json:"slots"`
@@ -45,18 +45,18 @@ const (
 	Fetches = "fetches"
 )
 
-// Lag is how far the database of a follower is behind what is published.
+// Lag is how far the database of a follower is behind the published messages.
 type Lag struct {
-	// AsOf is when its database last contained everything that was published. It is missing if it never did
+	// AsOf is when its database last contained everything that was published. Absent if it never did
 	// since the process started.
 	AsOf *time.Time `json:"as_of,omitempty"`
-	// Seconds have passed since then; without as_of since the process started. Up to 2 are usual.
+	// Seconds is the time since as_of, or since the process started if as_of is absent. Up to 2 s is normal.
 	Seconds float64 `json:"seconds"`
-	// Messages are published and not in its database yet, at most.
+	// Messages is the maximum number of published messages that are not in its database yet.
 	Messages uint64 `json:"messages"`
 }
 
-// String writes the lag for people, such as "0.6 s", "12 s, 345 messages" or "over 3m0s" for a database that was
+// String formats the lag, such as "0.6 s", "12 s, 345 messages" or "over 3m0s" for a database that was
 // never up to date since its process started.
 func (l Lag) String() string {
 	const long = 120

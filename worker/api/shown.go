@@ -10,7 +10,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// AccountsOf are the accounts of a provider with their last success and failure.
+// AccountsOf returns the accounts of a provider with their last success and failure.
 func AccountsOf(provider string, accounts []clients.Account, fresh []orders.AccountFreshness) []Account {
 	list := make([]Account, len(accounts))
 	for i, a := range accounts {

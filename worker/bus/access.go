@@ -18,8 +18,8 @@ import (
 // natsUser is the default user of the embedded server.
 const natsUser = "orderbeat"
 
-// Reach is the URL for other clients: the configured one, or that of the embedded server, given
-// its host:port; "" if it does not listen.
+// Reach returns the URL for other clients: the configured URL, or the URL of the embedded server, given
+// its host:port. It is "" if the server does not listen.
 func (c Config) Reach(listen string) string {
 	if c.URL != "" || listen == "" {
 		return c.URL
@@ -41,8 +41,8 @@ func (c Config) Reach(listen string) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
-// UserPassword returns the login of a connection: a user with a password, or a token. All are
-// empty if none is configured.
+// UserPassword returns the login of a connection: a user with a password, or a token. All values are
+// empty if no login is configured.
 func (c Config) UserPassword() (user string, password, token secret.Secret, err error) {
 	if c.PasswordFile == "" {
 		return c.User, c.Password, c.Token, nil
@@ -83,7 +83,7 @@ func (c Config) Access() ([]nats.Option, error) {
 	return options, nil
 }
 
-// nkeyDialer reads the nkey file again before each reconnect. The client itself reads the public
+// nkeyDialer reads the nkey file again before each reconnect. The NATS client reads the public
 // key once, when it is created.
 type nkeyDialer struct {
 	net.Dialer
@@ -95,7 +95,7 @@ type nkeyDialer struct {
 // options.
 func (d *nkeyDialer) Dial(network, address string) (net.Conn, error) {
 	if conn := d.conn.Load(); conn != nil {
-		if use, err := nats.NkeyOptionFromSeed(d.path); err == nil { // fallback the login fails and reports it
+		if use, err := nats.NkeyOptionFromSeed(d.path); err == nil { // on an error the old key is used, and a failed login reports it
 			_ = use(&conn.Opts)
 		}
 	}
@@ -115,8 +115,8 @@ func (c Config) login() ([]nats.Option, error) {
 	return nil, nil
 }
 
-// trust adds how a connection to the embedded server verifies its certificate: by the certificate
-// itself and the configured authority.
+// trust adds TLS options for the embedded server. Its certificate is verified against the certificate file
+// itself and the configured CA.
 func (c Config) trust(options []nats.Option) ([]nats.Option, error) {
 	if c.Cert == "" {
 		return options, nil
@@ -132,7 +132,7 @@ func (c Config) trust(options []nats.Option) ([]nats.Option, error) {
 			return nil, fmt.Errorf("nats.tls.ca: %w", err)
 		}
 		if !config.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("nats.tls.ca: %s has no certificate in it", c.CA)
+			return nil, fmt.Errorf("nats.tls.ca: %s contains no PEM certificate", c.CA)
 		}
 	}
 	options = append(options, nats.Secure(config))
@@ -142,8 +142,8 @@ func (c Config) trust(options []nats.Option) ([]nats.Option, error) {
 	return options, nil
 }
 
-// Trusting returns a TLS configuration that trusts the certificate in a file, for a connection to a server of
-// this machine. The verified name is one of the certificate's own if host, the address of the server, is not in
+// Trusting returns a TLS configuration that trusts the certificate in a file, for a connection to a server on
+// this machine. If the certificate is not valid for host, a name of the certificate is verified instead of
 // it.
 func Trusting(file, host string) (*tls.Config, error) {
 	leaf, err := leafOf(file)
@@ -166,12 +166,12 @@ func leafOf(path string) (*x509.Certificate, error) {
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
-		return nil, fmt.Errorf("%s has no certificate in it", path)
+		return nil, fmt.Errorf("%s contains no PEM certificate", path)
 	}
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// nameOf is a name that the certificate is valid for, or the fallback if it has none.
+// nameOf returns a name for which the certificate is valid, or the fallback if it has none.
 func nameOf(leaf *x509.Certificate, fallback string) string {
 	switch {
 	case len(leaf.DNSNames) > 0:

@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// KeyValueConfig is the bucket of a topic, with the replicas and the placement of the streams. If the streams
-// have a limit, the bucket takes at most most bytes.
+// KeyValueConfig returns the configuration of a topic's bucket, with the replicas and placement of the streams.
+// If the streams have a size limit, the bucket is limited to most bytes.
 func (c Config) KeyValueConfig(topic, about string, most int64) jetstream.KeyValueConfig {
 	return jetstream.KeyValueConfig{
 		Bucket: Subjects{Prefix: c.Prefix}.Stream(topic), Description: about, Storage: jetstream.FileStorage,
@@ -28,8 +28,8 @@ func OpenKeyValue(ctx context.Context, js jetstream.JetStream, config jetstream.
 	return kv, err
 }
 
-// ObjectStoreConfig is the object store of a topic, with the replicas, the limit and the placement of the
-// streams. Its objects are kept for life, 0 for ever.
+// ObjectStoreConfig returns the configuration of a topic's object store, with the replicas, limit and placement of the
+// streams. life is the TTL of its objects; 0 is unlimited.
 func (c Config) ObjectStoreConfig(topic, about string, life time.Duration) jetstream.ObjectStoreConfig {
 	return jetstream.ObjectStoreConfig{
 		Bucket: Subjects{Prefix: c.Prefix}.Stream(topic), Description: about, TTL: life, Storage: jetstream.FileStorage,
@@ -37,7 +37,7 @@ func (c Config) ObjectStoreConfig(topic, about string, life time.Duration) jetst
 	}
 }
 
-// OpenObjectStore opens an object store. It creates it if it is missing and create is set.
+// OpenObjectStore opens an object store. If the store is missing and create is set, it is created.
 func OpenObjectStore(ctx context.Context, js jetstream.JetStream, config jetstream.ObjectStoreConfig, create bool) (jetstream.ObjectStore, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -51,7 +51,7 @@ func OpenObjectStore(ctx context.Context, js jetstream.JetStream, config jetstre
 	return store, nil
 }
 
-// PutObject stores an object in messages that the server takes: the library's default may be larger.
+// PutObject stores an object in chunks that the server accepts: the library's default may exceed max_payload.
 func PutObject(ctx context.Context, js jetstream.JetStream, store jetstream.ObjectStore, name string, content io.Reader) (*jetstream.ObjectInfo, error) {
 	size := max(1<<10, min(128<<10, js.Conn().MaxPayload()/2))
 	return store.Put(ctx, jetstream.ObjectMeta{Name: name, Opts: &jetstream.ObjectMetaOptions{ChunkSize: uint32(size)}}, content) //nolint:gosec // it is small

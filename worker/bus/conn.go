@@ -24,13 +24,13 @@ const Timeout = 5 * time.Second
 type Conn struct {
 	NATS     *nats.Conn
 	JS       jetstream.JetStream
-	Subjects // of the prefix
+	Subjects // with the prefix of Config
 	Config   Config
 	URL      string             // for other clients, "" if they cannot connect
 	server   Server             // nil for an external NATS
 	nkey     *nkeyDialer        // nil without an nkey
-	activity *problems.Activity // connecting
-	errors   *problems.Activity // errors that the server reports about single messages
+	activity *problems.Activity // the connection
+	errors   *problems.Activity // asynchronous errors that the server reports
 
 	mu       sync.Mutex // guards the rest
 	denied   error      // the last permission violation
@@ -42,16 +42,16 @@ type Server interface {
 	nats.InProcessConnProvider
 	// Address is its host:port, "" if it does not listen.
 	Address() string
-	// Err is why its store is not writable, nil if it is.
+	// Err returns why its store is not writable, nil if it is writable.
 	Err() error
-	// Maintain keeps it running until ctx ends.
+	// Maintain restarts it after failures, until ctx ends.
 	Maintain(ctx context.Context)
 	Close()
 }
 
-// Open connects to NATS: to the embedded server, if there is one. It closes that server together
-// with the connection, and also when it fails. lost is called when the connection is closed for
-// good, which a NATS outage does not cause.
+// Open connects to NATS: to the embedded server, if there is one. Close and a failing Open close that
+// server too. lost is called when the connection is closed permanently, which a NATS outage does not
+// cause.
 func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost func(error)) (_ *Conn, err error) {
 	b := &Conn{Subjects: Subjects{c.Prefix}, Config: c, URL: c.URL, server: embedded, activity: set.Activity("nats"), errors: set.Activity("nats errors")}
 	defer func() {
@@ -67,7 +67,7 @@ func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost f
 		return nil, err
 	}
 	options = append(options, nats.ClosedHandler(func(nc *nats.Conn) {
-		lost(fmt.Errorf("NATS closed the connection for good: %w", nc.LastError()))
+		lost(fmt.Errorf("NATS connection closed permanently: %w", nc.LastError()))
 	}))
 	if b.NATS, err = nats.Connect(c.URL, options...); err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", c.URL, err)
@@ -84,7 +84,7 @@ func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost f
 	return b, err
 }
 
-// connectOptions reconnect forever, and never buffer what cannot be sent: the outbox has it.
+// connectOptions returns options that reconnect forever and buffer no unsent messages: they stay in the outbox.
 func (b *Conn) connectOptions() ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name("orderbeat"),
@@ -97,7 +97,7 @@ func (b *Conn) connectOptions() ([]nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
-				b.activity.Failed("NATS connection lost, messages wait in the outbox", b.Config.Explain(err))
+				b.activity.Failed("NATS connection lost, messages stay in the outbox", b.Config.Explain(err))
 			}
 		}),
 		nats.ConnectHandler(func(*nats.Conn) { b.activity.OK() }),
@@ -117,14 +117,14 @@ func (b *Conn) connectOptions() ([]nats.Option, error) {
 	return append(options, access...), err
 }
 
-// MaxBody is the largest body that the server accepts with our headers, which count too; 0 while
+// MaxBody returns the largest body that the server accepts, with room for the headers, which count too; 0 while
 // it is unknown.
 func (b *Conn) MaxBody() int64 {
 	limit := b.NATS.MaxPayload()
 	return limit - min(4<<10, limit/4)
 }
 
-// Close closes the connection, then the embedded server. All users of them must have ended.
+// Close closes the connection, then the embedded server. Nothing may use them any more.
 func (b *Conn) Close() {
 	if b.NATS != nil {
 		b.NATS.Close()
@@ -139,7 +139,7 @@ func (b *Conn) connectFailed(err error) {
 	b.activity.Failed("cannot connect to NATS", b.Config.Explain(err), "nats", b.Config.URL)
 }
 
-// asyncError handles errors that the client and the server report outside of responses.
+// asyncError handles errors that the client and the server report asynchronously.
 func (b *Conn) asyncError(nc *nats.Conn, sub *nats.Subscription, err error) {
 	if !nc.IsConnected() {
 		b.connectFailed(err)
@@ -157,8 +157,8 @@ func (b *Conn) asyncError(nc *nats.Conn, sub *nats.Subscription, err error) {
 	b.errors.Noticed("NATS reports an error", err, "subject", subject)
 }
 
-// Explain is [Config.Explain] with the state of the connection: why it is down, and which
-// permission is missing if a response does not arrive.
+// Explain adds to [Config.Explain] what the connection knows: why it is down, or which
+// permission was denied if no response arrived.
 func (b *Conn) Explain(err error) error {
 	if err == nil {
 		return nil
@@ -174,8 +174,8 @@ func (b *Conn) Explain(err error) error {
 	return b.Config.Explain(err)
 }
 
-// Denied is the permission that the server denied a moment ago, nil if there is none: a request that has no
-// response may lack it.
+// Denied returns the last permission violation if it is recent, else nil. It may be the reason why a request
+// has no response.
 func (b *Conn) Denied() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -189,7 +189,7 @@ func (b *Conn) Denied() error {
 // report all failed reconnects.
 const connectionCheck = time.Second
 
-// Maintain records why there is no connection, and keeps the embedded server running, until ctx ends.
+// Maintain records why there is no connection, and restarts the embedded server after failures, until ctx ends.
 func (b *Conn) Maintain(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -203,7 +203,7 @@ func (b *Conn) Maintain(ctx context.Context) {
 	}
 }
 
-// Usable is nil while messages can be stored, as far as that is known.
+// Usable returns nil if messages can be stored, as far as is known.
 func (b *Conn) Usable() error {
 	if b.server != nil {
 		if err := b.server.Err(); err != nil {

@@ -15,18 +15,18 @@ import (
 
 const (
 	// consumerCheck is the default of [Streams.CheckConsumers]. After stuckAfter checks without a
-	// delivery, which is longer than ackWait, a consumer is stuck.
+	// delivery, which is longer than ackWait, a consumer counts as stuck.
 	consumerCheck = 5 * time.Second
 	stuckAfter    = 3
 )
 
-// errChanged is that the consumer's configuration was changed.
+// errChanged means that the consumer's configuration was changed.
 var errChanged = errors.New("the consumer was changed")
 
-// errNoLeader is that no leader has created what this process shares with it.
-var errNoLeader = errors.New("no leader has created yet")
+// errNoLeader means that no leader has created a shared consumer yet.
+var errNoLeader = errors.New("no leader has created it yet")
 
-// bind returns the consumer: created, updated, or used as it is if it works and this user may not
+// bind returns the consumer: created, updated, or unchanged if it works and this user may not
 // update it.
 func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*Timeout)
@@ -46,8 +46,8 @@ func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 	}
 	info := consumer.CachedInfo()
 	if !slices.Equal(filters(info.Config), filters(r.Config)) && js.DeleteConsumer(ctx, r.Stream, r.Config.Durable) == nil {
-		// It has skipped messages that the stream still holds; a new consumer delivers them.
-		r.Streams.Log.Warn("consumer recreated: its filter differed", "stream", r.Stream, "consumer", r.Config.Durable, "filter", filters(info.Config))
+		// The old consumer has skipped messages that are still in the stream; a new one delivers them.
+		r.Streams.Log.Warn("consumer recreated, because its filter differed", "stream", r.Stream, "consumer", r.Config.Durable, "filter", filters(info.Config))
 		if consumer, err = js.CreateConsumer(ctx, r.Stream, r.Config); err != nil {
 			return nil, wrap(err)
 		}
@@ -59,7 +59,7 @@ func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 		} else if why := unusable(info.Config, r.Config); why != "" {
 			return nil, fmt.Errorf("%s: %w", why, wrap(err))
 		} else {
-			r.Activity.Noticed("consumer cannot be updated, using it as it is", wrap(err), "differs", differs(info.Config, r.Config))
+			r.Activity.Noticed("failed to update the consumer, using its current configuration", wrap(err), "differs", differs(info.Config, r.Config))
 		}
 	}
 	if info.Paused && !r.bound {
@@ -72,13 +72,13 @@ func (r *Receiver) bind(ctx context.Context) (jetstream.Consumer, error) {
 	return consumer, nil
 }
 
-// find returns the consumer as another process made it.
+// find returns a consumer that another process has created.
 func (r *Receiver) find(ctx context.Context) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	consumer, err := r.Streams.JS.Consumer(ctx, r.Stream, r.Config.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("%w the consumer %s of %s", errNoLeader, r.Config.Durable, r.Stream)
+		return nil, fmt.Errorf("consumer %s of %s is missing: %w", r.Config.Durable, r.Stream, errNoLeader)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("consumer %s of %s: %w", r.Config.Durable, r.Stream, r.Streams.Explain(err))
@@ -86,7 +86,7 @@ func (r *Receiver) find(ctx context.Context) (jetstream.Consumer, error) {
 	return consumer, nil
 }
 
-// Configure creates a durable consumer that other processes receive from, or changes its configuration.
+// Configure creates or updates a durable consumer from which other processes receive.
 func (q *Streams) Configure(ctx context.Context, stream string, config jetstream.ConsumerConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, 4*Timeout)
 	defer cancel()
@@ -106,7 +106,7 @@ func (q *Streams) Configure(ctx context.Context, stream string, config jetstream
 	return nil
 }
 
-// like is the existing configuration with Orderbeat's settings.
+// like returns the existing configuration with Orderbeat's settings.
 func like(there, want jetstream.ConsumerConfig) jetstream.ConsumerConfig {
 	there.FilterSubject, there.FilterSubjects = want.FilterSubject, nil
 	there.AckPolicy, there.AckWait, there.BackOff = want.AckPolicy, want.AckWait, nil
@@ -121,7 +121,7 @@ func filters(c jetstream.ConsumerConfig) []string {
 	return c.FilterSubjects
 }
 
-// unusable is why messages would be lost, missed or processed twice, "" if they would not.
+// unusable returns why messages would be lost, missed or processed twice, "" if none would.
 func unusable(there, want jetstream.ConsumerConfig) string {
 	switch {
 	case !slices.Equal(filters(there), filters(want)):
@@ -140,7 +140,7 @@ func unusable(there, want jetstream.ConsumerConfig) string {
 	return ""
 }
 
-// differs is what differs from Orderbeat's settings, "" if nothing does.
+// differs describes how there differs from Orderbeat's settings, "" if it does not.
 func differs(there, want jetstream.ConsumerConfig) string {
 	why := unusable(there, want)
 	switch {
@@ -154,8 +154,8 @@ func differs(there, want jetstream.ConsumerConfig) string {
 	return ""
 }
 
-// watch checks the consumer until ctx ends, or until it must be bound again, which is the error.
-// Anything else that blocks delivery is a failure of the activity while it lasts.
+// watch checks the consumer until ctx ends. It returns an error when the consumer must be bound again.
+// While anything else blocks delivery, the activity is failed.
 func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error {
 	bound := consumer.CachedInfo().Config
 	failed, idle, received := false, 0, r.received.Load()
@@ -165,7 +165,7 @@ func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error
 			return err
 		}
 		if err != nil {
-			continue // fetching fails too, or the next check succeeds
+			continue // if the error lasts, fetching fails too
 		}
 		if !r.Shared && differs(info.Config, r.Config) != "" && differs(info.Config, bound) != "" {
 			return fmt.Errorf("%w: %s", errChanged, differs(info.Config, r.Config))
@@ -185,7 +185,7 @@ func (r *Receiver) watch(ctx context.Context, consumer jetstream.Consumer) error
 	return nil
 }
 
-// deliveryFault is why the consumer delivers nothing, nil if it does.
+// deliveryFault returns why the consumer delivers nothing, nil if it is not blocked.
 func deliveryFault(info *jetstream.ConsumerInfo, stuck bool) error {
 	name := info.Name
 	switch {

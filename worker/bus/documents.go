@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	// documentTimeout bounds how long a document may take on its way.
+	// documentTimeout is the timeout for storing or reading a document.
 	documentTimeout = 30 * time.Second
-	// documentFresh is how old a document may be that is not stored again for an event of now.
+	// documentFresh is the age from which an existing document is stored again, so that it does not expire.
 	documentFresh = day
 )
 
-// Documents are the bodies of events that are larger than a message, in an object store that keeps them
-// as long as the stream of orders keeps events. It is safe for concurrent use.
+// Documents stores the bodies of events that are too large for a message in an object store, which retains them
+// as long as the orders stream retains events. It is safe for concurrent use.
 type Documents struct{ Conn *Conn }
 
 func (d *Documents) config() jetstream.ObjectStoreConfig {
 	return d.Conn.Config.ObjectStoreConfig("documents", "order events that are larger than a message", ordersLife)
 }
 
-// Keep stores a document under a name that only this content has.
+// Keep stores a document. name must be unique for its content.
 func (d *Documents) Keep(ctx context.Context, name string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, documentTimeout)
 	defer cancel()
@@ -43,7 +43,7 @@ func (d *Documents) Keep(ctx context.Context, name string, body []byte) error {
 	return d.explain(name, err)
 }
 
-// Read returns a document. The library compares its digest.
+// Read returns a document. The NATS library verifies its digest.
 func (d *Documents) Read(ctx context.Context, name string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, documentTimeout)
 	defer cancel()
@@ -55,7 +55,7 @@ func (d *Documents) Read(ctx context.Context, name string) ([]byte, error) {
 	return body, d.explain(name, err)
 }
 
-// explain adds the object to an error.
+// explain adds the names of the store and the object to an error.
 func (d *Documents) explain(name string, err error) error {
 	if err == nil {
 		return nil

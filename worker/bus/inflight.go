@@ -8,7 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// InFlight is the set of messages of one stream that this process works on, by sequence. It extends their
+// InFlight is the set of messages of one stream that this process is handling, by sequence. It extends their
 // ack deadlines. It is safe for concurrent use.
 type InFlight struct {
 	every time.Duration
@@ -22,7 +22,7 @@ func (q *Streams) NewInFlight() *InFlight {
 	return &InFlight{every: min(heartbeat, cmp.Or(q.AckWait, ackWait)/3), timers: map[uint64]*time.Timer{}}
 }
 
-// Add adds a message. It is false if the message is in the set already.
+// Add adds a message. It returns false if the message is already in the set.
 func (f *InFlight) Add(m jetstream.Msg) bool {
 	seq := Sequence(m)
 	f.mu.Lock()
@@ -31,7 +31,7 @@ func (f *InFlight) Add(m jetstream.Msg) bool {
 		return false
 	}
 	f.timers[seq] = time.AfterFunc(f.every, func() {
-		_ = m.InProgress() // if this is lost, the message is redelivered and recognised
+		_ = m.InProgress() // if this is lost, the message is redelivered and Add recognises it
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if timer, ok := f.timers[seq]; ok {
@@ -41,7 +41,7 @@ func (f *InFlight) Add(m jetstream.Msg) bool {
 	return true
 }
 
-// Count is the number of messages.
+// Count returns the number of messages.
 func (f *InFlight) Count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -57,7 +57,7 @@ func (f *InFlight) Remove(m jetstream.Msg) {
 	delete(f.timers, seq)
 }
 
-// Sequence is a message's sequence in its stream, 0 if it is not from a consumer.
+// Sequence returns a message's stream sequence, 0 if the message is not from a consumer.
 func Sequence(m jetstream.Msg) uint64 {
 	meta, err := m.Metadata()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// natsError is an error of NATS with its cause and what to do about it. The cause has no host and
+// natsError is a NATS error with an explanation of its cause and remedy. The explanation contains no host and
 // no path.
 type natsError struct {
 	cause string
@@ -25,8 +25,8 @@ type natsError struct {
 func (e *natsError) Error() string { return e.cause + ": " + e.err.Error() }
 func (e *natsError) Unwrap() error { return e.err }
 
-// Explain adds to an error of NATS what it means for this configuration. Other errors are
-// returned as they are.
+// Explain adds to a NATS error what it means for this configuration. Other errors are
+// returned unchanged.
 func (c Config) Explain(err error) error {
 	if _, known := errors.AsType[*natsError](err); err == nil || known {
 		return err
@@ -79,11 +79,11 @@ func (c Config) tlsCause(err error) string {
 	case unknown:
 		return "the server's certificate is signed by an unknown authority: set nats.tls.ca"
 	case name:
-		return "the server's certificate is for another host name than nats.url"
+		return "the server's certificate is not valid for the host name of nats.url"
 	case invalid:
 		return "the server's certificate is not valid: it has expired or is for another use"
 	case errors.Is(err, nats.ErrSecureConnWanted):
-		return "the server offers no TLS, and nats.url or nats.tls requires it"
+		return "the server offers no TLS, but nats.url or nats.tls requires it"
 	case record && c.TLSFirst:
 		return "the server does not start with a TLS handshake: unset nats.tls_first"
 	case record:
@@ -106,9 +106,9 @@ func (c Config) networkCause(err error) string {
 	case unknown:
 		return "unknown host: check nats.url"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "no server listens there: connection refused"
+		return "connection refused: no server listens at this address"
 	case errors.Is(err, nats.ErrNoInfoReceived):
-		return "that is not a NATS server"
+		return "the server at this address is not a NATS server"
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the server closed the connection"
 	case dialing && isTimeout(err), errors.Is(err, nats.ErrTimeout) && !c.TLSFirst && c.URL != "":
@@ -141,13 +141,13 @@ func (c Config) jetStreamCause(err error) string {
 	return ""
 }
 
-// places are the parts of an error that name a location: URLs, paths and addresses.
+// places matches the parts of an error that name a location: URLs, paths and addresses.
 var places = regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s"',;]+|[\w.-]+:/[^\s"',;:]*|(?:\[[^\]\s]+\]|[\w.-]*[\w-]):\d{2,5}\b|\b\d{1,3}(?:\.\d{1,3}){3}\b`)
 
-// paths are absolute paths at the start of a word.
+// paths matches absolute paths at the start of a word.
 var paths = regexp.MustCompile(`(^|[\s"'(=,])/[^\s"',;:)]+`)
 
-// WithoutPlaces is an error for unauthenticated readers: its cause, without hosts and paths.
+// WithoutPlaces returns an error text for unauthenticated readers: without hosts, paths and the given names.
 func WithoutPlaces(err error, names ...string) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*natsError](err); ok {

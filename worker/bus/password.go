@@ -15,11 +15,11 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// errNoPassword is that a password file has no password.
-var errNoPassword = errors.New("holds no password")
+// errNoPassword means that a password file contains no valid password.
+var errNoPassword = errors.New("contains no valid password")
 
-// CheckPasswordFile reports why the file with the embedded server's password cannot be used. A
-// file that is absent or has no password is fine: it is created at start.
+// CheckPasswordFile returns an error if the file with the embedded server's password cannot be used. A
+// file that is absent or contains no valid password is no error: it is created at startup.
 func CheckPasswordFile(path string) error {
 	_, err := readPassword(path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoPassword) {
@@ -28,7 +28,7 @@ func CheckPasswordFile(path string) error {
 	return err
 }
 
-// readPassword reads the embedded server's password: one line of a file that only its owner may
+// readPassword reads the embedded server's password: a file with one line that only its owner may
 // read.
 func readPassword(path string) (secret.Secret, error) {
 	info, err := os.Stat(path)
@@ -36,10 +36,10 @@ func readPassword(path string) (secret.Secret, error) {
 		return secret.Secret{}, fmt.Errorf("NATS password: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return secret.Secret{}, fmt.Errorf("NATS password: %s is not a file: remove it", path)
+		return secret.Secret{}, fmt.Errorf("NATS password: %s is not a regular file: remove it", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return secret.Secret{}, fmt.Errorf("NATS password: others may read %s (mode %04o): remove it, and the next start creates a new one, or run chmod 600", path, info.Mode().Perm())
+		return secret.Secret{}, fmt.Errorf("NATS password: other users may read %s (mode %04o): run chmod 600, or remove it; the next start creates a new one", path, info.Mode().Perm())
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -76,7 +76,7 @@ func openPassword(path string, log *slog.Logger) (secret.Secret, error) {
 	case err == nil:
 		return password, nil
 	case errors.Is(err, errNoPassword):
-		log.Warn("NATS password file replaced: it was empty", "file", path)
+		log.Warn("NATS password file replaced, because it contained no valid password", "file", path)
 		if err := os.Remove(path); err != nil {
 			return secret.Secret{}, fmt.Errorf("NATS password: %w", err)
 		}
@@ -84,7 +84,7 @@ func openPassword(path string, log *slog.Logger) (secret.Secret, error) {
 		return secret.Secret{}, err
 	}
 	if err := createPassword(path); err != nil {
-		log.Warn("failed to create the NATS password file: no other client can connect to the embedded NATS; set nats.auth", "file", path, "err", err)
+		log.Warn("failed to create the NATS password file; other clients cannot connect to the embedded NATS unless nats.auth is set", "file", path, "err", err)
 		return secret.New(rand.Text()), nil
 	}
 	return readPassword(path) // another process may have created the file meanwhile

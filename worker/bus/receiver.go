@@ -20,36 +20,36 @@ const (
 	heartbeat = 2500 * time.Millisecond
 	// receivePause is the pause after a failure to receive.
 	receivePause = time.Second
-	// leaderPatience is how long a shared consumer may be missing: processes start in any order.
+	// leaderPatience is how long a shared consumer may be missing before that counts as a failure: processes start in any order.
 	leaderPatience = 15 * time.Second
 )
 
 // Receiver fetches the messages of one durable consumer.
 type Receiver struct {
 	Streams *Streams
-	// Activity is pending until the consumer exists, and fails while receiving does.
+	// Activity is pending until the consumer exists, and failed while receiving fails.
 	Activity *problems.Activity
 	Stream   string
 	Config   jetstream.ConsumerConfig
-	// Shared is a consumer that another process creates and configures: it is used as it is, and by processes
+	// Shared means that another process creates and configures the consumer. It is used unchanged, also by processes
 	// that do not lead.
 	Shared bool
-	// Room waits until there is capacity for messages, and returns for how many; 0 if ctx ended
+	// Room waits until there is capacity for messages, and returns the number of messages; 0 if ctx ended
 	// first.
 	Room func(ctx context.Context) int
-	// Handle is called with one message after another.
+	// Handle is called with each message, one at a time.
 	Handle func(ctx context.Context, msg jetstream.Msg)
-	// InFlight counts the consumer's messages that this process works on, except the one that
-	// Handle has.
+	// InFlight returns how many of the consumer's messages this process is handling, except the one that
+	// is in Handle.
 	InFlight func() int
 
-	bound    bool          // the consumer was bound before
+	bound    bool          // the consumer has been bound before
 	asking   atomic.Bool   // a fetch is waiting for messages
 	received atomic.Uint64 // messages so far
 }
 
-// Run receives until ctx ends. After any failure it starts again: a NATS outage, streams that are
-// gone, a deleted consumer.
+// Run receives until ctx ends. It starts again after any failure: a NATS outage, deleted
+// streams, a deleted consumer.
 func (r *Receiver) Run(ctx context.Context) {
 	conn := r.Streams.JS.Conn()
 	connected := conn.StatusChanged(nats.CONNECTED)
@@ -73,10 +73,10 @@ func (r *Receiver) Run(ctx context.Context) {
 	}
 }
 
-// receive fetches as many messages as there is room for, again and again. The library's iterators
-// prefetch, which hoards messages that another worker could process; and with a limit of one
-// message they can miss to request the next until a heartbeat fails (nats.go v1.55.0,
-// pullSubscription.checkPending, seen once in about ten thousand messages).
+// receive repeatedly fetches as many messages as there is room for. The library's iterators
+// prefetch, which holds messages that another worker could process. With a limit of one
+// message they may not request the next one until a heartbeat is missed (nats.go v1.55.0,
+// pullSubscription.checkPending, about once in ten thousand messages).
 //
 // A request does not survive its connection, which the library notices after 10 s: connected
 // reports a new connection.
@@ -143,8 +143,8 @@ func (r *Receiver) fetch(ctx, bound context.Context, consumer jetstream.Consumer
 	}
 }
 
-// ConsumerConfig is what all consumers share: explicit acknowledgement, and unlimited redelivery,
-// because the job decides when to give up, not the stream.
+// ConsumerConfig returns the configuration of a consumer: explicit acknowledgement, and unlimited redelivery,
+// because Orderbeat decides when to give up on a message, not the stream.
 func ConsumerConfig(durable, filter string, atOnce int) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: durable, FilterSubject: filter, AckPolicy: jetstream.AckExplicitPolicy,

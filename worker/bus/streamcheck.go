@@ -15,19 +15,19 @@ import (
 // streamCheck is the default of [Streams.CheckStreams].
 const streamCheck = 10 * time.Second
 
-// CheckEvery is how often the streams are checked.
+// CheckEvery returns how often the streams are checked.
 func (q *Streams) CheckEvery() time.Duration { return cmp.Or(q.CheckStreams, streamCheck) }
 
 // Home is the stream of a topic, as of its last lookup.
 type Home struct {
 	jetstream.Stream
 	Config jetstream.StreamConfig
-	Last   uint64 // sequence of its last message then
+	Last   uint64 // sequence of its last message at that time
 	looked time.Time
 }
 
-// Home returns the stream of a topic, and creates it if it is missing. known is returned if it is
-// recent, unless refresh.
+// Home returns the stream of a topic, and creates it if it is missing. It returns known if known is
+// recent and refresh is false.
 func (q *Streams) Home(ctx context.Context, topic string, known *Home, refresh bool) (*Home, error) {
 	if known != nil && !refresh && time.Since(known.looked) < q.CheckEvery() {
 		return known, nil
@@ -43,13 +43,13 @@ func (q *Streams) Home(ctx context.Context, topic string, known *Home, refresh b
 	return &Home{Stream: stream, Config: info.Config, Last: info.State.LastSeq, looked: time.Now()}, nil
 }
 
-// wanted is the configuration that the stream of a topic should have.
+// wanted returns the configuration that the stream of a topic should have.
 func (q *Streams) wanted(topic string) jetstream.StreamConfig {
 	all := q.streamConfigs()
 	return all[slices.IndexFunc(all, func(c jetstream.StreamConfig) bool { return c.Name == q.Stream(topic) })]
 }
 
-// Covers reports whether the stream has messages on a subject.
+// Covers reports whether the stream captures messages on a subject.
 func (h *Home) Covers(subject string) bool {
 	return slices.ContainsFunc(h.Config.Subjects, func(filter string) bool { return isSubset(subject, filter) })
 }
@@ -68,26 +68,26 @@ func (h *Home) SubjectIsFull(ctx context.Context, subject string) (bool, error) 
 	return int64(info.State.Subjects[subject]) >= h.Config.MaxMsgsPerSubject, nil //nolint:gosec // no stream has as many messages
 }
 
-// Explain adds to a publishing error the stream and what is wrong with it.
+// Explain adds to a publishing error the name of the stream, and how to fix a sealed stream.
 func (h *Home) Explain(err error) error {
 	if err == nil {
 		return nil
 	}
 	switch {
 	case h.Config.Sealed:
-		return fmt.Errorf("stream %s is sealed, which cannot be undone; delete it, and Orderbeat creates it again: %w", h.Config.Name, err)
+		return fmt.Errorf("stream %s is sealed, which cannot be undone; delete it and Orderbeat will recreate it: %w", h.Config.Name, err)
 	case errors.Is(err, context.Canceled):
 		return err
 	}
 	return fmt.Errorf("stream %s: %w", h.Config.Name, err)
 }
 
-// check logs what is wrong with an existing stream, once. The error is [errStream] if it is
+// check logs the faults of an existing stream when they change. It returns [errStream] if the stream is
 // unusable.
 func (q *Streams) check(info *jetstream.StreamInfo, want jetstream.StreamConfig) error {
 	got := info.Config
 	if got.Retention != want.Retention {
-		return fmt.Errorf("%w: %s has retention %s and must have %s; delete it, and Orderbeat creates it again", errStream, want.Name, got.Retention, want.Retention)
+		return fmt.Errorf("%w: %s has retention %s and must have %s; delete it and Orderbeat will recreate it", errStream, want.Name, got.Retention, want.Retention)
 	}
 	if got.Mirror != nil {
 		return fmt.Errorf("%w: %s is a mirror, which accepts no messages", errStream, want.Name)
@@ -109,7 +109,7 @@ func (q *Streams) check(info *jetstream.StreamInfo, want jetstream.StreamConfig)
 	return nil
 }
 
-// replicate raises a stream's replicas to the configured number, or logs why it did not.
+// replicate raises a stream's replicas to the configured number, or logs why that failed.
 func (q *Streams) replicate(ctx context.Context, stream jetstream.Stream, want int) {
 	config := stream.CachedInfo().Config
 	had := config.Replicas
@@ -124,7 +124,7 @@ func (q *Streams) replicate(ctx context.Context, stream jetstream.Stream, want i
 	q.Log.Info("replicas raised", "stream", config.Name, "from", had, "to", want)
 }
 
-// faults lists what an operator should know about a stream that differs from Orderbeat's
+// faults lists the relevant differences of a stream from Orderbeat's
 // configuration.
 func faults(got, want *jetstream.StreamConfig) (list []string) {
 	add := func(wrong bool, text string, args ...any) {
@@ -133,8 +133,8 @@ func faults(got, want *jetstream.StreamConfig) (list []string) {
 		}
 	}
 	covers := slices.ContainsFunc(got.Subjects, func(filter string) bool { return isSubset(want.Subjects[0], filter) })
-	add(!covers, "its subjects %q do not cover %s: messages on other subjects wait", got.Subjects, want.Subjects[0])
-	add(got.Sealed, "it is sealed and accepts no messages: delete it, and Orderbeat creates it again")
+	add(!covers, "its subjects %q do not cover %s: messages on uncovered subjects wait", got.Subjects, want.Subjects[0])
+	add(got.Sealed, "it is sealed and accepts no messages: delete it and Orderbeat will recreate it")
 	add(got.NoAck, "it has no_ack: every message is looked up after publishing, which is slow")
 	add(got.Duplicates > 0 && got.Duplicates < want.Duplicates, "its duplicate window is %s, shorter than %s", got.Duplicates, want.Duplicates)
 	add(got.MaxMsgSize > 0, "max_msg_size %d: larger messages are truncated or set aside", got.MaxMsgSize)
@@ -147,8 +147,8 @@ func faults(got, want *jetstream.StreamConfig) (list []string) {
 		add(got.MaxAge > 0, "max_age %s: requests or jobs that wait longer are lost", got.MaxAge)
 		add(got.MaxMsgsPerSubject > 0 && !got.DiscardNewPerSubject, "%d messages per subject: earlier requests or jobs are lost", got.MaxMsgsPerSubject)
 	} else {
-		add(limited && got.Discard == jetstream.DiscardOld, "discard old with a limit: old messages go before their time")
-		add(got.MaxMsgsPerSubject > 0 && !got.DiscardNewPerSubject, "%d messages per subject: older ones go before their time", got.MaxMsgsPerSubject)
+		add(limited && got.Discard == jetstream.DiscardOld, "discard old with a limit: old messages are deleted before max_age")
+		add(got.MaxMsgsPerSubject > 0 && !got.DiscardNewPerSubject, "%d messages per subject: older ones are deleted before max_age", got.MaxMsgsPerSubject)
 		add(got.MaxAge > 0 && got.MaxAge < want.MaxAge, "max_age %s, shorter than %s", got.MaxAge, want.MaxAge)
 	}
 	return list

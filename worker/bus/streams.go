@@ -22,10 +22,10 @@ const dedupeWindow = 10 * time.Minute
 
 const day = 24 * time.Hour
 
-// ordersLife is how long order events are kept.
+// ordersLife is how long order events are retained.
 const ordersLife = 400 * day
 
-// streamConfigs are the streams of the public contract.
+// streamConfigs returns the configurations of the streams of the public contract.
 func (c *Conn) streamConfigs() []jetstream.StreamConfig {
 	define := func(topic, about string, keep jetstream.RetentionPolicy, age time.Duration) jetstream.StreamConfig {
 		config := jetstream.StreamConfig{
@@ -51,7 +51,7 @@ func (c *Conn) streamConfigs() []jetstream.StreamConfig {
 // Followed are the topics whose streams followers apply to their databases.
 var Followed = []string{"orders", "results", "alerts"}
 
-// State is the state of a topic's stream, zero if there is none.
+// State returns the state of a topic's stream, zero if the stream does not exist.
 func (c *Conn) State(ctx context.Context, topic string) (s jetstream.StreamState, err error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -65,7 +65,7 @@ func (c *Conn) State(ctx context.Context, topic string) (s jetstream.StreamState
 	return stream.CachedInfo().State, nil
 }
 
-// Placement is where the streams are placed in a cluster, nil for anywhere.
+// Placement returns where the streams are placed in a cluster, nil for anywhere.
 func (c Config) Placement() *jetstream.Placement {
 	if c.Cluster == "" && len(c.Tags) == 0 {
 		return nil
@@ -77,18 +77,18 @@ func (c Config) Placement() *jetstream.Placement {
 type Leadership interface {
 	// IsLeader reports whether no other process can be the leader now.
 	IsLeader() bool
-	// WaitLeader waits until IsLeader holds. It is false if ctx ended first.
+	// WaitLeader waits until IsLeader is true. It returns false if ctx ended first.
 	WaitLeader(ctx context.Context) bool
 }
 
-// Streams are the streams, with what is needed to create them and to receive from them.
+// Streams creates and checks the streams, and provides what receivers need.
 type Streams struct {
 	*Conn
 	// CheckStreams and CheckConsumers are how often streams, and the state of consumers, are read
 	// while nothing fails; 0 is 10s and 5s.
 	CheckStreams, CheckConsumers time.Duration
-	// AckWait is the time until an unacknowledged message is redelivered; 0 is 8s. Messages in flight
-	// extend it. The messages of a crashed process are delayed by it.
+	// AckWait is the time until an unacknowledged message is redelivered; 0 is 8s. Handlers extend it for
+	// messages in flight. The messages of a crashed process are redelivered after it.
 	AckWait time.Duration
 
 	Lease    Leadership // only the leader receives from consumers that are not shared
@@ -99,7 +99,7 @@ type Streams struct {
 	logged map[string]string // by stream, the faults that were logged
 }
 
-// errStream is that a stream is unusable.
+// errStream means that a stream is unusable.
 var errStream = errors.New("unusable stream")
 
 // Provision creates missing streams, and waits for NATS if necessary. It fails only if an
@@ -137,7 +137,7 @@ func (q *Streams) Ensure(ctx context.Context) error {
 	return nil
 }
 
-// open returns a stream, and creates it if it is missing. An existing one keeps its operator's
+// open returns a stream, and creates it if it is missing. An existing stream keeps its
 // configuration.
 func (q *Streams) open(ctx context.Context, want jetstream.StreamConfig) (jetstream.Stream, error) {
 	stream, err := q.JS.Stream(ctx, want.Name)

@@ -9,14 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// MaxSubject bounds a subject, in bytes. A server closes the connection for good if a protocol
-// line, which has two of them, exceeds 4096 bytes.
+// MaxSubject is the maximum length of a subject, in bytes. A server closes the connection permanently if a protocol
+// line, which may contain two subjects, exceeds 4096 bytes.
 const MaxSubject = 1024
 
 // Subjects names streams and subjects: all start with the prefix.
 type Subjects struct{ Prefix string }
 
-// Stream is the name of the stream of a topic.
+// Stream returns the name of a topic's stream.
 func (s Subjects) Stream(topic string) string {
 	return strings.ToUpper(s.Prefix + "_" + topic)
 }
@@ -24,13 +24,13 @@ func (s Subjects) Stream(topic string) string {
 // Of adds the prefix to a subject.
 func (s Subjects) Of(subject string) string { return s.Prefix + "." + subject }
 
-// Tokens are a subject's tokens after the prefix.
+// Tokens returns a subject's tokens after the prefix.
 func (s Subjects) Tokens(subject string) []string {
 	return strings.Split(strings.TrimPrefix(subject, s.Prefix+"."), ".")
 }
 
-// Foreign reports whether a caller may name a subject for Orderbeat to publish to: one subject
-// without wildcards that is not NATS's or Orderbeat's own.
+// Foreign reports whether Orderbeat may publish to a subject that a caller has named: one subject
+// without wildcards that is reserved neither by NATS nor by Orderbeat.
 func (s Subjects) Foreign(subject string) bool {
 	if len(subject) > MaxSubject || !utf8.ValidString(subject) || strings.HasPrefix(subject, "$") || strings.HasPrefix(subject, s.Of("")) {
 		return false
@@ -41,12 +41,12 @@ func (s Subjects) Foreign(subject string) bool {
 	return !slices.Contains(strings.Split(subject, "."), "")
 }
 
-// ForeignHint is which subjects a caller may name.
+// ForeignHint returns a hint about the subjects that a caller may name.
 func (s Subjects) ForeignHint() string {
 	return fmt.Sprintf("Name one subject of your own of at most %d bytes, without wildcards, that does not begin with %q or \"$\".", MaxSubject, s.Of(""))
 }
 
-// OneLine makes text fit for a header: one line, at most 300 characters.
+// OneLine converts text to a header value: one line of at most 300 characters.
 func OneLine(text string) string {
 	line := []rune(text)
 	if len(line) > 300 {
@@ -60,7 +60,7 @@ func OneLine(text string) string {
 	return string(line)
 }
 
-// Semver is a version of the program as the micro protocol accepts it, or a placeholder.
+// Semver returns a program version in the form that the micro protocol accepts, or "0.0.0".
 func Semver(version string) string {
 	v := strings.TrimPrefix(version, "v")
 	if !semver.MatchString(v) {
@@ -71,8 +71,8 @@ func Semver(version string) string {
 
 var semver = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
-// isSubset reports whether all subjects that match one filter match another, too. A subject
-// without wildcards is a filter that only it matches.
+// isSubset reports whether all subjects that match filter also match of. A subject
+// without wildcards is a filter that matches only itself.
 func isSubset(filter, of string) bool {
 	tokens, want := strings.Split(filter, "."), strings.Split(of, ".")
 	for i, w := range want {

@@ -10,7 +10,7 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// watchRetry and watchRest are the first and the longest pause before a failed database operation
+// watchRetry and watchRest are the first and the maximum pause before a failed database operation
 // is retried.
 const (
 	watchRetry = time.Second
@@ -18,8 +18,8 @@ const (
 )
 
 // watch raises and resolves the alerts about credentials. It processes status changes in order,
-// each until the database has stored its alerts. Changes that are unread at shutdown are reported
-// again by the states at the next start.
+// and retries each until the database has stored its alerts. Changes that are unprocessed at shutdown
+// are found again at the next start, from the stored states.
 type watch struct {
 	*Credentials
 	providers map[string]settings.Provider
@@ -40,7 +40,7 @@ func (s *Credentials) Watch(ctx context.Context) {
 	}
 }
 
-// retry retries do until it succeeds, or ctx ends.
+// retry calls do until it succeeds or ctx ends.
 func (w *watch) retry(ctx context.Context, do func() error) {
 	rest := watchRetry
 	for err := do(); err != nil && ctx.Err() == nil; err = do() {
@@ -52,7 +52,7 @@ func (w *watch) retry(ctx context.Context, do func() error) {
 	}
 }
 
-// loadRaised reads which alerts an earlier process raised, and resolves those about what is no longer
+// loadRaised loads the raised alerts of earlier processes, and resolves those about credentials that are no longer
 // configured.
 func (w *watch) loadRaised(ctx context.Context) error {
 	w.found = map[*credential]alertSet{}
@@ -77,7 +77,7 @@ func (w *watch) loadRaised(ctx context.Context) error {
 	return w.DB.ResolveAlerts(ctx, gone)
 }
 
-// subject is the credential that an alert is about, or nil.
+// subject returns the credential that an alert is about, or nil.
 func (w *watch) subject(a alerts.Alert) *credential {
 	if a.Account != "" {
 		return nil
@@ -99,7 +99,7 @@ func (w *watch) configured(a alerts.Alert) bool {
 	return ok && a.User == ""
 }
 
-// applyChange applies a status change. It may be repeated.
+// applyChange applies a status change. It is idempotent.
 func (w *watch) applyChange(ctx context.Context, r statusChange) error {
 	before := w.found[r.credential]
 	now := alertsOf(r.status, before)

@@ -15,14 +15,14 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// tendEvery is how often credentials without calls are checked for renewal.
+// tendEvery is how often credentials are checked for renewal, so that tokens are renewed without calls too.
 const tendEvery = time.Minute
 
 // credential is one token source, with the accounts that it serves.
 type credential struct {
 	*auth.Source
 	accounts []string    // names of the accounts that use the user's tokens
-	known    atomic.Bool // the stored state was read
+	known    atomic.Bool // the stored state has been read
 }
 
 // Credentials are the credentials of all providers, in the order of the configuration.
@@ -37,9 +37,9 @@ type Config struct {
 	DB        *db.DB
 	Providers []settings.Provider
 	Alerts    Alerts
-	// Shared says that other processes renew the same tokens: their states are read again and again.
+	// Shared means that other processes renew the same tokens, so that the stored states are read periodically.
 	Shared bool
-	// ConsentURL is where a user grants access, "" without a web listener.
+	// ConsentURL returns the URL where a user grants access, "" without a web listener.
 	ConsentURL func(provider, user string) string
 	Log        *slog.Logger
 }
@@ -50,13 +50,13 @@ type Alerts interface {
 	Resolve(context.Context, alerts.Alert) error
 }
 
-// New returns the credentials of all providers. From now on their status changes are recorded.
+// New returns the credentials of all providers and subscribes to their status changes.
 func New(c Config) *Credentials {
 	s := &Credentials{Config: c, changes: newStatusQueue()}
 	for _, p := range c.Providers {
 		var sources []*auth.Source
 		if err := clients.Recover("credentials", func() error { sources = p.Sources(); return nil }); err != nil {
-			c.Log.Error("provider panicked: its credentials are not maintained", "provider", p.Name, "err", err)
+			c.Log.Error("provider panicked, its credentials are not maintained", "provider", p.Name, "err", err)
 		}
 		for _, source := range sources {
 			s.subscribe(&credential{Source: source, accounts: accountsOf(p, source.User())})
@@ -65,8 +65,8 @@ func New(c Config) *Credentials {
 	return s
 }
 
-// subscribe adds a credential and subscribes to its changes. They are ignored until its stored
-// state is known.
+// subscribe adds a credential and subscribes to its changes. Changes are ignored until the stored
+// state has been read.
 func (s *Credentials) subscribe(c *credential) {
 	s.all = append(s.all, c)
 	c.SetNotify(func(st auth.Status) {
@@ -86,7 +86,7 @@ func accountsOf(p settings.Provider, user string) (names []string) {
 	return names
 }
 
-// of returns the credentials of a provider, of all if "", and of one user only unless "".
+// of returns the credentials of a provider and a user; "" matches all.
 func (s *Credentials) of(provider, user string) (found []*credential) {
 	for _, c := range s.all {
 		if (provider == "" || c.Provider() == provider) && (user == "" || c.User() == user) {
@@ -96,7 +96,7 @@ func (s *Credentials) of(provider, user string) (found []*credential) {
 	return found
 }
 
-// Sources returns the token sources of a provider, of all if "", and of one user only unless "".
+// Sources returns the token sources of a provider and a user; "" matches all.
 func (s *Credentials) Sources(provider, user string) (found []*auth.Source) {
 	for _, c := range s.of(provider, user) {
 		found = append(found, c.Source)
@@ -120,7 +120,7 @@ func (s *Credentials) Prepare(ctx context.Context) {
 	}
 }
 
-// RenewIdle renews tokens that are due until ctx ends, also without calls.
+// RenewIdle renews tokens when they are due, even if no calls are made, until ctx ends.
 func (s *Credentials) RenewIdle(ctx context.Context) {
 	for wait.For(ctx, tendEvery) {
 		s.Prepare(ctx)
@@ -133,7 +133,7 @@ func (s *Credentials) RenewIdle(ctx context.Context) {
 	}
 }
 
-// label is the credential's name for display.
+// label returns the credential's name for display.
 func (c *credential) label() string {
 	if c.User() == "" {
 		return c.Provider()

@@ -19,8 +19,8 @@ var credentialCodes = []clients.Code{clients.CodeAuthRejected, clients.CodeIPBlo
 // alertSet is the set of codes of the alerts about a credential.
 type alertSet map[clients.Code]bool
 
-// alertsOf derives the alerts from a status and the alerts before it. An outage does not resolve
-// alerts: rejected credentials count as rejected until there is a token.
+// alertsOf derives the alerts from a status and the previous alerts. An outage does not resolve
+// alerts: credentials count as rejected until a token is received.
 func alertsOf(st auth.Status, before alertSet) alertSet {
 	j := alertSet{clients.CodeConsent: st.State == auth.StateConsent, codeUnreadable: st.Unreadable}
 	if st.State == auth.StateRejected {
@@ -43,7 +43,7 @@ func alertsOf(st auth.Status, before alertSet) alertSet {
 	return j
 }
 
-// alert is the alert with this code about a credential.
+// alert returns the alert with this code about a credential.
 func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(provider, user string) string) alerts.Alert {
 	a := alerts.Alert{Provider: c.Provider(), User: c.User(), Code: code}
 	switch code {
@@ -56,7 +56,7 @@ func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(pr
 		a.Hint = "Contact the provider. Orderbeat retries a few times per hour; forcing retries does not help."
 	case codeUnreadable:
 		a.Message = "the stored tokens of " + c.label() + " cannot be read"
-		a.Hint = "If the file of worker.key was replaced, or is another one than that of other workers on this NATS, restore it or copy theirs. Otherwise Orderbeat requests new tokens, and users must grant access again."
+		a.Hint = "If the file of worker.key was replaced, restore it; if it differs from the file of the other workers, copy theirs. Otherwise Orderbeat requests new tokens, and users must grant access again."
 	default:
 		a.Message = failure(st)
 		a.Hint = fmt.Sprintf("Check the credentials and URLs of providers.%s, then run \"orderbeat auth unlatch %s\".", c.Provider(), c.Provider())
@@ -64,7 +64,7 @@ func (c *credential) alert(code clients.Code, st auth.Status, consentURL func(pr
 	return a
 }
 
-// blockReason is why a blocked address is suspected.
+// blockReason returns why a blocked address is suspected.
 func blockReason(st auth.Status) string {
 	if st.Refusals > 0 {
 		return "soon after rejected credentials"
@@ -72,7 +72,7 @@ func blockReason(st auth.Status) string {
 	return "several times in a row"
 }
 
-// failure describes a status's last failure in one line.
+// failure describes the last failure of a status in one line.
 func failure(st auth.Status) string {
 	f := st.LastFailure
 	if f == nil {

@@ -14,8 +14,8 @@ type statusChange struct {
 	status     auth.Status
 }
 
-// statusQueue has the status changes that are not processed yet, in order. Adding one never
-// blocks, as it happens during a renewal.
+// statusQueue has the unprocessed status changes, in order. Adding one never
+// blocks, because it happens during a renewal.
 type statusQueue struct {
 	mu   sync.Mutex // guards list
 	list []statusChange
@@ -24,8 +24,8 @@ type statusQueue struct {
 
 func newStatusQueue() *statusQueue { return &statusQueue{more: wait.NewSignal()} }
 
-// add adds the status that status returns. It is called under the lock, so that changes of a
-// source stay in order.
+// add appends the status that status returns. status is called under the lock, so that changes of a
+// credential stay in order.
 func (n *statusQueue) add(c *credential, status func() auth.Status) {
 	n.mu.Lock()
 	n.list = append(n.list, statusChange{c, status()})

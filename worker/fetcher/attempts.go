@@ -12,7 +12,7 @@ import (
 // errCancelled is the cause of a context whose job was cancelled.
 var errCancelled = fmt.Errorf("%w: the job was cancelled", context.Canceled)
 
-// maxRemembered limits the remembered cancellations: a job may arrive after its cancellation.
+// maxRemembered limits the remembered cancellations. They are needed because a job may arrive after its cancellation.
 const maxRemembered = 10_000
 
 // attempts are the attempts in flight and the cancelled ones.
@@ -26,8 +26,8 @@ func newAttempts() *attempts {
 	return &attempts{running: map[wire.Attempt]context.CancelCauseFunc{}, cancelled: map[wire.Attempt]bool{}}
 }
 
-// begin adds an attempt. It returns its context, and a function to call at its end. ok is false if the
-// attempt was cancelled, or is in flight already: the message in flight returns its outcome.
+// begin adds an attempt. It returns the attempt's context, and a function to call when the attempt ends. ok is false if it
+// was cancelled or is already in flight; then the earlier message returns the outcome.
 func (a *attempts) begin(ctx context.Context, id wire.Attempt) (_ context.Context, end func(), ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -44,7 +44,7 @@ func (a *attempts) begin(ctx context.Context, id wire.Attempt) (_ context.Contex
 	}, true
 }
 
-// cancel cancels an attempt, now or when its job arrives.
+// cancel cancels an attempt now, or when its job arrives later.
 func (a *attempts) cancel(id wire.Attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -57,7 +57,7 @@ func (a *attempts) cancel(id wire.Attempt) {
 	}
 }
 
-// count is the number of attempts in flight.
+// count returns the number of attempts in flight.
 func (a *attempts) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	// idleCheck is how often the fetcher checks which providers it receives jobs of.
+	// idleCheck is how often the fetcher checks for which providers it must receive jobs.
 	idleCheck = 500 * time.Millisecond
 	// roomCheck is how often a receiver without a free slot checks for one: an attempt of another provider
 	// may free a slot, or the limit may rise.
@@ -36,10 +36,10 @@ const (
 	publishRetry = time.Second
 	// maxBatch limits the jobs of one fetch request.
 	maxBatch = 64
-	// After fewDeliveries a job fails if this process does not have its account or cannot read it. After
+	// After fewDeliveries a job fails if its account is not configured here or it cannot be decoded. After
 	// maxDeliveries every job fails: no process that received it has published an outcome.
 	fewDeliveries, maxDeliveries = 5, 10
-	// shortDelay and longDelay bound the delay until another process may take a job.
+	// shortDelay and longDelay are the minimum and maximum delay before a rejected job is redelivered.
 	shortDelay, longDelay = time.Second, 30 * time.Second
 )
 
@@ -47,12 +47,12 @@ const (
 type Config struct {
 	Streams  *bus.Streams
 	Settings *settings.Live
-	Slots    *slots.Slots // of the process
+	Slots    *slots.Slots // shared by the whole process
 	Memory   *memory.Pool
 	Blobs    *wire.Blobs
-	// Active reports whether jobs of a provider may arrive. While it is false, none are received.
+	// Active reports whether jobs of a provider may arrive. While it returns false, no jobs are received.
 	Active func(provider string) bool
-	// Limit is how many attempts at jobs of a provider this process makes at once: its share of the
+	// Limit returns how many attempts at jobs of a provider this process makes at once: its share of the
 	// provider's concurrency.
 	Limit   func(provider string) int
 	Version string
@@ -63,7 +63,7 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// Fetcher takes jobs and makes attempts at them. It is safe for concurrent use.
+// Fetcher receives jobs and makes attempts at them. It is safe for concurrent use.
 type Fetcher struct {
 	Config
 	attempts *attempts
@@ -77,18 +77,18 @@ func New(c Config) *Fetcher {
 	return &Fetcher{Config: c, attempts: newAttempts(), held: c.Streams.NewInFlight(), changed: wait.NewSignal()}
 }
 
-// Activity is the activity of receiving a provider's jobs.
+// Activity returns the activity of receiving a provider's jobs.
 func Activity(set *problems.Set, provider string) *problems.Activity {
 	return set.Activity("receive jobs " + outbox.Token(provider))
 }
 
-// InFlight is the number of attempts in flight.
+// InFlight returns the number of attempts in flight.
 func (f *Fetcher) InFlight() int { return f.attempts.count() }
 
-// Changed applies settings that were replaced.
+// Changed applies new settings after a reload.
 func (f *Fetcher) Changed() { f.changed.Set() }
 
-// Run takes jobs until ctx ends, and then waits for the attempts in flight, whose context is work.
+// Run receives jobs until ctx ends, and then waits for the attempts in flight. work is their context.
 func (f *Fetcher) Run(ctx, work context.Context) error {
 	cancels, err := f.Streams.NATS.Subscribe(wire.CancelSubject(f.Streams.Subjects, "*"), f.cancelled)
 	if err != nil {
@@ -103,7 +103,7 @@ func (f *Fetcher) Run(ctx, work context.Context) error {
 	return nil
 }
 
-// receiveAll has one receiver for each provider, until ctx ends.
+// receiveAll runs one receiver for each active provider, until ctx ends.
 func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
 	type receiver struct{ stop func() }
 	receivers := map[string]receiver{}
@@ -134,7 +134,7 @@ func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
 				Activity(f.Streams.Problems, name).OK()
 			}
 		}
-		live.serve(active) //nolint:contextcheck // requests have the context of the work
+		live.serve(active) //nolint:contextcheck // requests use the context work
 		select {
 		case <-ctx.Done():
 		case <-f.changed:
@@ -143,8 +143,8 @@ func (f *Fetcher) receiveAll(ctx, work context.Context, live *live) {
 	}
 }
 
-// receive takes jobs of one provider until ctx ends. It requests no more jobs than this process can start
-// at once, so that it holds none that an idle process could start.
+// receive receives jobs of one provider until ctx ends. It requests no more jobs than this process can start
+// immediately, so that it holds no jobs that an idle process could start.
 func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 	busy, ended := atomic.Int64{}, wait.NewSignal()
 	r := bus.Receiver{
@@ -176,7 +176,7 @@ func (f *Fetcher) receive(ctx, work context.Context, provider string) {
 				}()
 				// Receivers of other providers may have taken the free slots since the request.
 				if !f.Slots.Acquire(ctx) {
-					_ = msg.Nak() // not started: redelivered at once, to any process
+					_ = msg.Nak() // not started: redelivered immediately, to any process
 					return
 				}
 				defer f.Slots.Release()
@@ -213,19 +213,19 @@ func (f *Fetcher) handle(ctx context.Context, msg jetstream.Msg) {
 	case errors.Is(err, errCancelled):
 		_ = msg.Ack() // the job has ended, or another of its messages is in flight
 	case errors.Is(err, errElsewhere):
-		f.Streams.Problems.Activity("read jobs").Noticed("job left to other processes", err, "provider", job.Provider, "account", job.Account)
+		f.Streams.Problems.Activity("read jobs").Noticed("this process cannot perform the job, leaving it to other processes", err, "provider", job.Provider, "account", job.Account)
 		_ = msg.NakWithDelay(delay(deliveries))
-	case err != nil: // the process stops
+	case err != nil: // the process is stopping
 		_ = msg.Nak()
 	default:
 		f.publish(ctx, msg, &out)
 	}
 }
 
-// errElsewhere is that only another process may be able to make the attempt.
+// errElsewhere means that another process may be able to make the attempt, but not this one.
 var errElsewhere = errors.New("this process cannot make the attempt")
 
-// attempt makes an attempt. It fails with [errCancelled], with [errElsewhere], or if ctx ended.
+// attempt makes an attempt. It fails with [errCancelled] or [errElsewhere], or if ctx ended.
 func (f *Fetcher) attempt(ctx context.Context, job jobs.Job, deliveries int) (jobs.Outcome, error) {
 	attemptCtx, end, ok := f.attempts.begin(ctx, wire.AttemptOf(&job))
 	defer end()
@@ -253,11 +253,11 @@ func (f *Fetcher) attempt(ctx context.Context, job jobs.Job, deliveries int) (jo
 	return jobs.Perform(attemptCtx, p.Provider, account, job, p.Retry)
 }
 
-// undeliverable is the outcome of a job that was delivered too often.
+// undeliverable returns the outcome of a job that was delivered too often.
 func (f *Fetcher) undeliverable(job jobs.Job, deliveries int) jobs.Outcome {
 	return failed(job, jobs.Dead, &clients.Error{
 		Provider: job.Provider, Op: "run", Code: clients.CodeInternal,
-		Message: fmt.Sprintf("%d fetchers in a row have taken this job and returned no outcome", deliveries-1),
+		Message: fmt.Sprintf("the job was delivered to fetchers %d times, and none returned an outcome", deliveries-1),
 		Hint:    "Check the logs of the fetchers for crashes. After fixing the cause, run \"orderbeat jobs retry\".",
 	})
 }
@@ -267,17 +267,17 @@ func failed(job jobs.Job, state jobs.State, err *clients.Error) jobs.Outcome {
 	return jobs.Outcome{Job: job, State: state, AskedAt: now, FinishedAt: now, Err: err}
 }
 
-// unreadable handles a message that is not a job, or one of another version. Another process may
+// unreadable handles a message that is not a job, or a job in another version of the encoding. Another process may
 // be able to read it.
 func (f *Fetcher) unreadable(ctx context.Context, msg jetstream.Msg, deliveries int, err error) {
 	id, unknown := wire.ReadAttempt(msg.Headers())
 	if unknown != nil {
-		f.Log.Warn("message removed from the stream of jobs: it is not a job", "subject", msg.Subject(), "err", unknown)
+		f.Log.Warn("message removed from the jobs stream, because it is not a job", "subject", msg.Subject(), "err", unknown)
 		_ = msg.TermWithReason("not a job")
 		return
 	}
 	if errors.Is(err, wire.ErrVersion) || deliveries <= fewDeliveries {
-		f.Streams.Problems.Activity("read jobs").Noticed("job cannot be read and is left to other processes", err, "job_id", id.JobID)
+		f.Streams.Problems.Activity("read jobs").Noticed("failed to read a job, leaving it to other processes", err, "job_id", id.JobID)
 		_ = msg.NakWithDelay(delay(deliveries))
 		return
 	}
@@ -287,22 +287,22 @@ func (f *Fetcher) unreadable(ctx context.Context, msg jetstream.Msg, deliveries 
 	f.publish(ctx, msg, &out)
 }
 
-// delay is the delay of the next delivery, which doubles up to longDelay.
+// delay returns the delay of the next delivery, which doubles up to longDelay.
 func delay(deliveries int) time.Duration {
 	return min(shortDelay<<min(deliveries-1, 8), longDelay)
 }
 
-// publish publishes an outcome, with retries until it is in its stream or ctx ends, and then
-// acknowledges its job. If the acknowledgement is lost, the job is delivered again, and the stream drops
+// publish publishes an outcome, retrying until it is in its stream or ctx ends, and then
+// acknowledges its job. If the acknowledgement is lost, the job is redelivered, and the stream drops
 // the second outcome by its message id.
 func (f *Fetcher) publish(ctx context.Context, msg jetstream.Msg, out *jobs.Outcome) {
 	activity := f.Streams.Problems.Activity("publish outcomes")
 	m, err := f.encode(out)
 	if err != nil {
-		f.Log.ErrorContext(ctx, "outcome cannot be encoded", "job_id", out.ID, "err", err)
-		large := failed(out.Job, jobs.Failed, &clients.Error{Provider: out.Provider, Op: "request", Code: clients.CodeBadResponse, Message: err.Error(), Hint: "Request less at once: a shorter window, smaller pages."})
+		f.Log.ErrorContext(ctx, "failed to encode an outcome", "job_id", out.ID, "err", err)
+		large := failed(out.Job, jobs.Failed, &clients.Error{Provider: out.Provider, Op: "request", Code: clients.CodeBadResponse, Message: err.Error(), Hint: "Request less data at once: a shorter window or smaller pages."})
 		if m, err = f.encode(&large); err != nil {
-			return // the job is delivered again
+			return // the job is redelivered
 		}
 	}
 	m.Subject = wire.OutcomeSubject(f.Streams.Subjects, &out.Job)
@@ -340,7 +340,7 @@ func (f *Fetcher) encode(out *jobs.Outcome) (*nats.Msg, error) {
 	return wire.EncodeOutcome(out)
 }
 
-// send publishes an outcome. duplicate reports that an outcome of the attempt is in the stream already.
+// send publishes an outcome. duplicate reports that the stream already has an outcome of the attempt.
 func (f *Fetcher) send(ctx context.Context, m *nats.Msg) (duplicate bool, err error) {
 	if err := f.Blobs.Shrink(ctx, m); err != nil {
 		return false, err

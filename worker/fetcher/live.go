@@ -22,7 +22,7 @@ import (
 // live is the micro service for requests that wait for an attempt: one endpoint for each provider.
 type live struct {
 	f       *Fetcher
-	work    context.Context //nolint:containedctx // of the requests, which come from NATS
+	work    context.Context //nolint:containedctx // the context of requests, which arrive from NATS
 	service micro.Service
 	served  []string
 
@@ -65,7 +65,7 @@ func (l *live) serve(active map[string]bool) {
 	l.served = names
 }
 
-// endpointName is a name that the micro protocol accepts.
+// endpointName returns an endpoint name that the micro protocol accepts.
 func endpointName(provider string) string {
 	name := []byte(outbox.Token(provider))
 	for i, c := range name {
@@ -83,12 +83,12 @@ func (l *live) close() {
 	}
 }
 
-// stop accepts no more requests.
+// stop stops accepting requests.
 func (l *live) stop() {
 	l.close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closed = true // requests that were received before may still arrive
+	l.closed = true // the handler may still be called for requests that were already received
 }
 
 // handle responds to a request.
@@ -104,7 +104,7 @@ func (l *live) handle(provider string, r micro.Request) {
 	}
 }
 
-// begin calls do in the background, with a slot, if one is free and requests are still accepted.
+// begin acquires a slot and calls do in the background. It returns false if no slot is free or live was stopped.
 func (l *live) begin(do func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -23,11 +23,11 @@ import (
 )
 
 const (
-	// announceEvery is how often a process writes its entry, life how long an entry lasts.
+	// announceEvery is how often a process writes its entry; life is how long an entry is valid.
 	announceEvery = 5 * time.Second
 	life          = lives * announceEvery
 	lives         = 3
-	// lookEvery is how often a process checks whether its Does has changed; then it writes its entry at once.
+	// lookEvery is how often a process checks whether its Does has changed. Then it writes its entry immediately.
 	lookEvery = time.Second
 	// retryPause is the pause after a failure.
 	retryPause = time.Second
@@ -50,8 +50,8 @@ type Process struct {
 	InFlight  int       `json:"in_flight"`
 }
 
-// ProcessID is the id in the fleet of the process with a database. A process that is restarted with the same
-// database replaces itself.
+// ProcessID returns the fleet id of the process that uses a database. A restarted process with the same
+// database replaces its old entry.
 func ProcessID(database string) string {
 	sum := sha256.Sum256([]byte(database))
 	return hex.EncodeToString(sum[:16])
@@ -65,12 +65,12 @@ func (p *Process) fetches(provider string) bool {
 // Config has a fleet's dependencies.
 type Config struct {
 	Conn *bus.Conn
-	// Self is the entry of this process at this moment. Its id never changes.
+	// Self returns the current entry of this process. Its id never changes.
 	Self func() Process
-	// Changed is called when processes came or went, and again whenever the entry was written. It must
-	// not block.
+	// Changed is called when other processes join, leave or change, and at each periodic write of the
+	// entry. It must not block.
 	Changed  func()
-	Every    time.Duration // how often an entry is written, 0 is 5s; it lasts three times as long
+	Every    time.Duration // how often the entry is written; 0 is 5s. An entry is valid three times as long
 	Activity *problems.Activity
 	Log      *slog.Logger
 }
@@ -79,14 +79,14 @@ type Config struct {
 type Fleet struct {
 	c         Config
 	bucket    jetstream.KeyValueConfig
-	announced []string      // what this process does as of its entry, used by [Fleet.Run] only
-	joined    chan struct{} // closed when the others are known and this process is announced
+	announced []string      // Does in the entry as last written; only [Fleet.Run] uses it
+	joined    chan struct{} // closed once the others are known and this process is announced
 
 	mu     sync.Mutex // guards others
 	others map[string]member
 }
 
-// member is another process, and when its entry was last written, by this process's clock.
+// member is another process. seen is when its entry was last received, by this process's clock.
 type member struct {
 	Process
 	seen time.Time
@@ -102,19 +102,19 @@ func New(c Config) *Fleet {
 func (f *Fleet) every() time.Duration { return cmp.Or(f.c.Every, announceEvery) }
 func (f *Fleet) life() time.Duration  { return lives * f.every() }
 
-// Run announces this process and follows the others until ctx ends, when it withdraws its entry.
+// Run announces this process and watches the others until ctx ends. Then it deletes its entry.
 func (f *Fleet) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := f.follow(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		f.c.Activity.Failed("failed to announce this process or to see the others, will retry", f.c.Conn.Explain(err), "bucket", f.bucket.Bucket)
+		f.c.Activity.Failed("failed to announce this process or to watch the others, will retry", f.c.Conn.Explain(err), "bucket", f.bucket.Bucket)
 		wait.For(ctx, retryPause)
 	}
 }
 
-// Wait waits until this process knows the others and is announced. It is false if ctx ended first.
+// Wait waits until this process knows the others and is announced. It returns false if ctx ended first.
 func (f *Fleet) Wait(ctx context.Context) bool {
 	select {
 	case <-f.joined:
@@ -140,7 +140,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 	defer tick.Stop()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	slow := time.NewTimer(bus.Timeout) // the current entries arrive at once
+	slow := time.NewTimer(bus.Timeout) // for the current entries, which normally arrive immediately
 	defer slow.Stop()
 	for {
 		select {
@@ -158,7 +158,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 				f.noted(entry, started)
 				continue
 			}
-			// All current entries have arrived. This process takes its share before others see its entry.
+			// All current entries have arrived. This process applies its share before others see its entry.
 			started = true
 			f.c.Changed()
 			if err := f.announce(ctx, kv); err != nil {
@@ -174,7 +174,7 @@ func (f *Fleet) follow(ctx context.Context) error {
 			if !started {
 				continue
 			}
-			// A watch may stop to deliver without an error: then the other processes would expire here.
+			// A watch may stop delivering without an error. Then the other processes would expire here.
 			if !seen {
 				return errors.New("the entry of this process does not arrive")
 			}
@@ -229,14 +229,14 @@ func (f *Fleet) announce(ctx context.Context, kv jetstream.KeyValue) error {
 	return err
 }
 
-// withdraw deletes the entry, so that the others take over its share at once.
+// withdraw deletes the entry, so that the others take over its share immediately.
 func (f *Fleet) withdraw(ctx context.Context, kv jetstream.KeyValue) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_ = kv.Delete(ctx, f.c.Self().ID) // else it expires
+	_ = kv.Delete(ctx, f.c.Self().ID) // on an error, the entry expires
 }
 
-// noted updates the view from an entry of another process. It calls Changed if notify is set.
+// noted updates the view from an entry of another process. It calls Changed if the view changed and notify is set.
 func (f *Fleet) noted(entry jetstream.KeyValueEntry, notify bool) {
 	key := entry.Key()
 	var p Process
@@ -270,7 +270,7 @@ func (f *Fleet) log(gone bool, p Process) {
 	}
 }
 
-// renewAll restarts the time to live of all known processes: without NATS they could not write their entries.
+// renewAll restarts the expiry of all known processes, which could not write their entries during a NATS outage.
 func (f *Fleet) renewAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -280,7 +280,7 @@ func (f *Fleet) renewAll() {
 	}
 }
 
-// expire removes the processes whose entries were not written in time.
+// expire removes the processes whose entries were not renewed in time.
 func (f *Fleet) expire() {
 	f.mu.Lock()
 	var gone []Process
@@ -309,8 +309,8 @@ func (f *Fleet) Processes() []Process {
 	return list
 }
 
-// Others is the number of slots of other processes that make attempts at jobs of a provider, only
-// those that read this encoding.
+// Others returns the number of slots of other processes that make attempts at jobs of a provider. It counts only
+// processes with this version of the encoding.
 func (f *Fleet) Others(provider string, encoding int) (slots int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -322,7 +322,7 @@ func (f *Fleet) Others(provider string, encoding int) (slots int) {
 	return slots
 }
 
-// Sharing is the number of processes that share a provider's rates, at least 1.
+// Sharing returns the number of processes that share a provider's rate limit, at least 1.
 func (f *Fleet) Sharing(provider string) int {
 	n := 0
 	self := f.c.Self()

@@ -25,11 +25,11 @@ const (
 	maxBatchBytes = 4 << 20
 	// checkEvery is how often the end of a stream is looked up while no message arrives.
 	checkEvery = time.Second
-	// After maxStalled lookups in a row that find messages which do not arrive, the consumer is replaced.
+	// After maxStalled consecutive lookups that find messages which have not arrived, the consumer is replaced.
 	maxStalled = 5
 	// retryAfter is the pause after a failure.
 	retryAfter = time.Second
-	// documentPatience is for how long a document that cannot be read is requested again.
+	// documentPatience is how long reading a document is retried.
 	documentPatience = 2 * time.Minute
 )
 
@@ -39,7 +39,7 @@ type Config struct {
 	Conn *bus.Conn
 	// Document returns the whole body of an event that was too large for a message.
 	Document func(ctx context.Context, name string) ([]byte, error)
-	// Revision returns a revision of an order as the leader has it, for a message without its order.
+	// Revision returns a revision of an order from another process, for a message without its order.
 	Revision func(ctx context.Context, provider, account, orderID string, revision int) (*outbox.Event, error)
 	Problems *problems.Set
 	Log      *slog.Logger
@@ -51,7 +51,7 @@ type Follower struct {
 	created time.Time
 }
 
-// New returns a follower, which applies nothing before [Follower.Run].
+// New returns a follower. It applies nothing until [Follower.Run] is called.
 func New(c Config) *Follower {
 	f := &Follower{created: time.Now()}
 	for _, name := range bus.Followed {
@@ -60,7 +60,7 @@ func New(c Config) *Follower {
 	return f
 }
 
-// Run applies the streams until ctx ends. Only one call at a time may run.
+// Run applies the streams until ctx ends. It must not be called concurrently.
 func (f *Follower) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -90,7 +90,7 @@ func (f *Follower) CatchUp(ctx context.Context) error {
 	return nil
 }
 
-// AsOf is when the database last contained the streams up to their ends; zero if it never did.
+// AsOf returns when the database last contained the streams up to their ends; zero if it never did.
 func (f *Follower) AsOf() (at time.Time) {
 	for i, t := range f.topics {
 		if current := t.current(); i == 0 || current.Before(at) {
@@ -107,14 +107,14 @@ type topic struct {
 	activity     *problems.Activity
 
 	mu        sync.Mutex // guards the rest
-	begun     bool       // reached is recorded in the database
+	begun     bool       // reached is valid, and recorded in the database
 	reached   uint64     // the database contains the stream up to this sequence
-	currentAt time.Time  // when that was the end of the stream, zero if it never was
+	currentAt time.Time  // when reached was last the end of the stream, zero if it never was
 	moved     chan struct{}
-	last      uint64 // end of the stream when it was looked up last
+	last      uint64 // end of the stream as of the last lookup
 }
 
-// state is the state of the stream, zero if there is none.
+// state returns the state of the stream, zero if the stream does not exist.
 func (t *topic) state(ctx context.Context) (s jetstream.StreamState, err error) {
 	if s, err = t.Conn.State(ctx, t.name); err == nil {
 		t.noteEnd(s.LastSeq)
@@ -139,7 +139,7 @@ func (t *topic) await(ctx context.Context, sequence uint64) error {
 	}
 }
 
-// noteProgress records that a sequence was reached; at is when it was the end of the stream, zero if it was not.
+// noteProgress records that a sequence was reached. at is the time when it was the end of the stream, zero if it was not.
 func (t *topic) noteProgress(sequence uint64, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -171,7 +171,7 @@ func (t *topic) run(ctx context.Context) {
 	}
 }
 
-// follow applies the stream from the sequence that the database has reached, until something fails. It returns
+// follow applies the stream from the sequence that the database has reached, until an error occurs. It returns
 // nil if the stream is missing or empty.
 func (t *topic) follow(ctx context.Context) error {
 	reached, known, err := t.DB.AppliedUpTo(ctx, t.name)
@@ -185,14 +185,14 @@ func (t *topic) follow(ctx context.Context) error {
 	}
 	end := state.LastSeq
 	if end < reached {
-		t.Log.Warn("stream is shorter than it was: it was created again, and is applied from its start", "stream", t.stream, "sequence", end, "before", reached)
+		t.Log.Warn("stream was recreated, applying it from its start", "stream", t.stream, "sequence", end, "before", reached)
 		reached = 0
 		if err := t.DB.Restart(ctx, t.name); err != nil {
 			return err
 		}
 	}
 	if known && state.FirstSeq > reached+1 {
-		t.activity.Noticed("the stream no longer has messages that this database lacks", fmt.Errorf("it begins with %d, and the database ends with %d", state.FirstSeq, reached), "stream", t.stream)
+		t.activity.Noticed("the stream no longer has messages that this database lacks", fmt.Errorf("the stream begins at sequence %d, the database ends at %d", state.FirstSeq, reached), "stream", t.stream)
 	}
 	if _, err := t.DB.Apply(ctx, t.name, nil, reached); err != nil { // from here on, own messages are recorded
 		return err
@@ -202,7 +202,7 @@ func (t *topic) follow(ctx context.Context) error {
 	} else {
 		t.noteProgress(reached, time.Time{})
 	}
-	if end == 0 { // there may be no stream yet
+	if end == 0 { // the stream may not exist yet
 		t.activity.OK()
 		return nil
 	}
@@ -221,8 +221,8 @@ func (t *topic) follow(ctx context.Context) error {
 	return t.apply(ctx, messages, reached)
 }
 
-// apply applies messages as they arrive. A consumer that was reset on its server may stop to deliver without
-// an error: apply fails if the stream has messages that do not arrive.
+// apply applies messages as they arrive. A consumer that was reset on its server may stop delivering without
+// an error, so apply fails if the stream has messages that do not arrive.
 func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, reached uint64) error {
 	for stalled := 0; ; {
 		batch, last, err := t.next(ctx, messages)
@@ -234,7 +234,7 @@ func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, r
 			if reached = end; !there {
 				stalled = 0
 			} else if stalled++; stalled == maxStalled {
-				return fmt.Errorf("the message after %d does not arrive", reached)
+				return fmt.Errorf("the message after sequence %d does not arrive", reached)
 			}
 			continue
 		}
@@ -249,7 +249,7 @@ func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, r
 			return err
 		}
 		if applied.Replaced > 0 {
-			t.Log.Warn("revisions that were never published are replaced by published ones", "revisions", applied.Replaced)
+			t.Log.Warn("unpublished revisions replaced by published ones", "revisions", applied.Replaced)
 		}
 		reached = last.Sequence.Stream
 		if last.NumPending > 0 {
@@ -260,7 +260,7 @@ func (t *topic) apply(ctx context.Context, messages jetstream.MessagesContext, r
 	}
 }
 
-// next waits for messages, for a limited time, and decodes as many as are there.
+// next waits up to checkEvery for messages, and decodes those that have arrived.
 func (t *topic) next(ctx context.Context, messages jetstream.MessagesContext) (batch []db.Published, last *jetstream.MsgMetadata, err error) {
 	waiting, cancel := context.WithTimeout(ctx, checkEvery)
 	defer cancel()
@@ -288,9 +288,9 @@ func (t *topic) next(ctx context.Context, messages jetstream.MessagesContext) (b
 	return batch, last, nil
 }
 
-// idle is called when no message arrived for checkEvery: the database has reached the end of the stream, or the
-// last messages were deleted. It returns the sequence that the database has reached, and whether the stream has
-// a message after it.
+// idle is called when no message has arrived for checkEvery: the database has reached the end of the stream, the
+// last messages were deleted, or delivery stalls. It returns the sequence that the database has reached, and whether
+// the stream has a message after it.
 func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bool, err error) {
 	asked := time.Now()
 	limited, cancel := context.WithTimeout(ctx, bus.Timeout)
@@ -302,7 +302,7 @@ func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bo
 	state := stream.CachedInfo().State
 	t.noteEnd(state.LastSeq)
 	if state.LastSeq < reached {
-		return reached, false, fmt.Errorf("the stream ends at %d, before %d", state.LastSeq, reached)
+		return reached, false, fmt.Errorf("the stream ends at sequence %d, before %d", state.LastSeq, reached)
 	}
 	if state.LastSeq > reached {
 		if _, err := stream.GetMsg(limited, reached+1, jetstream.WithGetMsgSubject(t.Conn.Of(t.name+".>"))); !errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -317,8 +317,8 @@ func (t *topic) idle(ctx context.Context, reached uint64) (upto uint64, there bo
 	return state.LastSeq, false, nil
 }
 
-// decode decodes a message. It logs and skips what it cannot decode. While a document cannot be read, it tries
-// again for a while: an order without it would be missing.
+// decode decodes a message. It logs and skips a message that it cannot decode. It retries reading a document up
+// to documentPatience, because without the document an order would be missing.
 func (t *topic) decode(ctx context.Context, msg jetstream.Msg) db.Published {
 	header := msg.Headers()
 	if header.Get(outbox.HeaderReplay) != "" {
@@ -357,7 +357,7 @@ func (t *topic) decodeOnce(ctx context.Context, body []byte, header nats.Header)
 	return p, missing != nil && !gone, err
 }
 
-// complete requests from the leader the order that a message lacks. If that fails, the stored order keeps its
+// complete requests the order that a message lacks from another process. If that fails, the stored order keeps its
 // values until its next sync.
 func (t *topic) complete(ctx context.Context, p *db.Published) error {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
@@ -368,7 +368,7 @@ func (t *topic) complete(ctx context.Context, p *db.Published) error {
 		err = p.Complete(event)
 	}
 	if err != nil {
-		return fmt.Errorf("the order was published without its document, and the leader did not send it: %w", err)
+		return fmt.Errorf("the document of the order cannot be read, and no process returned the order: %w", err)
 	}
 	return nil
 }

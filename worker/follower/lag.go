@@ -2,14 +2,14 @@ package follower
 
 import "time"
 
-// Lag is how far a database is behind the streams.
+// Lag describes how far a database is behind the streams.
 type Lag struct {
 	AsOf     time.Time     // when it last contained the streams up to their ends; zero if it never did
-	Behind   time.Duration // since then; if it never did, since the follower was created
-	Messages uint64        // published and not applied, as of the last seconds
+	Behind   time.Duration // time since AsOf, or since the follower was created if AsOf is zero
+	Messages uint64        // published messages that are not applied yet, as of a few seconds ago
 }
 
-// Lag is how far the database is behind now.
+// Lag returns how far the database is behind now.
 func (f *Follower) Lag() Lag {
 	l := Lag{AsOf: f.AsOf()}
 	since := l.AsOf
@@ -30,8 +30,8 @@ func (t *topic) noteEnd(end uint64) {
 	t.last = end
 }
 
-// behind is the number of messages between the sequence that was reached and the end of the stream. Those
-// that were deleted may count.
+// behind returns the number of messages between the sequence that was reached and the end of the stream. It may
+// include deleted messages.
 func (t *topic) behind() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()

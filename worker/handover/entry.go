@@ -17,8 +17,8 @@ const (
 	maxEntry = 64 << 20
 )
 
-// entry is the value of an open run: what is needed to start it again under its id. Its jobs have the
-// ids of their positions.
+// entry is the stored value of an open run. It has what is needed to start the run again with the same
+// run and job ids.
 type entry struct {
 	Run         *jobs.Run    `json:"run,omitempty"`
 	Key         string       `json:"key,omitempty"`

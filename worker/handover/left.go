@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	// lookAgain is the pause between two searches for entries of other processes: the server that replied
-	// to the first one may have lacked the latest. After a slow search the pause is lookShare times as long
+	// lookAgain is the pause between two searches for entries of other processes, which are repeated because the
+	// NATS server that replied first may have lacked the latest. After a slow search the pause is lookShare times as long
 	// as the search took.
 	lookAgain = 10 * time.Second
 	lookShare = 20
 )
 
-// Left is a run that another process left open.
+// Left is an open run of another process.
 type Left struct {
 	Run  jobs.Run
 	Jobs []jobs.Job
@@ -46,8 +46,8 @@ func (e *entry) left(now time.Time) Left {
 	return left
 }
 
-// Resume calls start for each run that another process left in the bucket, oldest first. start reports done
-// if the run needs no entry any more. Resume returns after the first search; it passes a function to later
+// Resume calls start for each run in the bucket that is of another process, oldest first. start returns done
+// if the run no longer needs an entry. Resume returns after the first search. It passes a function to later
 // that searches again until ctx ends.
 func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (done bool, err error), later func(func())) {
 	if r == nil {
@@ -61,8 +61,8 @@ func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (do
 	})
 }
 
-// look calls start for the runs that are not of this process. It returns how long to wait until the next look,
-// which is longer the longer it takes to read the bucket.
+// look calls start for the runs of other processes. It returns the pause before the next search,
+// which grows with the time that this search took.
 func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) (pause time.Duration) {
 	began := time.Now()
 	found, err := r.entries(ctx)
@@ -115,7 +115,7 @@ func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool
 	return pause
 }
 
-// has reports whether a run is of this process.
+// has reports whether this process has a run.
 func (r *Runs) has(runID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,9 +123,9 @@ func (r *Runs) has(runID string) bool {
 	return mine
 }
 
-// ofOthers returns the runs that are not of this process, oldest first, and those of it that others have an
-// entry for, too: they may have ended there. Runs whose entries are to be removed are left out. The entries of
-// requests whose run has no entry any more are removed: it has ended, and its worker was removing them.
+// ofOthers returns the runs of other processes, oldest first, and as shared the runs of this process for which other
+// processes have entries too, because they may have ended there. Runs whose entries are to be removed are left out. Entries of
+// joined requests whose run no longer has an entry are removed: the run has ended, and its process was removing them.
 func (r *Runs) ofOthers(found map[string]*open) (others, shared []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -154,7 +154,7 @@ func (r *Runs) ofOthers(found map[string]*open) (others, shared []string) {
 	return others, shared
 }
 
-// copy writes an entry of this process for a run of another process, which may still remove its own entry.
+// copy writes this process's own entry for a run of another process, because that process may still remove its entry.
 func (r *Runs) copy(ctx context.Context, e *entry) error {
 	value, err := encode(e)
 	if err != nil {
@@ -165,7 +165,7 @@ func (r *Runs) copy(ctx context.Context, e *entry) error {
 	return r.put(ctx, r.key(e.Run.ID), value)
 }
 
-// answered reports whether the result of a run is in the stream.
+// answered reports whether the result of a run is in the results stream.
 func (r *Runs) answered(ctx context.Context, run *jobs.Run) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -179,9 +179,9 @@ func (r *Runs) answered(ctx context.Context, run *jobs.Run) (bool, error) {
 	return err == nil, err
 }
 
-// open is what the bucket has of a run.
+// open has the entries of a run in the bucket.
 type open struct {
-	entry  entry         // the newest; without a run if there are only requests that joined it
+	entry  entry         // the newest entry; its Run is nil if there are only joined requests
 	joined []runs.Joined // in the order in which they were written
 	keys   []string
 }
@@ -204,7 +204,7 @@ func (r *Runs) entries(ctx context.Context) (map[string]*open, error) {
 			err = errors.New("it is about run " + id)
 		}
 		if err != nil {
-			r.Log.Error("entry of an open run is unreadable, it is skipped", "bucket", r.bucket.Bucket, "key", key, "err", err)
+			r.Log.Error("skipping an unreadable entry of an open run", "bucket", r.bucket.Bucket, "key", key, "err", err)
 			return
 		}
 		if found[id] == nil {
@@ -229,7 +229,7 @@ func each(ctx context.Context, js jetstream.JetStream, bucket, filter string, do
 	if err != nil {
 		return err
 	}
-	// From the leader of the bucket: another replica may lack entries, for minutes after a restart.
+	// Read from the leader of the bucket: for minutes after a restart, other replicas may lack entries.
 	stream.CachedInfo().Config.AllowDirect = false
 	prefix := "$KV." + bucket + "."
 	for next := uint64(1); ; {

@@ -21,17 +21,17 @@ type Pauses struct {
 	Log  *slog.Logger
 }
 
-// pausePrefix begins the keys of schedules.
+// pausePrefix is the prefix of the keys of schedules.
 const pausePrefix = "pause.schedule."
 
-// state is the value of a schedule. One that was never paused has none.
+// state is the stored value of a schedule. A schedule that was never paused has none.
 type state struct {
 	Schedule string           `json:"schedule"`
 	Pause    *schedules.Pause `json:"pause"` // null if it was resumed
 }
 
-// Set writes that a schedule is paused, or with nil that it is not. It logs a failure, and does not retry:
-// the database of this process has the pause.
+// Set records that a schedule is paused, or with nil that it is not. It logs a failure and does not retry,
+// because the database of this process has the pause too.
 func (p *Pauses) Set(ctx context.Context, schedule string, pause *schedules.Pause) {
 	if p == nil {
 		return
@@ -46,11 +46,11 @@ func (p *Pauses) Set(ctx context.Context, schedule string, pause *schedules.Paus
 		}
 	}
 	if err != nil {
-		p.Log.Warn("pause is not recorded in NATS: the next leader will not apply it", "bucket", p.bucket(), "schedule", schedule, "err", p.Conn.Explain(err))
+		p.Log.Warn("failed to record a pause in NATS; the next leader will not apply it", "bucket", p.bucket(), "schedule", schedule, "err", p.Conn.Explain(err))
 	}
 }
 
-// keyOf encodes a schedule's name as a key: a name may have characters that a key may not.
+// keyOf encodes a schedule's name as a key, because names may contain characters that keys may not.
 func keyOf(schedule string) string {
 	if validKey.MatchString(schedule) {
 		return schedule
@@ -63,13 +63,13 @@ var validKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 func (p *Pauses) bucket() string { return p.Conn.Stream("worker") }
 
 const (
-	// readAgain is the pause before the pauses are read again after a failure, at most for readFor.
+	// readAgain is the interval of retries after the pauses could not be read. They end after readFor.
 	readAgain = time.Second
 	readFor   = 30 * time.Second
 )
 
-// Read calls do with every schedule that was ever paused, nil if it was resumed. A failure is logged, and tried
-// again for a while.
+// Read calls do once with all schedules that were ever paused; the value is nil if a schedule was resumed. A failure
+// is logged and retried up to readFor.
 func (p *Pauses) Read(ctx context.Context, do func(known map[string]*schedules.Pause) error) {
 	if p == nil {
 		return
@@ -82,7 +82,7 @@ func (p *Pauses) Read(ctx context.Context, do func(known map[string]*schedules.P
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		p.Log.Error("failed to read the pauses of schedules: schedules that the previous leader paused may run", "bucket", p.bucket(), "err", p.Conn.Explain(err))
+		p.Log.Error("failed to read the paused schedules; schedules that the previous leader paused may run", "bucket", p.bucket(), "err", p.Conn.Explain(err))
 		if time.Since(began) > readFor || !wait.For(ctx, readAgain) {
 			return
 		}
@@ -94,7 +94,7 @@ func (p *Pauses) read(ctx context.Context) (map[string]*schedules.Pause, error) 
 	err := each(ctx, p.Conn.JS, p.bucket(), pausePrefix+">", func(key string, value []byte) {
 		var s state
 		if err := json.Unmarshal(value, &s); err != nil || s.Schedule == "" {
-			p.Log.Error("pause of a schedule is unreadable, it is skipped", "bucket", p.bucket(), "key", key, "err", err)
+			p.Log.Error("skipping the unreadable pause of a schedule", "bucket", p.bucket(), "key", key, "err", err)
 			return
 		}
 		known[s.Schedule] = s.Pause

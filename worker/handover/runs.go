@@ -26,7 +26,7 @@ const (
 	putTimeout = 2 * time.Second
 	// retryEvery is how often failed writes and removals of entries are retried.
 	retryEvery = time.Second
-	// markerLife is how long the bucket shows that an entry was removed.
+	// markerLife is the TTL of delete markers in the bucket.
 	markerLife = time.Second
 	// maxWaiting limits the entries that wait to be written.
 	maxWaiting = 10_000
@@ -34,7 +34,7 @@ const (
 	atOnce = 16
 )
 
-// Config has what a [Runs] needs.
+// Config has the dependencies of a [Runs].
 type Config struct {
 	Conn     *bus.Conn
 	Activity *problems.Activity
@@ -44,12 +44,12 @@ type Config struct {
 // Runs keeps the open runs of the leader in a bucket: an entry is written before the request is
 // acknowledged, and removed after the result was published. It is safe for concurrent use.
 //
-// Each process writes an entry of its own for a run, so that a process that was suspended while another
+// Each process writes its own entry for a run, so that a process that was suspended while another
 // took over does not remove the entry of the new leader.
 type Runs struct {
 	Config
 	bucket  jetstream.KeyValueConfig
-	process string // the end of this process's keys
+	process string // suffix of this process's keys
 	wake    wait.Signal
 
 	mu    sync.Mutex // guards the rest
@@ -59,13 +59,13 @@ type Runs struct {
 	ended map[string]bool     // keys to remove
 }
 
-// waiting is an entry that is to be written; tick is the key of its run's due time, if it has one.
+// waiting is an entry to write. tick is the key of its run's due time, "" if there is none.
 type waiting struct {
 	value []byte
 	tick  string
 }
 
-// NewRuns returns a Runs; [Runs.Run] writes and removes its entries in the background.
+// NewRuns returns a Runs. [Runs.Run] writes and removes its entries in the background.
 func NewRuns(c Config) *Runs {
 	bucket := c.Conn.Config.KeyValueConfig("open_runs", "accepted runs without a result", c.Conn.Config.MaxBytes)
 	bucket.LimitMarkerTTL = markerLife
@@ -74,11 +74,11 @@ func NewRuns(c Config) *Runs {
 	}
 }
 
-// key is the key of this process's entry for a run.
+// key returns the key of this process's entry for a run.
 func (r *Runs) key(runID string) string { return runID + "." + r.process }
 
 // Put writes an open run. After an error the run is written in the background, unless [Runs.Ended] is called.
-// Two cases are no error: without a connection to NATS the run is written in the background, and a run that is
+// Two cases are not errors: without a connection to NATS the run is written in the background, and a run that is
 // too large for a message is logged and never written.
 func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) error {
 	if r == nil {
@@ -90,7 +90,7 @@ func (r *Runs) Put(ctx context.Context, run jobs.Run, js []jobs.Job) error {
 	return r.write(ctx, r.key(run.ID), entryOf(&run, js))
 }
 
-// Keep writes an open run of this database in the background: the process that accepted it may have ended before
+// Keep writes an open run of this database in the background, because the process that accepted it may have ended before
 // it was written.
 func (r *Runs) Keep(run jobs.Run, js []jobs.Job) {
 	if r == nil {
@@ -107,7 +107,7 @@ func (r *Runs) Keep(run jobs.Run, js []jobs.Job) {
 	}
 }
 
-// Join writes that a request with a key joined an open run. After an error it is written in the background.
+// Join records that a request with a key joined an open run. After an error it is written in the background.
 func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 	if r == nil || key == "" {
 		return nil
@@ -125,9 +125,9 @@ func (r *Runs) Join(ctx context.Context, runID, key, replyTo string) error {
 	return r.write(ctx, name, entry{Joins: runID, Key: key, ReplyTo: replyTo})
 }
 
-// Unrecorded moves back the times in until, which say for each schedule until when its due times are accounted for,
-// to before the due times whose runs are not in the bucket yet: the next leader has to start those. before is
-// the time after which a due time is a schedule's next one.
+// Unrecorded corrects until, which has the time for each schedule until which its due times are accounted for: it moves
+// the times back to before the due times whose runs are not in the bucket yet, so that the next leader starts those.
+// before returns a time after which a due time is the schedule's next.
 func (r *Runs) Unrecorded(until map[string]time.Time, before func(schedule string, due time.Time) time.Time) {
 	if r == nil {
 		return
@@ -142,7 +142,7 @@ func (r *Runs) Unrecorded(until map[string]time.Time, before func(schedule strin
 	}
 }
 
-// Ended removes runs that have a result, or were not started.
+// Ended removes the entries of runs that have a result or were not started.
 func (r *Runs) Ended(runIDs ...string) {
 	if r == nil {
 		return
@@ -159,7 +159,7 @@ func (r *Runs) Ended(runIDs ...string) {
 	r.wake.Set()
 }
 
-// write writes an entry, in the background after an error or without a connection.
+// write writes an entry. After an error or without a connection, it is written in the background.
 func (r *Runs) write(ctx context.Context, key string, e entry) error {
 	value, ok := r.value(key, e)
 	if !ok {
@@ -175,7 +175,7 @@ func (r *Runs) write(ctx context.Context, key string, e entry) error {
 		}
 		err = fmt.Errorf("bucket %s: %w", r.bucket.Bucket, r.Conn.Explain(err))
 		if ctx.Err() == nil {
-			r.Activity.Failed("open runs are not recorded: no other process can continue them", err)
+			r.Activity.Failed("failed to record open runs; no other process can continue them", err)
 		}
 	}
 	r.later(key, waiting{value, e.Key})
@@ -186,7 +186,7 @@ func (r *Runs) write(ctx context.Context, key string, e entry) error {
 func (r *Runs) value(key string, e entry) (value []byte, ok bool) {
 	value, err := encode(&e)
 	if limit := r.Conn.MaxBody(); err != nil || limit > 0 && int64(len(value)) > limit {
-		r.Log.Warn("run is too large to be recorded in NATS: no other process can continue it", "key", key, "bytes", len(value), "err", err)
+		r.Log.Warn("run is too large to be recorded in NATS; no other process can continue it", "key", key, "bytes", len(value), "err", err)
 		return nil, false
 	}
 	return value, true
@@ -203,7 +203,7 @@ func (r *Runs) later(key string, w waiting) {
 	}
 	r.mu.Unlock()
 	if full {
-		r.Activity.Noticed("run is not recorded in NATS", errFull, "bucket", r.bucket.Bucket, "key", key)
+		r.Activity.Noticed("failed to record a run in NATS", errFull, "bucket", r.bucket.Bucket, "key", key)
 	}
 }
 
@@ -238,7 +238,7 @@ func (r *Runs) open(ctx context.Context) (jetstream.KeyValue, error) {
 	return kv, nil
 }
 
-// forget makes the next use look the bucket up: it may have been deleted.
+// forget makes the next use look up the bucket again, because it may have been deleted.
 func (r *Runs) forget() {
 	r.mu.Lock()
 	r.kv = nil
@@ -256,7 +256,7 @@ func (r *Runs) Run(ctx context.Context) {
 	}
 }
 
-// Flush writes and removes what waits for it, once.
+// Flush writes and removes all pending entries once.
 func (r *Runs) Flush(ctx context.Context) {
 	if r == nil || !r.Conn.NATS.IsConnected() {
 		return
@@ -275,7 +275,7 @@ func (r *Runs) Flush(ctx context.Context) {
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if bytes.Equal(r.late[key].value, late[key].value) { // else it was paused since
+		if bytes.Equal(r.late[key].value, late[key].value) { // otherwise the run was paused in the meantime
 			delete(r.late, key)
 		}
 		return nil
@@ -285,7 +285,7 @@ func (r *Runs) Flush(ctx context.Context) {
 	}
 	if failed != nil {
 		r.forget()
-		r.Activity.Failed("open runs are not recorded: no other process can continue them", r.Conn.Explain(failed), "bucket", r.bucket.Bucket)
+		r.Activity.Failed("failed to record open runs; no other process can continue them", r.Conn.Explain(failed), "bucket", r.bucket.Bucket)
 	}
 }
 
@@ -305,7 +305,7 @@ func (r *Runs) remove(ctx context.Context, keys []string) error {
 	})
 }
 
-// concurrently calls do for some keys, a limited number at once, and for no further ones after an error.
+// concurrently calls do for the keys, at most atOnce at a time. After an error it starts no further calls.
 func concurrently(keys []string, do func(key string) error) error {
 	doing, ctx := errgroup.WithContext(context.Background())
 	doing.SetLimit(atOnce)
@@ -318,13 +318,13 @@ func concurrently(keys []string, do func(key string) error) error {
 	return doing.Wait()
 }
 
-// Pause writes that an open run is paused, or with nil that it is not.
+// Pause records that an open run is paused, or with nil that it is not.
 func (r *Runs) Pause(ctx context.Context, runID string, at *time.Time, note string) {
 	if r == nil {
 		return
 	}
 	if err := r.pause(ctx, r.key(runID), at, note); err != nil {
-		r.Log.Warn("pause is not recorded in NATS: the next leader will not apply it", "bucket", r.bucket.Bucket, "run_id", runID, "err", r.Conn.Explain(err))
+		r.Log.Warn("failed to record a pause in NATS; the next leader will not apply it", "bucket", r.bucket.Bucket, "run_id", runID, "err", r.Conn.Explain(err))
 	}
 }
 

@@ -24,7 +24,7 @@ type attempts struct {
 	running map[attempt]running
 }
 
-// running is an attempt in flight, and what cancels its context.
+// running is an attempt in flight, with the function that cancels its context.
 type running struct {
 	job    jobs.Job
 	cancel context.CancelCauseFunc
@@ -55,7 +55,7 @@ func (h *attempts) has(job jobs.Job) bool {
 	return false
 }
 
-// begin adds an attempt. It returns the attempt's context, and a function to call when its
+// begin adds an attempt. It returns the attempt's context, and a function to call once its
 // outcome is committed.
 func (h *attempts) begin(ctx context.Context, job jobs.Job) (attemptCtx context.Context, end func()) {
 	a := attempt{job.ID, job.Attempt}
@@ -71,8 +71,8 @@ func (h *attempts) begin(ctx context.Context, job jobs.Job) (attemptCtx context.
 	}
 }
 
-// cancel cancels those of the jobs that are in flight. They have ended in the database before, so
-// their outcome is discarded.
+// cancel cancels the attempts in flight at the jobs. The jobs have already ended in the database, so
+// the outcomes are discarded.
 func (h *attempts) cancel(jobIDs []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -11,29 +11,29 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// orphansEvery is how often jobs are searched whose provider is no longer configured: a run may have
-// been planned while its provider was removed, or a job of it may wait for a retry.
+// orphansEvery is how often the runner searches for jobs whose provider is no longer configured: a run may have
+// been planned while its provider was removed, or one of its jobs may be waiting for a retry.
 const orphansEvery = 30 * time.Second
 
 // consumer claims the jobs of one provider.
 type consumer struct {
 	provider   string
-	own        *slots.Slots // at most the provider's concurrency
-	configured int          // the concurrency that fetchers know
-	restored   bool         // what an earlier process sent is known
-	stop       func()       // ends the consumer and waits
+	own        *slots.Slots // for attempts of this process, at most the provider's concurrency
+	configured int          // the concurrency last configured with [Fetchers.Configure]
+	restored   bool         // the attempts that an earlier process sent have been loaded
+	stop       func()       // stops the consumer and waits until it has ended
 }
 
 // Run performs the jobs of the configured providers until ctx ends, and only while this process leads.
-// work is the context of the jobs: it outlives ctx, so that jobs in flight can finish. When the settings
-// were replaced ([Runner.Changed]), new providers are added, and the queued jobs of removed ones fail.
+// work is the context of the jobs: it outlives ctx, so that jobs in flight can finish. After the settings
+// have been replaced ([Runner.Changed]), new providers are added, and the queued jobs of removed ones fail.
 func (r *Runner) Run(ctx, work context.Context, troubles *problems.Set) {
 	consumers := map[string]*consumer{}
 	var ended sync.WaitGroup
 	defer ended.Wait()
 	ended.Go(func() { r.findLost(ctx) })
 	orphans := troubles.Activity("fail jobs of removed providers")
-	var again <-chan time.Time // since a provider was removed
+	var again <-chan time.Time // nil until a provider is removed
 	for ctx.Err() == nil {
 		now := r.Settings.Now()
 		for _, p := range now.Providers {
@@ -60,7 +60,7 @@ func (r *Runner) Run(ctx, work context.Context, troubles *problems.Set) {
 			if err := r.FailOrphanedJobs(work); err == nil {
 				orphans.OK()
 			} else if work.Err() == nil {
-				orphans.Failed("failed to end the jobs of removed providers, will retry", err)
+				orphans.Failed("failed to mark the jobs of removed providers as failed, will retry", err)
 			}
 		}
 		select {
@@ -87,8 +87,8 @@ func (r *Runner) consumer(ctx, work context.Context, p settings.Provider, troubl
 	return c
 }
 
-// consume performs the jobs of one provider until own ends, which is within ctx: in this process, or by
-// fetchers if there are any.
+// consume performs the jobs of one provider until own, a child of ctx, ends: in this process, or by
+// fetchers if there are any. work is the context of the jobs.
 func (r *Runner) consume(ctx, own, work context.Context, c *consumer, activity *problems.Activity) {
 	queued := r.DB.Runnable(c.provider)
 	for r.Lease.WaitLeader(own) {
@@ -107,7 +107,7 @@ func (r *Runner) consume(ctx, own, work context.Context, c *consumer, activity *
 	}
 }
 
-// begin claims jobs and starts attempts at them, here or at fetchers. started is 0 if there was none.
+// begin claims jobs and starts attempts at them, here or at fetchers. started is 0 if no job was queued.
 func (r *Runner) begin(ctx, own, work context.Context, c *consumer) (started int, err error) {
 	if err := r.restore(ctx, c); err != nil {
 		return 0, err
@@ -119,9 +119,9 @@ func (r *Runner) begin(ctx, own, work context.Context, c *consumer) (started int
 	return r.start(ctx, own, work, c)
 }
 
-// start waits for a free slot, of the provider's own and of the process, claims as many jobs as
-// there are free slots, and starts them. It returns their number. A claim is not cancelled with the
-// consumer of a removed provider: its jobs would not end.
+// start waits for a free slot of the provider and of the process, claims as many jobs as
+// there are free slots, starts them and returns their number. A claim is not cancelled with the
+// consumer of a removed provider, because then the claimed jobs would never end.
 func (r *Runner) start(ctx, own, work context.Context, c *consumer) (started int, err error) {
 	if !c.own.Acquire(own) {
 		return 0, nil

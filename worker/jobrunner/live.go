@@ -9,7 +9,7 @@ import (
 )
 
 // Live performs the only job of a new run within the deadline of ctx. It makes one attempt, and
-// commits the outcome like any other. The error is the job's, unless the job succeeded or is
+// commits the outcome like any other. It returns the job's error unless the job succeeded or is
 // partial.
 func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	if err := r.DB.StartInline(ctx, run, job); err != nil {
@@ -20,7 +20,7 @@ func (r *Runner) Live(ctx context.Context, run jobs.Run, job jobs.Job) error {
 	attemptCtx, release := r.Memory.Budget(ctx, job.Provider)
 	defer release() // the orders are in memory until they are committed
 	out := r.once(attemptCtx, job)
-	out, err := r.store(context.WithoutCancel(ctx), out) // even if the caller has left
+	out, err := r.store(context.WithoutCancel(ctx), out) // even if the caller is gone
 	switch {
 	case err != nil:
 		return err

@@ -14,7 +14,7 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// delaysEvery is the interval of the check for jobs that wait in the queue too long.
+// delaysEvery is how often [Delays] checks for jobs that wait too long in the queue.
 const delaysEvery = 20 * time.Second
 
 // codeQueueDelayed is the code of the alert about jobs that wait in the queue longer than
@@ -33,7 +33,7 @@ type DelaysConfig struct {
 type Alerts interface {
 	// Raised lists the raised alerts with a code.
 	Raised(ctx context.Context, code clients.Code) ([]alerts.Alert, error)
-	// Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted.
+	// Hold raises the wanted alerts, and resolves the raised alerts that are not wanted.
 	Hold(ctx context.Context, raised, wanted []alerts.Alert) error
 }
 
@@ -43,7 +43,7 @@ type Delays struct {
 	started time.Time
 }
 
-// NewDelays returns delays; their time counts from now.
+// NewDelays returns a Delays. It raises no alert before QueueAlert has passed from now.
 func NewDelays(c DelaysConfig) *Delays { return &Delays{c: c, started: time.Now()} }
 
 // Run checks at once and then periodically until ctx ends.
@@ -71,7 +71,7 @@ func (d *Delays) check(ctx context.Context, now time.Time) error {
 	}
 	var waiting []jobqueue.QueueDelay
 	most := d.c.QueueAlert()
-	if most > 0 && now.Sub(d.started) >= most { // earlier, no worker could claim them
+	if most > 0 && now.Sub(d.started) >= most { // before that, jobs may have waited only because no worker was running
 		if waiting, err = d.c.DB.QueueDelays(ctx, now.Add(-most)); err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (d *Delays) check(ctx context.Context, now time.Time) error {
 			Provider: q.Provider, Code: codeQueueDelayed,
 			Message: fmt.Sprintf("%d jobs have waited in the queue longer than %s (worker.queue_alert), the first since %s",
 				q.Jobs, jobs.FormatDuration(most), q.Since.UTC().Format(time.RFC3339)),
-			Hint: fmt.Sprintf("Check /readyz and the log for why no job starts. If jobs start too slowly, raise concurrency of providers.%s.", q.Provider),
+			Hint: fmt.Sprintf("Check /readyz and the log to see why no jobs start. If jobs start too slowly, raise the concurrency of providers.%s.", q.Provider),
 		})
 	}
 	return d.c.Alerts.Hold(ctx, raised, delayed)

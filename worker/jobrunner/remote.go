@@ -17,26 +17,26 @@ import (
 )
 
 const (
-	// lostEvery is how often attempts at fetchers are looked for whose messages are gone. They are then at
-	// least as old, and are sent again if the next look finds the same.
+	// lostEvery is how often the runner looks for attempts at fetchers whose messages are gone. Only attempts that were
+	// sent at least that long ago count. They are sent again if two checks in a row find them.
 	lostEvery = 20 * time.Second
-	// roomCheck is how often a queue is looked at that waits for outcomes.
+	// roomCheck is the maximum wait for an outcome before the runner checks again whether it can send more attempts.
 	roomCheck = 250 * time.Millisecond
-	// aheadFactor is how many attempts are sent for each slot, so that fetchers do not wait for jobs.
+	// aheadFactor is the number of attempts sent per slot, so that fetchers do not wait for jobs.
 	aheadFactor = 2
 )
 
 // Fetchers make attempts at jobs in other processes.
 type Fetchers interface {
-	// Slots is how many attempts at jobs of a provider all processes make at once, this one included;
+	// Slots returns how many attempts at jobs of a provider all processes make at once, including this one;
 	// others is false if no other process makes any.
 	Slots(provider string) (n int, others bool)
-	// Configure allows so many attempts at jobs of a provider at once.
+	// Configure sets the maximum number of concurrent attempts at jobs of a provider.
 	Configure(ctx context.Context, provider string, concurrency int) error
-	// Send sends attempts. It may be called again for the same ones: they are made once, unless again is
-	// set, for attempts whose messages are gone.
+	// Send sends attempts. Sending the same attempts again does not repeat them, unless again is set, which is
+	// for attempts whose messages are gone.
 	Send(ctx context.Context, list []jobs.Job, again bool) error
-	// Idle reports whether nothing is left of what was sent for a provider, outcomes included.
+	// Idle reports whether no messages of a provider are left in the streams, neither jobs nor outcomes.
 	Idle(ctx context.Context, provider string) (bool, error)
 	// Cancel cancels an attempt that was sent.
 	Cancel(job jobs.Job)
@@ -44,8 +44,8 @@ type Fetchers interface {
 	Perform(ctx context.Context, job jobs.Job) (jobs.Outcome, error)
 }
 
-// sent are the attempts that fetchers make. Of each provider they and the attempts of this process are
-// together at most its concurrency.
+// sent has the attempts that fetchers make. For each provider, these and the attempts of this process are
+// together limited by its concurrency.
 type sent struct {
 	mu        sync.Mutex // guards the rest
 	attempts  map[attempt]sentAttempt
@@ -71,7 +71,7 @@ func newSent() *sent {
 	return &sent{attempts: map[attempt]sentAttempt{}, providers: map[string]*sentOf{}}
 }
 
-// resize sets the concurrency of a provider, whose attempts of this process have own slots.
+// resize sets the concurrency of a provider. own are the slots for attempts of this process.
 func (s *sent) resize(provider string, own *slots.Slots, concurrency int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func (s *sent) of(provider string) *sentOf {
 	return s.providers[provider]
 }
 
-// fit leaves to this process what fetchers do not have of the concurrency.
+// fit gives this process the part of the concurrency that fetchers do not use.
 func (o *sentOf) fit() {
 	if o.own != nil {
 		o.own.Resize(max(0, o.concurrency-o.count))
@@ -176,19 +176,19 @@ func (s *sent) markSent(list []jobs.Job) {
 	}
 }
 
-// room is how many more attempts of a provider may be sent, given the slots of all processes.
+// room returns how many more attempts of a provider may be sent, given the slots of all processes.
 func (s *sent) room(provider string, all int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.of(provider)
 	most := aheadFactor * min(all, of.concurrency)
-	if own := of.own.Used(); own > 0 { // until they have ended, what is sent must not wait for its turn
+	if own := of.own.Used(); own > 0 { // while they run, send only what fetchers can start immediately
 		most = min(most, of.concurrency-own)
 	}
 	return most - of.count
 }
 
-// sentBefore lists the attempts of each provider that were sent some time ago.
+// sentBefore lists by provider the attempts that were sent longer than age ago.
 func (s *sent) sentBefore(age time.Duration) map[string][]jobs.Job {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +201,7 @@ func (s *sent) sentBefore(age time.Duration) map[string][]jobs.Job {
 	return list
 }
 
-// Sent is the number of attempts at jobs of a provider that fetchers make, of all if "".
+// Sent returns the number of attempts at jobs of a provider that fetchers make; "" counts all providers.
 func (r *Runner) Sent(provider string) (n int) {
 	r.sent.mu.Lock()
 	defer r.sent.mu.Unlock()
@@ -213,8 +213,8 @@ func (r *Runner) Sent(provider string) (n int) {
 	return n
 }
 
-// restore sends what an earlier process has sent again, once, and what could not be sent. Whatever
-// happened to an attempt that was sent before, it is made once.
+// restore sends the attempts that an earlier process sent once more, and those that could not be sent.
+// Within a term each attempt is made only once, even if it is sent again.
 func (r *Runner) restore(ctx context.Context, c *consumer) error {
 	if !c.restored {
 		list, err := r.DB.Remote(ctx, c.provider)
@@ -227,8 +227,8 @@ func (r *Runner) restore(ctx context.Context, c *consumer) error {
 	return r.sendWaiting(ctx, c)
 }
 
-// errNoFetchers is that a process that leaves all attempts to others is alone.
-var errNoFetchers = errors.New(`no process of the fleet makes attempts at its jobs: run one with worker.role = "fetch" or "all", the same nats.prefix and this provider`)
+// errNoFetchers is the error of a process with worker.role = "store" that finds no other process for its jobs.
+var errNoFetchers = errors.New(`no process of the fleet performs jobs of this provider: run one with worker.role = "fetch" or "all", the same nats.prefix and this provider`)
 
 // send claims jobs for fetchers, as many as there is room for, and sends them. It waits for room, and
 // returns how many jobs it claimed. Jobs that need the database are performed here.
@@ -239,7 +239,7 @@ func (r *Runner) send(ctx, own, work context.Context, c *consumer, all int) (cla
 	room := r.sent.room(c.provider, all)
 	if room <= 0 {
 		r.awaitOutcome(own, c.provider)
-		return 1, nil // the queue was not looked at
+		return 1, nil // not 0, because the queue was not checked
 	}
 	list, err := r.DB.ClaimRemote(ctx, c.provider, time.Now(), min(room, maxClaimed), r.StoreOnly)
 	if err != nil || len(list) == 0 {
@@ -259,13 +259,13 @@ func (r *Runner) send(ctx, own, work context.Context, c *consumer, all int) (cla
 func (r *Runner) remapHere(ctx context.Context, job jobs.Job) {
 	defer r.sent.remove(attempt{job.ID, job.Attempt})
 	if !r.Slots.Acquire(ctx) {
-		return // the next start queues it again
+		return // the job is queued again at the next start
 	}
 	defer r.Slots.Release()
 	r.handle(ctx, job)
 }
 
-// sendWaiting sends what was claimed and is not sent yet.
+// sendWaiting sends the attempts that were claimed and are not sent yet.
 func (r *Runner) sendWaiting(ctx context.Context, c *consumer) error {
 	list := r.sent.waiting(c.provider)
 	if len(list) == 0 {
@@ -285,7 +285,7 @@ func (r *Runner) sendWaiting(ctx context.Context, c *consumer) error {
 	return nil
 }
 
-// awaitOutcome waits until an attempt at a job of the provider has ended, for a moment.
+// awaitOutcome waits until an attempt at a job of the provider has ended, at most roomCheck.
 func (r *Runner) awaitOutcome(ctx context.Context, provider string) {
 	r.sent.mu.Lock()
 	ended := r.sent.of(provider).ended
@@ -297,7 +297,7 @@ func (r *Runner) awaitOutcome(ctx context.Context, provider string) {
 // job is not in this database.
 func (r *Runner) Outcome(ctx context.Context, out jobs.Outcome) error {
 	id := attempt{out.ID, out.Attempt}
-	if job, ok := r.sent.get(id); ok { // what the fetcher was sent, whatever it returns
+	if job, ok := r.sent.get(id); ok { // use the job as it was sent, not as the fetcher returned it
 		job.Tried = out.Tried
 		out.Job = job
 	}
@@ -320,7 +320,7 @@ func (r *Runner) Unreadable(ctx context.Context, jobID string, number int, cause
 	return r.Outcome(ctx, jobs.Failure(job, cause, p.Retry, time.Now()))
 }
 
-// findLost sends attempts again whose messages were deleted, alone or with their stream, until ctx ends.
+// findLost resends attempts whose messages were deleted, individually or with their stream, until ctx ends.
 func (r *Runner) findLost(ctx context.Context) {
 	suspected := map[string]bool{} // providers that were idle at the last check
 	for wait.For(ctx, r.LostEvery) {
@@ -332,10 +332,10 @@ func (r *Runner) findLost(ctx context.Context) {
 			case err != nil || !idle || !r.Lease.WaitLeader(ctx):
 				delete(suspected, name)
 			case !suspected[name]:
-				suspected[name] = true // an outcome may be on its way from NATS to the database
+				suspected[name] = true // an outcome may have left NATS and not be committed yet
 			default:
 				delete(suspected, name)
-				r.Log.Warn("jobs are sent to fetchers again: their messages were deleted", "provider", name, "jobs", len(list))
+				r.Log.Warn("sending jobs to fetchers again, because their messages were deleted", "provider", name, "jobs", len(list))
 				if r.Fetchers.Send(ctx, list, true) == nil {
 					r.sent.markSent(list)
 				}
@@ -344,7 +344,7 @@ func (r *Runner) findLost(ctx context.Context) {
 	}
 }
 
-// store commits an outcome, and returns it. One that the database rejects is replaced by a failure of its job.
+// store commits an outcome and returns it. If the database rejects the outcome, the job fails instead.
 func (r *Runner) store(ctx context.Context, out jobs.Outcome) (jobs.Outcome, error) {
 	committed, err := r.commit(ctx, out)
 	if errors.Is(err, db.ErrOutcome) {

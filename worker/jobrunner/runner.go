@@ -25,13 +25,13 @@ import (
 )
 
 const (
-	// storeRetry is the delay before a job is released whose outcome could not be committed, and
-	// claimRetry the one after jobs could not be claimed.
+	// storeRetry is the delay before releasing a job whose outcome could not be committed;
+	// claimRetry is the delay after a failed claim.
 	storeRetry = 5 * time.Second
 	claimRetry = time.Second
-	// maxClaimed bounds the jobs of one claim.
+	// maxClaimed limits the jobs of one claim.
 	maxClaimed = 64
-	// maxSleep bounds how long the queue is not looked at: the wall clock may be set.
+	// maxSleep limits the time between two checks of the queue, because the wall clock may be changed.
 	maxSleep = 5 * time.Second
 )
 
@@ -46,15 +46,15 @@ type Config struct {
 	Fetchers Fetchers
 	// StoreOnly leaves all attempts to fetchers.
 	StoreOnly bool
-	Slots     *slots.Slots  // of the process, one for each concurrent job
-	LostEvery time.Duration // how often lost messages are looked for, 0 is 20s
+	Slots     *slots.Slots  // shared by the whole process, one for each concurrent job
+	LostEvery time.Duration // how often to look for lost messages; 0 is 20s
 	Trace     *telemetry.Tracer
 	Log       *slog.Logger
 }
 
 // Leadership reports whether this process leads.
 type Leadership interface {
-	// WaitLeader waits until no other process can be the leader. It is false if ctx ended first.
+	// WaitLeader waits until no other process can be the leader. It returns false if ctx ended first.
 	WaitLeader(ctx context.Context) bool
 }
 
@@ -75,11 +75,11 @@ func New(c Config) *Runner {
 	return &Runner{
 		Config: c, attempts: newAttempts(), sent: newSent(), changed: wait.NewSignal(),
 		unread:    metrics.NewCounter("unread_orders_total", "Orders in provider responses that could not be mapped; the other orders of the response were stored.", "provider", c.Settings.Now().ProviderNames()),
-		durations: metrics.NewHistogram("job_duration_seconds", "Duration of attempts at jobs, by the state of the job after it.", "provider", "kind", "state"),
+		durations: metrics.NewHistogram("job_duration_seconds", "Duration of attempts at jobs, by the state of the job after the attempt.", "provider", "kind", "state"),
 	}
 }
 
-// Counters are the runner's metrics.
+// Counters returns the runner's metrics.
 func (r *Runner) Counters() []prometheus.Collector {
 	return []prometheus.Collector{r.unread, r.durations}
 }
@@ -90,15 +90,15 @@ func (r *Runner) Wait() { r.working.Wait() }
 // InFlight lists the jobs in flight.
 func (r *Runner) InFlight() []jobs.Job { return r.attempts.jobs() }
 
-// Changed applies settings that were replaced, and a number of concurrent jobs. Jobs in flight end with
+// Changed applies new settings and a new number of concurrent jobs. Jobs in flight end with
 // the settings that they started with.
 func (r *Runner) Changed(concurrency int) {
 	r.Slots.Resize(concurrency)
 	r.changed.Set()
 }
 
-// Cancel cancels those of the jobs that are in flight. They have ended in the database before, so
-// their outcome is discarded.
+// Cancel cancels the attempts in flight at the jobs. The jobs have already ended in the database, so
+// the outcomes are discarded.
 func (r *Runner) Cancel(jobIDs []string) {
 	r.attempts.cancel(jobIDs)
 	for _, id := range r.sent.ofJobs(jobIDs) {
@@ -108,7 +108,7 @@ func (r *Runner) Cancel(jobIDs []string) {
 	}
 }
 
-// Activity is the activity of claiming a provider's jobs.
+// Activity returns the activity of claiming a provider's jobs.
 func Activity(set *problems.Set, provider string) *problems.Activity {
 	return set.Activity("claim jobs " + outbox.Token(provider))
 }
@@ -122,7 +122,7 @@ func (r *Runner) sleep(ctx context.Context, provider string, queued <-chan struc
 	wait.Until(ctx, queued, rest)
 }
 
-// handle performs a claimed job. If its outcome could not be committed, it is released as soon as
+// handle performs a claimed job. If its outcome cannot be committed, the job is released as soon as
 // the database is writable again.
 func (r *Runner) handle(ctx context.Context, job jobs.Job) {
 	ctx, span := r.Trace.Job(ctx, job)
@@ -167,7 +167,7 @@ func (r *Runner) count(o jobs.Outcome) {
 	r.durations.WithLabelValues(o.Provider, o.Kind, string(o.State)).Observe(o.FinishedAt.Sub(o.AskedAt).Seconds())
 }
 
-// RunSuspects performs the jobs that the process crashed with, one after another and each alone,
+// RunSuspects performs the jobs that were running when the process crashed, one at a time with no other job running,
 // until all have ended or ctx ends. A process that makes no attempts leaves them to fetchers.
 func (r *Runner) RunSuspects(ctx, work context.Context) {
 	for warned := false; !r.StoreOnly && r.Lease.WaitLeader(ctx); {
@@ -188,7 +188,7 @@ func (r *Runner) RunSuspects(ctx, work context.Context) {
 	}
 }
 
-// runSuspect performs one suspect. It is false when none is due.
+// runSuspect performs one suspect job. It returns false if none is due.
 func (r *Runner) runSuspect(ctx, work context.Context) bool {
 	defer r.Slots.Alone(ctx)()
 	job, ok, err := r.DB.ClaimSuspect(ctx, time.Now())
@@ -199,8 +199,8 @@ func (r *Runner) runSuspect(ctx, work context.Context) bool {
 	return true
 }
 
-// FailOrphanedJobs fails the jobs of providers that are no longer configured: nothing
-// claims them, and their runs would never end. Those in flight go on.
+// FailOrphanedJobs fails the jobs of providers that are no longer configured, because nothing
+// claims them and their runs would never end. Jobs in flight continue.
 func (r *Runner) FailOrphanedJobs(ctx context.Context) error {
 	for {
 		left, err := r.DB.OpenJobsExcept(ctx, r.Settings.Now().ProviderNames())
@@ -222,7 +222,7 @@ func (r *Runner) FailOrphanedJobs(ctx context.Context) error {
 	}
 }
 
-// unknown is the outcome of a job whose account is not configured.
+// unknown returns the outcome of a job whose account is not configured.
 func unknown(job jobs.Job) jobs.Outcome {
 	now := time.Now()
 	return jobs.Outcome{
@@ -231,7 +231,7 @@ func unknown(job jobs.Job) jobs.Outcome {
 	}
 }
 
-// unstorable is the outcome of an attempt whose own outcome the database rejects.
+// unstorable returns the outcome that replaces one that the database rejected.
 func unstorable(o jobs.Outcome, err error) jobs.Outcome {
 	return jobs.Outcome{
 		Job: o.Job, State: jobs.Failed, AskedAt: o.AskedAt, FinishedAt: o.FinishedAt, Exchanges: o.Exchanges,
@@ -239,10 +239,10 @@ func unstorable(o jobs.Outcome, err error) jobs.Outcome {
 	}
 }
 
-// call performs the job, or fails it if its account is no longer configured. A job is tried once, or as
-// often as its provider is configured for.
+// call performs the job, or fails it if its account is no longer configured. With once set, it makes a single
+// attempt; otherwise the provider's retry settings apply.
 func (r *Runner) call(ctx context.Context, job jobs.Job, once bool) (jobs.Outcome, error) {
-	p, release, _ := r.Settings.Hold(job.Provider) // of this moment: the job ends with these settings
+	p, release, _ := r.Settings.Hold(job.Provider) // the current settings, which the job uses until it ends
 	defer release()
 	account, ok := p.Account(job.Account)
 	if !ok {

@@ -18,20 +18,20 @@ const leaseKey = "store"
 
 // Term is the value of the lease: which process leads, and the progress of its schedules.
 type Term struct {
-	ID       string    `json:"id"`      // of the database
+	ID       string    `json:"id"`      // id of the database
 	Process  string    `json:"process"` // unique for each process
-	Place    string    `json:"place"`   // where the database is, for display
+	Place    string    `json:"place"`   // host and path of the database, for display
 	Since    time.Time `json:"since"`
 	Released bool      `json:"released,omitempty"` // the process released it at shutdown
-	// Term is an id that is new whenever another database begins to lead.
+	// Term is an id that changes whenever another database becomes the leader.
 	Term string `json:"term,omitempty"`
 	// Accounted has a time for each schedule: all its due times until then are recorded, and
 	// their requests are in the outbox.
 	Accounted map[string]time.Time `json:"accounted,omitempty"`
 }
 
-// AccountedElsewhere returns for each schedule the time until which its due times are recorded in
-// another database than id; nil if the lease was held with id. If the leader recorded no progress,
+// AccountedElsewhere returns for each schedule the time until which its due times are recorded in a
+// database other than id; nil if the lease was held with id. If the leader recorded no progress,
 // that is the time when its term began.
 func (t Term) AccountedElsewhere(id string, schedules []string) map[string]time.Time {
 	if t.ID == id || t.ID == "" {
@@ -47,11 +47,11 @@ func (t Term) AccountedElsewhere(id string, schedules []string) map[string]time.
 	return since
 }
 
-// errUnreadable is that the value of the key is not a lease.
+// errUnreadable means that the value of the key is not a lease.
 var errUnreadable = errors.New("not a lease")
 
-// read reads the lease, and creates its bucket if there is none. The revision is 0 without a
-// lease, and that of the value with [errUnreadable].
+// read reads the lease, and creates its bucket if it is missing. The revision is 0 if there is no
+// lease. With [errUnreadable] the revision of the value is returned too.
 func (l *Lease) read(ctx context.Context) (last Term, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -76,7 +76,7 @@ func (l *Lease) read(ctx context.Context) (last Term, revision uint64, err error
 	return last, entry.Revision(), nil
 }
 
-// put writes the lease if it is still at a revision, 0 if there is none, and returns the next
+// put writes the lease if its revision is still the given one, 0 if there is no lease, and returns the new
 // revision.
 func (l *Lease) put(ctx context.Context, revision uint64) (uint64, error) {
 	if l.kv == nil {

@@ -17,38 +17,38 @@ import (
 )
 
 const (
-	// renewEvery is how often the leader renews its lease, renewRetry how soon after a failure.
+	// renewEvery is how often the leader renews its lease; renewRetry is the pause after a failure.
 	renewEvery = 3 * time.Second
 	renewRetry = time.Second
-	// leaseLife is how long a follower must see no renewal before it takes over. It measures by
+	// leaseLife is how long a follower must see no renewal before it takes over. It measures this with
 	// its own clock, and only while NATS responds: a leader that reconnects together with NATS
-	// has time to renew.
+	// still has time to renew.
 	leaseLife = 12 * time.Second
 	// confirmTimeout bounds the confirmation that this process still leads.
 	confirmTimeout = 2 * time.Second
 	// lookEvery is how often a follower reads the lease.
 	lookEvery = time.Second
-	// bucketBytes limits the bucket if the streams have a limit: it holds one value.
+	// bucketBytes limits the bucket if the streams have a limit.
 	bucketBytes = 1 << 20
 )
 
-// ErrLost is that another process is the leader now.
+// ErrLost means that another process is the leader now.
 var ErrLost = errors.New("another worker is the leader now")
 
-// Lease is leadership on a NATS prefix, which one process has at a time. It is a key that the
-// leader renews by compare-and-set. It has no expiry: followers watch whether it is renewed.
+// Lease is the leadership of a NATS prefix, which one process holds at a time. It is a key that the
+// leader renews by compare-and-set. The key does not expire; followers watch whether it is renewed.
 type Lease struct {
 	Config
 	bucket   jetstream.KeyValueConfig
 	mine     Term
-	renewing chan struct{} // has a value during a renewal
+	renewing chan struct{} // semaphore with capacity 1, held during a renewal
 
-	kv jetstream.KeyValue // the bucket, once it was looked up
+	kv jetstream.KeyValue // the bucket, once it has been looked up
 
 	mu       sync.Mutex // guards the rest
 	state    State
-	reason   string    // why it is not held, for display
-	other    Term      // of the process that holds it, in the state Elsewhere
+	reason   string    // why this process does not hold the lease, for display
+	other    Term      // the term of the holder, in the state Elsewhere
 	renewed  time.Time // start of the last renewal
 	revision uint64
 }
@@ -56,14 +56,14 @@ type Lease struct {
 // Config has a lease's dependencies.
 type Config struct {
 	Conn     *bus.Conn
-	ID       string // the database's
-	Place    string // where the database is, for display
+	ID       string // id of the database
+	Place    string // host and path of the database, for display
 	Activity *problems.Activity
-	// Progress has for each schedule the time until which its due times are recorded, false while
-	// it is unknown.
+	// Progress returns for each schedule the time until which its due times are recorded; false while
+	// that is unknown.
 	Progress func() (map[string]time.Time, bool)
-	// Follow is called if another database led last, again until it succeeds: this process begins to
-	// follow the streams.
+	// Follow starts following the streams. It is called if another database led last, and retried until it
+	// succeeds.
 	Follow func(context.Context) error
 	// Current reports whether this database contains everything that was published, except for the last
 	// seconds. A follower acquires the lease only then.
@@ -71,7 +71,7 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// New returns a lease, which [Lease.Acquire] takes.
+// New returns a lease that this process does not hold yet. [Lease.Acquire] acquires it.
 func New(c Config) *Lease {
 	return &Lease{
 		Config: c, bucket: c.Conn.Config.KeyValueConfig("worker", "leader lease", bucketBytes),
@@ -80,10 +80,10 @@ func New(c Config) *Lease {
 	}
 }
 
-// Acquire waits until this process holds the lease, and returns the term before. held is false if
+// Acquire waits until this process holds the lease, and returns the previous term. held is false if
 // ctx ended first.
 func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
-	var seen uint64 // the last revision seen, and since when
+	var seen uint64 // the last revision seen; since is when it was first seen
 	var since time.Time
 	follows := false
 	for ; ctx.Err() == nil; wait.For(ctx, lookEvery) {
@@ -122,11 +122,11 @@ func (l *Lease) Acquire(ctx context.Context) (before Term, held bool) {
 	return Term{}, false
 }
 
-// Term is the id of the time in which this database leads, restarts included. It is valid once the lease
+// Term returns the id of this database's current term, which restarts do not change. It is valid once the lease
 // was acquired.
 func (l *Lease) Term() string { return l.mine.Term }
 
-// noteLeader records that another process leads, and logs it when that begins and when it is another one.
+// noteLeader records that another process leads. It logs when that begins and when the leader changes.
 func (l *Lease) noteLeader(other Term) {
 	l.mu.Lock()
 	known := l.state == Elsewhere && (l.other.ID == other.ID || other.ID == "")
@@ -169,9 +169,9 @@ func lostRace(err error) bool {
 	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
 }
 
-// Keep renews the lease until ctx ends. It returns [ErrLost] if another process holds it.
+// Keep renews the lease periodically until ctx ends. It returns [ErrLost] if another process holds it.
 func (l *Lease) Keep(ctx context.Context) error {
-	for rest := renewRetry; wait.For(ctx, rest); { // soon, to record the schedules' progress
+	for rest := renewRetry; wait.For(ctx, rest); { // the first renewal is early, to record the schedules' progress
 		rest = renewEvery
 		err := l.renew(ctx)
 		if errors.Is(err, ErrLost) {
@@ -186,7 +186,7 @@ func (l *Lease) Keep(ctx context.Context) error {
 }
 
 // Confirm renews the lease now, with the schedules' progress. It returns [ErrLost] if another
-// process holds it, and another error while that is unknown.
+// process holds the lease, and another error if that is unknown.
 func (l *Lease) Confirm(ctx context.Context) error {
 	if err := l.Conn.Usable(); err != nil {
 		return fmt.Errorf("nats: %w", err)
@@ -200,7 +200,7 @@ func (l *Lease) Confirm(ctx context.Context) error {
 	return err
 }
 
-// renew renews the lease, unless another call did so since this one began.
+// renew renews the lease, unless another call has renewed it since this call began.
 func (l *Lease) renew(ctx context.Context) error {
 	asked := time.Now()
 	select {
@@ -218,19 +218,19 @@ func (l *Lease) renew(ctx context.Context) error {
 	}
 	revision, err := l.put(ctx, l.revision)
 	if err != nil {
-		// The response may be lost, or the bucket.
+		// The response may have been lost, or the bucket deleted.
 		var last Term
 		last, revision, err = l.read(ctx)
 		unreadable := errors.Is(err, errUnreadable)
 		switch {
-		case unreadable: // no take-over: that would have written a lease
+		case unreadable: // not a takeover, which would have written a valid lease
 			l.Activity.Noticed("lease is unreadable, replacing it", err)
 		case err != nil:
 			return err
 		}
 		if revision != 0 && !unreadable && last.Process != l.mine.Process {
 			l.set(Over, "shutting down")
-			return fmt.Errorf("%w, at %s: this worker exits, and follows when it is restarted", ErrLost, last.Place)
+			return fmt.Errorf("%w, at %s; this worker exits, and becomes a follower when it is restarted", ErrLost, last.Place)
 		}
 		if revision, err = l.put(ctx, revision); err != nil {
 			return err
@@ -254,7 +254,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	if !lostRace(err) {
 		return err
 	}
-	// The last renewal was written although the shutdown cancelled it.
+	// The last renewal may have been written although the shutdown cancelled it.
 	last, revision, lookErr := l.read(ctx)
 	if lookErr != nil || last.Process != l.mine.Process {
 		return errors.Join(err, lookErr)

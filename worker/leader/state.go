@@ -8,10 +8,10 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// sureFor is how long after a renewal no other process can have taken over.
+// sureFor is the time after a renewal during which no other process can have taken over.
 const sureFor = leaseLife - 2*time.Second
 
-// State is what a process knows of the lease.
+// State is what a process knows about the lease.
 type State int
 
 // The states.
@@ -53,11 +53,11 @@ func (l *Lease) failed(msg string, err error) {
 	}
 }
 
-// Err is why the lease could not be read, acquired or renewed, nil if it could.
+// Err returns why the lease could not be read, acquired or renewed; nil if that succeeded.
 func (l *Lease) Err() error {
 	err := l.Activity.Err()
 	if err != nil && l.State() == Held && l.IsLeader() {
-		return nil // the next attempt is in time
+		return nil // there is still time for the next attempt
 	}
 	return err
 }
@@ -68,14 +68,14 @@ func (l *Lease) renewedAt() time.Time {
 	return l.renewed
 }
 
-// State is what is known of the lease now.
+// State returns the current state of the lease.
 func (l *Lease) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state
 }
 
-// Other returns the id of the leader's database, and its place, in the state [Elsewhere]; "" if no leader is
+// Other returns the id and the place of the leader's database in the state [Elsewhere]; "" if no leader is
 // known.
 func (l *Lease) Other() (id, place string) {
 	l.mu.Lock()
@@ -86,7 +86,7 @@ func (l *Lease) Other() (id, place string) {
 	return l.other.ID, l.other.Place
 }
 
-// NotLeaderReason is why this process is not the leader, nil if it is.
+// NotLeaderReason returns why this process is not the leader, nil if it is.
 func (l *Lease) NotLeaderReason() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,7 +106,7 @@ func (l *Lease) IsLeader() bool {
 	return l.state == Held && time.Since(l.renewed) < sureFor && slept < sureFor
 }
 
-// WaitLeader waits until [Lease.IsLeader] holds. It is false if ctx ended first.
+// WaitLeader waits until [Lease.IsLeader] returns true. It returns false if ctx ended first.
 func (l *Lease) WaitLeader(ctx context.Context) bool {
 	for !l.IsLeader() {
 		if !wait.For(ctx, renewRetry/4) {

@@ -30,7 +30,7 @@ func NewHistogram(name, help string, labels ...string) *prometheus.HistogramVec 
 	}, labels)
 }
 
-// NewTicks returns the counter of due times by schedule and outcome, all of which start at 0.
+// NewTicks returns the counter of due times by schedule and outcome. All counts start at 0.
 func NewTicks(schedules []settings.Schedule) *prometheus.CounterVec {
 	ticks := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "orderbeat_ticks_total", Help: "Due times of a schedule that this process recorded, by outcome.",
@@ -39,7 +39,7 @@ func NewTicks(schedules []settings.Schedule) *prometheus.CounterVec {
 	return ticks
 }
 
-// StartTicks adds the counts of schedules, which start at 0.
+// StartTicks adds the labels of schedules, with counts of 0.
 func StartTicks(ticks *prometheus.CounterVec, schedules []settings.Schedule) {
 	for _, s := range schedules {
 		for _, outcome := range []string{"started", "skipped", "missed", "caught_up"} {

@@ -1,6 +1,6 @@
-// Package metrics has the Prometheus page of the worker, and creates the counters of other
+// Package metrics serves the Prometheus metrics of the worker, and creates the counters of other
 // packages.
 //
 // It owns the names of gauges and their help texts. It reads the database and the providers'
-// statistics at each scrape, and imports no room of the worker. Start reading at [New].
+// statistics at each scrape. Start reading at [New].
 package metrics

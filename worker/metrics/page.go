@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// scrapeTimeout bounds the database queries of a scrape.
+	// scrapeTimeout is the timeout of the database queries of a scrape.
 	scrapeTimeout = 2 * time.Second
-	// maxCounted bounds how many messages of a topic are counted.
+	// maxCounted is the maximum number of messages that are counted per topic.
 	maxCounted = 100_000
 )
 
@@ -28,13 +28,13 @@ var (
 	perCredential = []string{"provider", "user"}
 
 	authState       = desc("auth_state", "1 for the current state of a credential, 0 for the others.", append(perCredential, "state"))
-	authExpiry      = desc("auth_token_expiry_seconds", "Time until the access token expires, 0 without a valid one.", perCredential)
+	authExpiry      = desc("auth_token_expiry_seconds", "Time until the access token expires, 0 without a valid access token.", perCredential)
 	authConsent     = desc("auth_consent_required", "1 while a user must grant access.", perCredential)
 	authCooldown    = desc("auth_cooldown_seconds", "Time until the next token request after failures, 0 without a cooldown.", perCredential)
 	authFailures    = desc("auth_failures", "Failed token requests since the last token.", perCredential)
 	authLogins      = desc("auth_logins_total", "Token requests sent.", perCredential)
 	authReplays     = desc("auth_replays_total", "Requests replayed after a 401.", perCredential)
-	authReuses      = desc("auth_reuses_total", "Times that a cached token was used instead of a token request.", perCredential)
+	authReuses      = desc("auth_reuses_total", "Number of times that a cached token was used instead of a token request.", perCredential)
 	alertsRaised    = desc("alerts_raised", "Raised alerts.", []string{"provider", "code"})
 	leading         = desc("leader", "1 on the leader, 0 on a follower.", nil)
 	lagSeconds      = desc("follower_lag_seconds", "Time since the database of this follower last contained everything that was published.", nil)
@@ -43,16 +43,16 @@ var (
 	walBytes        = desc("db_wal_bytes", "Size of the database's write-ahead log; it grows during long reads.", nil)
 	buildInfo       = desc("build_info", "Always 1; the version is a label.", []string{"version", "go_version"})
 	dbBytes         = desc("db_bytes", "Size of the database without its write-ahead log.", nil)
-	jobsUnfinished  = desc("jobs", "Unfinished jobs, of each state up to 100,000.", []string{"state"})
+	jobsUnfinished  = desc("jobs", "Unfinished jobs by state, each up to 100,000.", []string{"state"})
 	openOrders      = desc("open_orders", "Open orders by status.", []string{"provider", "status"})
 	lateOrders      = desc("late_orders", "Open orders whose next promised date has passed, up to 100,000.", []string{"provider"})
-	outboxAge       = desc("outbox_oldest_age_seconds", "Age of the oldest message waiting to be published, 0 without one.", []string{"topic"})
+	outboxAge       = desc("outbox_oldest_age_seconds", "Age of the oldest message waiting to be published, 0 if none is waiting.", []string{"topic"})
 	outboxMessages  = desc("outbox_messages", "Messages waiting to be published, up to 100,000.", []string{"topic"})
 	setAside        = desc("unpublishable_messages", "Messages that were set aside because NATS rejects them.", nil)
 	lastSuccess     = desc("account_last_success_timestamp_seconds", "Time of the last successful sync of an account, 0 if there was none.", []string{"provider", "account"})
 	breakerState    = desc("breaker_state", "1 for the current state of a provider's breaker, 0 for the others.", []string{"provider", "state"})
 	breakerFailures = desc("breaker_failures", "Consecutive failed calls to a provider.", []string{"provider"})
-	rateNow         = desc("rate_calls_per_second", "Current rate limit of calls to a provider, 0 for none.", []string{"provider"})
+	rateNow         = desc("rate_calls_per_second", "Current rate limit of calls to a provider, 0 if unlimited.", []string{"provider"})
 )
 
 var authStates = []auth.State{auth.StateEmpty, auth.StateValid, auth.StateConsent, auth.StateRejected, auth.StateCooldown}
@@ -65,21 +65,21 @@ func desc(name, help string, labels []string) *prometheus.Desc {
 type Config struct {
 	DB        *db.DB
 	Providers func() []settings.Provider
-	// Sources returns the token sources of a provider, of all if "", and of one user only unless
+	// Sources returns the token sources of a provider and a user. Both match all if they are
 	// "".
 	Sources func(provider, user string) []*auth.Source
 	Leading func() bool // this process is the leader
-	// Lag is how far behind a follower is, false on another process.
+	// Lag returns how far this follower is behind; follows is false on other processes.
 	Lag func() (behind time.Duration, messages uint64, follows bool)
-	// Fleet is the number of processes by what they do, nil on a process that does not lead.
+	// Fleet returns the number of processes by what they do, nil unless this process leads.
 	Fleet   func() map[string]int
 	Topics  []string // of the outbox
 	Version string
 	Log     *slog.Logger
 }
 
-// New returns the Prometheus page. Its values are collected at each scrape. It has names of
-// users, and no secret.
+// New returns the handler of the Prometheus metrics. Values are collected at each scrape. They include names of
+// users, but no secrets.
 func New(c Config, counters ...prometheus.Collector) http.Handler {
 	return NewFetcher(c, append(counters,
 		collector(func(_ context.Context, m sink) { m.ofDatabase(c) }), collector(func(ctx context.Context, m sink) { m.ofAlerts(ctx, c) }),
@@ -88,7 +88,7 @@ func New(c Config, counters ...prometheus.Collector) http.Handler {
 	)...)
 }
 
-// NewFetcher is [New] for a process without a database, which never leads.
+// NewFetcher is like [New], for a process without a database, which never leads.
 func NewFetcher(c Config, counters ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(

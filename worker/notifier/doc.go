@@ -1,7 +1,7 @@
 // Package notifier sends alerts that were raised or resolved to the targets of [[notify]]: e-mail,
 // chats, push services, webhooks.
 //
-// It owns when a message is sent and repeated, its text, and the services (by shoutrrr). What is to
-// be sent is in the database, where it was put when the alert was raised or resolved. It knows
-// neither NATS nor what raises alerts. Start reading at [Notifier.Run].
+// It decides when a message is sent and retried, writes its text, and calls the services (with
+// shoutrrr). The notifications are queued in the database when an alert is raised or resolved. It does
+// not depend on NATS or on the code that raises alerts. Start reading at [Notifier.Run].
 package notifier

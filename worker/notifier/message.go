@@ -13,10 +13,10 @@ import (
 const (
 	// maxText bounds a message, in characters: services reject or cut longer ones.
 	maxText = 1000
-	// maxNames is the number of alerts that a message about several names.
+	// maxNames is the number of alerts that a message about several alerts lists.
 	maxNames = 20
-	// maxName bounds each of them, maxMessage and maxHint what an alert says; of several alerts
-	// maxHint bounds both.
+	// maxName bounds the subject of an alert and the title, maxMessage its message, maxHint its hint.
+	// In a message about several alerts, maxHint bounds both message and hint.
 	maxName    = 120
 	maxMessage = 350
 	maxHint    = 200
@@ -45,7 +45,7 @@ func message(list []notifications.Notification) (title, text string) {
 	return "Orderbeat: " + shorten(title, maxName), shorten(strings.Join(lines, "\n"), maxText)
 }
 
-// subject is what an alert is about.
+// subject returns what an alert is about: provider, account, user and kind.
 func subject(n *notifications.Notification) string {
 	s := n.Provider
 	if n.Account != "" {
@@ -69,7 +69,7 @@ func commonProvider(list []notifications.Notification) (string, bool) {
 	return list[0].Provider, true
 }
 
-// names are the lines about each of several alerts.
+// names returns one line for each alert of a message about several alerts.
 func names(list []notifications.Notification) []string {
 	var lines []string
 	size := 0
@@ -84,11 +84,11 @@ func names(list []notifications.Notification) []string {
 	return lines
 }
 
-// details are the lines that explain a raised alert.
+// details returns the lines that explain a raised alert.
 func details(n *notifications.Notification, oneOfSeveral bool) []string {
 	lines := []string{shorten(plain.Line(n.Message), maxMessage)}
 	if oneOfSeveral {
-		lines[0] = shorten("The first: "+lines[0], maxHint)
+		lines[0] = shorten("First alert: "+lines[0], maxHint)
 	}
 	if n.Hint != "" {
 		lines = append(lines, shorten(plain.Line(n.Hint), maxHint))
@@ -99,7 +99,7 @@ func details(n *notifications.Notification, oneOfSeveral bool) []string {
 	return append(lines, "since "+n.Since.UTC().Format(time.RFC3339))
 }
 
-// shorten cuts a text to a number of characters.
+// shorten truncates a text to at most that number of characters.
 func shorten(s string, most int) string {
 	if utf8.RuneCountInString(s) <= most {
 		return s

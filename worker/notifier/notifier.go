@@ -27,9 +27,9 @@ const (
 	// firstRetry is the pause after the first failure in a row. It doubles up to lastRetry.
 	firstRetry = 5 * time.Second
 	lastRetry  = 10 * time.Minute
-	// giveUp is the age from which an alert is not sent again after a failure.
+	// giveUp is the age after which a notification is dropped when sending it fails.
 	giveUp = 24 * time.Hour
-	// maxQueue bounds the alerts that wait for one target. The oldest are dropped.
+	// maxQueue bounds the queued notifications of one target. The oldest are dropped.
 	maxQueue = 10_000
 )
 
@@ -43,14 +43,14 @@ const (
 // Target is where alerts are sent. An empty filter matches all alerts.
 type Target struct {
 	Name      string
-	URL       secret.Secret // of a service of shoutrrr
+	URL       secret.Secret // a shoutrrr service URL
 	Codes     []clients.Code
 	Providers []string
 }
 
 // Config has the dependencies of a notifier.
 type Config struct {
-	Targets  []Target // at first, see [Notifier.Replace]
+	Targets  []Target // initial targets, see [Notifier.Replace]
 	Store    *notifications.Store
 	Problems *problems.Set
 	Window   time.Duration // how long a message waits for further alerts, 0 for 10s
@@ -71,14 +71,14 @@ type Notifier struct {
 func New(c Config) *Notifier {
 	c.Window = cmp.Or(c.Window, window)
 	n := &Notifier{Config: c, changed: wait.NewSignal(), results: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "orderbeat_notifications_total", Help: "Messages to targets of notify by result; of dropped ones each alert counts.",
+		Name: "orderbeat_notifications_total", Help: "Messages to notify targets by result; dropped counts alerts.",
 	}, []string{"target", "result"})}
 	n.Replace(c.Targets)
-	<-n.changed // Run begins with them
+	<-n.changed // not a change: Run starts with these targets
 	return n
 }
 
-// Replace replaces the targets. Those that are unchanged go on with what they send.
+// Replace replaces the targets. Unchanged targets continue without interruption.
 func (n *Notifier) Replace(targets []Target) {
 	for _, t := range targets {
 		for _, result := range []string{resultSent, resultFailed, resultDropped} {
@@ -100,7 +100,7 @@ func (n *Notifier) current() []Target {
 // Counters are the metrics of the notifier.
 func (n *Notifier) Counters() []prometheus.Collector { return []prometheus.Collector{n.results} }
 
-// Run sends notifications until ctx ends. Each target has its own loop: none waits for another.
+// Run sends notifications until ctx ends. Each target has its own loop, so a slow target does not delay others.
 func (n *Notifier) Run(ctx context.Context) {
 	loops := map[string]running{}
 	var queues sync.WaitGroup
@@ -132,14 +132,14 @@ func (n *Notifier) Run(ctx context.Context) {
 // running is the loop of a target.
 type running struct {
 	target Target
-	stop   func() // ends it and waits
+	stop   func() // stops the loop and waits for it
 }
 
 // start starts the loop of a target.
 func (n *Notifier) start(ctx context.Context, t Target, queues *sync.WaitGroup) running {
 	sender, err := Open(t.URL)
 	if err != nil { // the configuration was checked
-		n.Log.Error("target of notifications not usable", "target", t.Name, "err", err)
+		n.Log.Error("invalid notification target", "target", t.Name, "err", err)
 		return running{t, func() {}}
 	}
 	q := &queue{n: n, target: t.Name, sender: sender, activity: n.Problems.Activity("notify " + t.Name)}
@@ -157,13 +157,13 @@ func (n *Notifier) start(ctx context.Context, t Target, queues *sync.WaitGroup) 
 	}}
 }
 
-// Test sends a message to a target, which says that it is a test.
+// Test sends a test message to a target.
 func Test(ctx context.Context, t Target) error {
 	sender, err := Open(t.URL)
 	if err != nil {
 		return err
 	}
-	return sender.Send(ctx, "Orderbeat: TEST", "TEST: a message of \"orderbeat notify test\" to the target "+t.Name+". Alerts are sent here.")
+	return sender.Send(ctx, "Orderbeat: TEST", "TEST: sent by \"orderbeat notify test\" to the target "+t.Name+". Alerts are sent here.")
 }
 
 // register stores the targets, so that alerts are queued for them. It returns false if ctx ended.
@@ -180,7 +180,7 @@ func (n *Notifier) register(ctx context.Context, list []Target) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		n.Log.Warn("failed to store the targets of notifications, will retry", "err", err)
+		n.Log.Warn("failed to store notification targets, will retry", "err", err)
 		if !wait.For(ctx, firstRetry) {
 			return false
 		}
@@ -194,7 +194,7 @@ type queue struct {
 	sender   *Sender
 	activity *problems.Activity
 	failures int                          // in a row
-	done     []notifications.Notification // sent or given up, but not deleted yet
+	done     []notifications.Notification // sent or dropped, but not deleted yet
 }
 
 func (q *queue) run(ctx context.Context) {
@@ -202,7 +202,7 @@ func (q *queue) run(ctx context.Context) {
 	}
 }
 
-// sendNext sends the next message if it is due, and returns how long to wait before the next turn.
+// sendNext sends the next message if it is due, and returns how long to wait before the next call.
 func (q *queue) sendNext(ctx context.Context) time.Duration {
 	if err := q.forget(ctx); err != nil {
 		return q.failed(ctx, "failed to record a notification, will retry", err)
@@ -235,7 +235,7 @@ func (q *queue) sendNext(ctx context.Context) time.Duration {
 	return 0
 }
 
-// forget deletes what was sent or given up, also while the worker stops: it would be sent again.
+// forget deletes sent and dropped notifications, also during shutdown: otherwise they would be sent again.
 func (q *queue) forget(ctx context.Context) error {
 	if q.done == nil {
 		return nil
@@ -260,7 +260,7 @@ func (q *queue) failed(ctx context.Context, msg string, err error) time.Duration
 	return pause/2 + rand.N(pause/2)
 }
 
-// drop gives up alerts that are too old, and the oldest if there are too many.
+// drop deletes failed notifications older than giveUp, and the oldest ones beyond maxQueue.
 func (q *queue) drop(ctx context.Context, failed []notifications.Notification) {
 	if ctx.Err() != nil {
 		return
@@ -282,6 +282,6 @@ func (q *queue) drop(ctx context.Context, failed []notifications.Notification) {
 	}
 	if dropped += n; dropped > 0 {
 		q.n.results.WithLabelValues(q.target, resultDropped).Add(float64(dropped))
-		q.n.Log.Error("notifications dropped: the target failed for too long", "target", q.target, "alerts", dropped, "code", failed[0].Code, "state", failed[0].State)
+		q.n.Log.Error("notifications dropped because the target keeps failing", "target", q.target, "alerts", dropped, "code", failed[0].Code, "state", failed[0].State)
 	}
 }

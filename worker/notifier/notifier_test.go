@@ -173,7 +173,7 @@ func TestAlertsOfOneCodeAreOneMessage(t *testing.T) {
 	b.eventually("recorded", func() bool { return b.pending() == "0" })
 	got := hook.Messages()
 	if len(got) != 2 || !strings.HasPrefix(got[0], "RAISED consent_required: 40 alerts of mazda\n- mazda, user user00\n") ||
-		!strings.Contains(got[0], "\nand 20 more: run \"orderbeat alerts\"\nThe first: user user00 must grant access\nOpen the link") ||
+		!strings.Contains(got[0], "\nand 20 more: run \"orderbeat alerts\"\nFirst alert: user user00 must grant access\nOpen the link") ||
 		strings.Contains(got[0], "user20") || !strings.HasPrefix(got[1], "RAISED stale: mazda, account fleet\n") {
 		t.Errorf("got %q, want one message for the users and one for the account", got)
 	}

@@ -20,16 +20,16 @@ import (
 )
 
 const (
-	// SendTimeout is how long a message may take until the target has accepted it.
+	// SendTimeout is the maximum time until the target has accepted a message.
 	SendTimeout = 20 * time.Second
-	// stopTimeout is how long a message in flight may take after the worker stops.
+	// stopTimeout is how long shutdown waits for a message in flight.
 	stopTimeout = time.Second
-	// maxInFlight bounds the messages to one target that did not end in time: not every service of
-	// shoutrrr has timeouts of its own.
+	// maxInFlight bounds the concurrent sends to one target, including those that timed out: some services of
+	// shoutrrr have no timeout of their own.
 	maxInFlight = 4
-	// maxError bounds the text of an error, which may have a response of the target.
+	// maxError bounds the text of an error, which may contain a response of the target.
 	maxError = 300
-	// withoutTarget is a service of shoutrrr that sends nothing.
+	// withoutTarget is the shoutrrr service that only logs and sends nothing.
 	withoutTarget = "logger"
 )
 
@@ -77,7 +77,7 @@ func (s *Sender) Secrets() []string {
 	return []string{u.User.Username()}
 }
 
-// secretParts are the parts of a URL that may be secret: depending on the service, tokens are in the
+// secretParts returns the parts of a URL that may be secret: depending on the service, tokens are in the
 // login, the path or the query.
 func secretParts(u *url.URL) []string {
 	parts := strings.Split(u.Path, "/")
@@ -91,7 +91,7 @@ func secretParts(u *url.URL) []string {
 	return parts
 }
 
-// Services are the names of the known services.
+// Services returns the names of the supported services.
 func Services() []string {
 	names := (&router.ServiceRouter{}).ListServices()
 	names = slices.DeleteFunc(names, func(s string) bool { return s == withoutTarget })
@@ -132,7 +132,7 @@ func (s *Sender) Send(ctx context.Context, title, text string) error {
 		return fmt.Errorf("%d earlier messages are still in flight", maxInFlight)
 	}
 	sent := make(chan error, 1)
-	go func() { // ends with the service; the channel bounds how many
+	go func() { // ends when the service returns; inFlight bounds the number of goroutines
 		defer func() { <-s.inFlight }()
 		sent <- s.deliver(title, text)
 	}()
@@ -154,7 +154,7 @@ func (s *Sender) Send(ctx context.Context, title, text string) error {
 	}
 }
 
-// deliver calls the service. A panic of the service is an error.
+// deliver calls the service. It returns a panic of the service as an error.
 func (s *Sender) deliver(title, text string) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -175,7 +175,7 @@ func (s *Sender) deliver(title, text string) (err error) {
 	return service.Send(text, &params)
 }
 
-// hasTitle reports whether messages of a service have titles: others reject the parameter.
+// hasTitle reports whether the service supports titles: other services reject the parameter.
 func hasTitle(service types.Service) bool {
 	resolver := format.NewPropKeyResolver(format.GetServiceConfig(service))
 	return slices.Contains(resolver.QueryFields(), types.TitleKey)
@@ -183,7 +183,7 @@ func hasTitle(service types.Service) bool {
 
 var urls = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"']*`)
 
-// clean returns an error of the service without the URL and its parts, in one line.
+// clean returns an error with the text of err on one line, without URLs and secrets.
 func (s *Sender) clean(err error) error {
 	if err == nil {
 		return nil

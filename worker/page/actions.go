@@ -11,17 +11,17 @@ import (
 	"orderbeat/worker/api"
 )
 
-// action is what an operator may do: an operation of the request/reply service.
+// action is an action of an operator: it calls an endpoint of the request/reply service.
 type action struct {
 	endpoint string
-	label    string // of the button that confirms
-	// ask is the question before something that cannot be undone, with the object's name; "" asks
+	label    string // label of the confirm button
+	// ask is the confirmation question for an action that cannot be undone, with a verb for the object's name; "" asks
 	// nothing.
 	ask  string
-	done string // what the page says afterwards
+	done string // notice after the action
 }
 
-// actions are the actions by name.
+// actions has the actions by name.
 var actions = map[string]action{
 	"cancel-run":       {endpoint: "runs.cancel", label: "Cancel the run", ask: "Cancel run %s? Its jobs that have not ended are cancelled; what was stored stays.", done: "The run is cancelled."},
 	"pause-run":        {endpoint: "runs.pause", done: "The run is paused."},
@@ -34,23 +34,23 @@ var actions = map[string]action{
 	"trigger-schedule": {endpoint: "schedules.trigger", done: "The schedule's run was started."},
 	"unlatch":          {endpoint: "auth.unlatch", label: "Try the credentials again", ask: "Let %s be tried again? Repeated rejections can get this machine's address blocked: check client_id and client_secret first.", done: "The credentials will be tried again."},
 	"logout":           {endpoint: "auth.logout", label: "Log out", ask: "Log %s out? The tokens are deleted, and revoked if the provider supports it; a user must grant access again.", done: "Logged out."},
-	actionGrant:        {endpoint: "auth.authorize", done: "The link for the consent was created."},
+	actionGrant:        {endpoint: "auth.authorize", done: "The consent link was created."},
 }
 
 // actionGrant creates a link instead of returning to the page.
 const actionGrant = "grant"
 
-// fields are the members of requests, which are the fields of forms.
+// fields has the form fields that are copied to requests.
 var fields = []string{"run_id", "job_id", "name", "note", "provider", "user"}
 
-// protected rejects requests that another site's page sends, and those without the token of this
-// process's forms.
+// protected rejects cross-origin requests, and requests without the form token of this
+// process.
 func (p *Page) protected(next http.Handler) http.Handler {
 	checked := http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(rw, r.Body, maxForm)
 		if subtle.ConstantTimeCompare([]byte(r.PostFormValue("token")), []byte(p.token)) != 1 {
 			p.failed(rw, r, &api.Error{
-				Status: http.StatusForbidden, Code: "forbidden", Message: "This form is too old: Orderbeat was restarted since.",
+				Status: http.StatusForbidden, Code: "forbidden", Message: "This form has expired because Orderbeat was restarted.",
 				Hint: "Go back, load the page again and repeat the action.",
 			})
 			return
@@ -59,12 +59,12 @@ func (p *Page) protected(next http.Handler) http.Handler {
 	})
 	origin := http.NewCrossOriginProtection()
 	origin.SetDenyHandler(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		p.failed(rw, r, &api.Error{Status: http.StatusForbidden, Code: "forbidden", Message: "The request came from another site's page."})
+		p.failed(rw, r, &api.Error{Status: http.StatusForbidden, Code: "forbidden", Message: "The request came from a page of another site."})
 	}))
 	return origin.Handler(checked)
 }
 
-// act carries out an action of a form, after a question if it cannot be undone.
+// act performs the action of a form. If the action cannot be undone, it asks for confirmation first.
 func (p *Page) act(rw http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("action")
 	a, ok := actions[name]
@@ -81,10 +81,10 @@ func (p *Page) act(rw http.ResponseWriter, r *http.Request) error {
 	who := []any{"action", name, "caller", user, "address", r.RemoteAddr, "fields", form}
 	if !operator {
 		p.Log.Warn("action rejected: read-only user", who...)
-		return &api.Error{Status: http.StatusForbidden, Code: "forbidden", Message: "This user may only read.", Hint: "Log in as the operator of web.auth."}
+		return &api.Error{Status: http.StatusForbidden, Code: "forbidden", Message: "This user may only read.", Hint: "Log in with the operator's login in web.auth."}
 	}
 	if _, lag := p.Following(); lag == nil && p.NotLeader() != nil {
-		return &api.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "This process does not lead, and does not know the leader.", Hint: "Use the leader's page, or repeat it in a few seconds."}
+		return &api.Error{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "This process does not lead, and does not know the leader.", Hint: "Use the leader's page, or retry in a few seconds."}
 	}
 	if a.ask != "" && r.PostFormValue("confirmed") != "yes" {
 		return p.show(rw, r, http.StatusOK, "confirm.html", "", a.label, map[string]any{
@@ -107,7 +107,7 @@ func (p *Page) act(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// grant shows a link through which a user grants access.
+// grant shows a link with which a user grants access.
 func (p *Page) grant(rw http.ResponseWriter, r *http.Request, form map[string]string) error {
 	var link api.Authorize
 	if err := p.call(r.Context(), "auth.authorize", form, &link); err != nil {
@@ -116,7 +116,7 @@ func (p *Page) grant(rw http.ResponseWriter, r *http.Request, form map[string]st
 	return p.show(rw, r, http.StatusOK, "grant.html", "credentials", "Grant access", map[string]any{"Link": link, "Form": form})
 }
 
-// call carries out an operation; it continues if the browser leaves.
+// call calls an endpoint. It continues if the browser disconnects.
 func (p *Page) call(ctx context.Context, endpoint string, form map[string]string, reply any) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), actionTimeout)
 	defer cancel()
@@ -130,7 +130,7 @@ func by(user string) string {
 	return ", " + user
 }
 
-// subject names what an action is about.
+// subject returns the name of the object of an action.
 func subject(form map[string]string) string {
 	switch {
 	case form["user"] != "":
@@ -142,7 +142,7 @@ func subject(form map[string]string) string {
 	}
 }
 
-// back is the page that an action returns to: one of this page's own.
+// back returns the address to return to after an action. It is always an address of this page.
 func (p *Page) back(r *http.Request) string {
 	u, err := url.Parse(r.PostFormValue("back"))
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Path != "/" && !strings.HasPrefix(u.Path, "/ui/") || strings.HasPrefix(u.Path, "//") {

@@ -13,7 +13,7 @@ var assetFiles embed.FS
 var templateFiles embed.FS
 
 // assets serves styles and scripts. Their addresses have the version of the program, so that
-// browsers may keep them.
+// browsers can cache them.
 func assets() http.Handler {
 	folder, err := fs.Sub(assetFiles, "assets")
 	if err != nil {
@@ -22,7 +22,7 @@ func assets() http.Handler {
 	files := http.StripPrefix("/ui/assets/", http.FileServerFS(folder))
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path[len(r.URL.Path)-1] == '/' {
-			http.NotFound(rw, r) // no listings
+			http.NotFound(rw, r) // no directory listings
 			return
 		}
 		rw.Header().Set("Cache-Control", "private, max-age=3600")

@@ -20,7 +20,7 @@ type exchangesBody struct {
 func (p *Page) exchanges(rw http.ResponseWriter, r *http.Request) error {
 	get := r.URL.Query().Get
 	b := exchangesBody{Provider: get("provider"), Account: get("account"), RunID: get("run"), JobID: get("job"), Failed: get("failed") != "", Choices: choicesOf(p.Providers())}
-	before, _ := strconv.ParseInt(get("before"), 10, 64) // 0 for none, and for what is no number
+	before, _ := strconv.ParseInt(get("before"), 10, 64) // 0 if missing or not a number
 	var err error
 	b.List, err = p.DB.ExchangePage(r.Context(), exchanges.ExchangeFilter{
 		Provider: b.Provider, Account: b.Account, RunID: b.RunID, JobID: b.JobID, Failed: b.Failed, Before: before, Limit: maxRows,
@@ -40,7 +40,7 @@ type exchangeBody struct {
 	RequestBody, ResponseBody string
 }
 
-// exchange shows a request and its response, redacted as they are stored.
+// exchange shows a recorded request and its response, which were redacted before they were stored.
 func (p *Page) exchange(rw http.ResponseWriter, r *http.Request) error {
 	id, err := strconv.ParseInt(r.URL.Query().Get("id"), 10, 64)
 	if err != nil {
@@ -52,7 +52,7 @@ func (p *Page) exchange(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !found {
-		return notFound("This exchange is not recorded, or was deleted after db.retention.")
+		return notFound("This exchange was not recorded, or was deleted when db.retention ended.")
 	}
 	response, err := b.Exchange.Body()
 	if err != nil {

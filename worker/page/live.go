@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// maxStreams bounds the open streams of updates; a page without one is updated when it is
-	// loaded again.
+	// maxStreams bounds the open streams of updates; a page without a stream is updated only when it is
+	// reloaded.
 	maxStreams = 32
-	// streamLife is how long a stream lasts; browsers then open another.
+	// streamLife is the time after which a stream is closed; browsers then open a new one.
 	streamLife = 15 * time.Minute
 	// liveEvery is how often the database is checked for commits while a stream is open, and
-	// liveAtLeast how often pages are updated without one: some of what they show is not stored.
+	// liveAtLeast how often pages are updated without commits: some of their data is not in the database.
 	liveEvery   = time.Second
 	liveAtLeast = 15 * time.Second
 	// writeTimeout is how long a browser may take to receive an update.
@@ -94,7 +94,7 @@ func (l *live) stop() {
 	}
 }
 
-// open adds a stream, nil if there are too many. Closing it is stop's.
+// open adds a stream. It returns nil if there are too many. Only stop closes streams.
 func (l *live) open() wait.Signal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,7 +113,7 @@ func (l *live) remove(stream wait.Signal) {
 	delete(l.streams, stream)
 }
 
-// serve sends an event for each update until the browser leaves.
+// serve sends an event for each update until the browser disconnects.
 func (l *live) serve(rw http.ResponseWriter, r *http.Request) {
 	stream := l.open()
 	if stream == nil {
@@ -135,7 +135,7 @@ func (l *live) serve(rw http.ResponseWriter, r *http.Request) {
 	}
 	end := time.NewTimer(streamLife)
 	defer end.Stop()
-	// The server's limit is for the request, which has been read: without this it would end the stream.
+	// Remove the server's read timeout: the request has been read, and the timeout would end the stream.
 	err := control.SetReadDeadline(time.Time{})
 	if err == nil {
 		err = send("retry: 5000\n\n")

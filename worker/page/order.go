@@ -28,13 +28,13 @@ type orderBody struct {
 // revisionRow is one entry of the timeline.
 type revisionRow struct {
 	reports.Revision
-	Document  string // what a despatch advice or an invoice says, in one line
+	Document  string // summary of a despatch advice or an invoice, on one line
 	Changes   []changeRow
 	More      int // changes that are not shown
 	Exchanges []reports.JobExchange
 }
 
-// changeRow is one difference in words.
+// changeRow is one change as text.
 type changeRow struct{ Path, Before, After string }
 
 const (
@@ -62,7 +62,7 @@ func (p *Page) order(rw http.ResponseWriter, r *http.Request) error {
 	if b.Documents, err = p.DB.Documents(ctx, provider, account, id); err != nil {
 		return err
 	}
-	before, _ := strconv.Atoi(get("before")) // 0 for none, and for what is no number
+	before, _ := strconv.Atoi(get("before")) // 0 if missing or not a number
 	revisions, err := p.DB.Reports().Timeline(ctx, provider, account, id, before, maxRows)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func (p *Page) order(rw http.ResponseWriter, r *http.Request) error {
 	return p.show(rw, r, http.StatusOK, "order.html", "orders", "Order "+id, b)
 }
 
-// revisionOf shows up to limit changes of a revision, those of the order itself first.
+// revisionOf returns the row of a revision with up to limit changes, the changes of the order itself first.
 func revisionOf(v reports.Revision, limit int) revisionRow {
 	row := revisionRow{Revision: v}
 	if (v.Type == outbox.TypeOrderDespatched || v.Type == outbox.TypeOrderInvoiced) && len(v.Changes) > 0 {
@@ -109,7 +109,7 @@ func revisionOf(v reports.Revision, limit int) revisionRow {
 	return row
 }
 
-// valueText is one side of a change in one line.
+// valueText returns one value of a change, before or after, on one line.
 func valueText(path string, raw json.RawMessage) string {
 	const most = 120
 	text := string(raw)
@@ -156,7 +156,7 @@ func despatchesText(raw json.RawMessage) string {
 	return dash(strings.Join(parts, "; "))
 }
 
-// documentText says in one line what a despatch advice or an invoice reports.
+// documentText returns a summary of a despatch advice or an invoice on one line.
 func documentText(event string, document json.RawMessage) string {
 	if event == outbox.TypeOrderInvoiced {
 		var i clients.Invoice
@@ -176,7 +176,7 @@ func documentText(event string, document json.RawMessage) string {
 	return text
 }
 
-// promisePlot plots how the promised dates moved, nil if there is nothing to plot. A promise holds until
+// promisePlot plots the promised dates over time, nil if there is nothing to plot. A promise is valid until
 // the next revision.
 func promisePlot(promises []reports.Promise) *plot {
 	pl := &plot{
@@ -208,7 +208,7 @@ func promisePlot(promises []reports.Promise) *plot {
 	return pl
 }
 
-// dateValue is a date in seconds, nil if there is none.
+// dateValue returns a date in Unix seconds, nil if there is none.
 func dateValue(d clients.Date) *float64 {
 	if d == "" {
 		return nil

@@ -31,7 +31,7 @@ type ordersBody struct {
 	CSV      string
 }
 
-// choices are the values of filters.
+// choices has the options of the filters.
 type choices struct{ Providers, Accounts []string }
 
 func choicesOf(providers []settings.Provider) (c choices) {
@@ -66,7 +66,7 @@ func orderFilter(r *http.Request) (q orderQuery, f reports.OrderFilter, err erro
 	return q, f, err
 }
 
-// since reads a time of a form: a duration before now, or a day (UTC).
+// since parses the time in a form: a duration before now, or a day (UTC).
 func since(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -97,7 +97,7 @@ func (p *Page) orders(rw http.ResponseWriter, r *http.Request) error {
 	}
 	page, err := p.DB.Reports().Orders(r.Context(), filter)
 	if errors.Is(err, reports.ErrCursor) {
-		return invalid("This is not the cursor of a page.")
+		return invalid("The cursor of the page is invalid.")
 	}
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (p *Page) orders(rw http.ResponseWriter, r *http.Request) error {
 	return p.show(rw, r, http.StatusOK, "orders.html", "orders", "Orders", b)
 }
 
-// maxCSV bounds the orders of a CSV file, and csvPage those that are read at once.
+// maxCSV bounds the number of orders in a CSV file, csvPage the number that are read at once.
 const (
 	maxCSV  = 100_000
 	csvPage = 1000
@@ -141,7 +141,7 @@ func (p *Page) ordersCSV(rw http.ResponseWriter, r *http.Request) error {
 			rows = append(rows, csvRow(&page.Orders[i]))
 		}
 		if err := out.WriteAll(rows); err != nil {
-			return nil //nolint:nilerr // the browser has left
+			return nil //nolint:nilerr // the browser has disconnected
 		}
 		if n += len(page.Orders); page.Cursor == "" || n >= maxCSV {
 			return nil
@@ -149,7 +149,7 @@ func (p *Page) ordersCSV(rw http.ResponseWriter, r *http.Request) error {
 		filter.Cursor, rows = page.Cursor, nil
 		if page, err = p.DB.Reports().Orders(r.Context(), filter); err != nil {
 			p.Log.Warn("page failed", "page", r.URL.Path, "err", err)
-			panic(http.ErrAbortHandler) // the browser must not take a part for the whole
+			panic(http.ErrAbortHandler) // makes the download fail instead of truncating the file
 		}
 	}
 }

@@ -22,7 +22,7 @@ const (
 // leaderTimeout is how long the overview of a follower waits for the leader.
 const leaderTimeout = 3 * time.Second
 
-// day is what the overview looks back.
+// day is the period of the statistics on the overview.
 const day = 24 * time.Hour
 
 type overviewBody struct {
@@ -31,10 +31,10 @@ type overviewBody struct {
 	Counts   reports.Counts
 	Most     int
 	Failed   int        // jobs that ended without success in a day
-	Worst    jobs.State // of theirs
+	Worst    jobs.State // worst state of these jobs
 	Accounts []accountRow
-	Unknown  string        // why Accounts are not known
-	Fleet    []api.Process // if there are several
+	Unknown  string        // why Accounts is not available, "" if it is
+	Fleet    []api.Process // set if there are several processes
 	Self     string        // id of this process
 	Recent   []recentRow
 	States   []jobs.State
@@ -65,7 +65,7 @@ type credentialState struct {
 	State auth.State
 }
 
-// overview shows what is wrong now, and what happens.
+// overview shows current problems and recent activity.
 func (p *Page) overview(rw http.ResponseWriter, r *http.Request) error {
 	ctx, store := r.Context(), p.DB.Reports()
 	const shown = 20
@@ -105,7 +105,7 @@ func (p *Page) overview(rw http.ResponseWriter, r *http.Request) error {
 		if _, lag := p.Following(); lag == nil {
 			return err
 		}
-		b.Unknown = err.Error() // the orders of a follower are here
+		b.Unknown = err.Error() // show the rest: a follower has the orders
 	}
 	for _, provider := range providers.Providers {
 		b.Accounts = append(b.Accounts, accountRows(provider)...)
@@ -124,7 +124,7 @@ func accountRows(p api.Provider) []accountRow {
 			FailureCode: a.FailureCode, FreshFor: p.FreshFor, Rate: p.Rate, RateNow: p.RateNow, Freshness: api.Freshness(p, a, time.Now()),
 		}
 		if a.LastFailureAt != nil && a.LastSuccessAt != nil && a.LastFailureAt.Before(*a.LastSuccessAt) {
-			row.LastFailureAt, row.FailureCode = nil, "" // it was repaired
+			row.LastFailureAt, row.FailureCode = nil, "" // there was a success after it
 		}
 		if p.Breaker != nil {
 			row.Breaker, row.BreakerUntil = p.Breaker.State, p.Breaker.Until

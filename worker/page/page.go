@@ -17,20 +17,20 @@ import (
 // Config has a page's dependencies.
 type Config struct {
 	DB *db.DB
-	// Call carries out an operation of the request/reply service, such as "jobs.retry", here or, on a
+	// Call calls an endpoint of the request/reply service, such as "jobs.retry", in this process or, on a
 	// follower, at the leader. Its errors are [*api.Error].
 	Call      func(ctx context.Context, endpoint string, request, reply any) error
 	Providers func() []settings.Provider
-	// Caller returns who sends a request, "" without a login, and whether they may act.
+	// Caller returns the user of a request, "" without a login, and whether the user may perform actions.
 	Caller    func(*http.Request) (name string, operator bool)
 	NotLeader func() error // why this process is not the leader, nil if it is
-	// Following is where the leader is, "" if none is known, and how far this process is behind it; nil
-	// unless it follows.
+	// Following returns where the leader runs, "" if unknown, and how far this process is behind it; lag is nil
+	// unless this process is a follower.
 	Following func() (leader string, lag *api.Lag)
 	// Fleet lists the processes that share the NATS prefix, and Process is the id of this one.
 	Fleet   func() []api.Process
 	Process string
-	Public  string // URL of the web listener, as people reach it
+	Public  string // URL of the web listener for browsers
 	Version string
 	Log     *slog.Logger
 }
@@ -39,10 +39,10 @@ const (
 	// pageTimeout bounds the reads of a page, actionTimeout an action, which may call a provider.
 	pageTimeout   = 10 * time.Second
 	actionTimeout = time.Minute
-	// maxPages bounds the pages that are rendered at once, and maxForm the bytes of a form.
+	// maxPages bounds the number of pages rendered concurrently, maxForm the size of a form in bytes.
 	maxPages = 16
 	maxForm  = 64 << 10
-	// maxRows is the number of rows of a list.
+	// maxRows is the number of rows of one page of a list.
 	maxRows = 50
 )
 
@@ -50,13 +50,13 @@ const (
 type Page struct {
 	Config
 	base  string // path of [Config.Public]
-	token string // of forms, see [Page.act]
+	token string // form token, see [Page.protected]
 	slots chan struct{}
 	live  *live
 	mux   *http.ServeMux
 }
 
-// New returns a page. [Page.Run] sends its updates.
+// New returns a page. Call [Page.Run] to send its updates.
 func New(c Config) *Page {
 	p := &Page{Config: c, token: rand.Text(), slots: make(chan struct{}, maxPages), mux: http.NewServeMux()}
 	if u, err := url.Parse(c.Public); err == nil {
@@ -73,7 +73,7 @@ func New(c Config) *Page {
 	return p
 }
 
-// routes are the sections of the page. All of them only read.
+// routes returns the handlers of the page's sections. None of them changes anything.
 func (p *Page) routes() map[string]handler {
 	return map[string]handler{
 		"GET /{$}":            p.overview,
@@ -106,10 +106,10 @@ const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; 
 // Run sends updates to open pages until ctx ends.
 func (p *Page) Run(ctx context.Context) { p.live.run(ctx) }
 
-// handler writes a page, or returns an error that is shown as one.
+// handler writes a page, or returns an error that is shown as a page.
 type handler func(rw http.ResponseWriter, r *http.Request) error
 
-// bounded limits the pages that are rendered at once, and their time.
+// bounded limits the number of pages that are rendered concurrently, and the time of each.
 func (p *Page) bounded(handle handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		timeout := pageTimeout

@@ -16,7 +16,7 @@ type plot struct {
 	Dates  bool     `json:"dates,omitempty"` // values are days, as Unix seconds
 	Bars   bool     `json:"bars,omitempty"`
 	Months bool     `json:"months,omitempty"` // X has the first days of months
-	// Summary says in words what the plot shows.
+	// Summary describes the plot as text.
 	Summary string `json:"-"`
 }
 
@@ -27,7 +27,7 @@ type series struct {
 	Y     []*float64 `json:"y"`
 }
 
-// activityPlots plots what happened in a day.
+// activityPlots returns the plots of the activity of a day.
 func activityPlots(points []reports.ActivityPoint, sum reports.ActivitySum) []*plot {
 	calls := &plot{Name: "calls", Title: "Provider calls", Bars: true, Series: []series{{Label: "calls", Color: 1}, {Label: "errors", Color: 3}}}
 	spent := &plot{Name: "latency", Title: "Duration of calls", Unit: "ms", Series: []series{{Label: "p50", Color: 1}, {Label: "p99", Color: 2}}}

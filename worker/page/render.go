@@ -17,28 +17,28 @@ import (
 	"orderbeat/worker/api"
 )
 
-// view is what every template gets.
+// view is the data of every template.
 type view struct {
 	Title, Section string
 	Base, Version  string
-	URL            string // of this page, without a notice
+	URL            string // URL of this page without the notice of an action
 	User           string
 	Operator       bool
 	Token          string
-	Follows        *follows // nil unless this process follows
-	NotLeader      error    // why it neither leads nor follows, nil if it does
+	Follows        *follows // nil unless this process is a follower
+	NotLeader      error    // why this process is neither leader nor follower, nil if it is one of them
 	Notice         string
 	Now            time.Time
 	Body           any
 }
 
-// follows is the leader that a process follows, and its lag.
+// follows has the leader of this follower, and how far the follower is behind.
 type follows struct {
 	Leader string // where it runs, "" if it is unknown
 	Lag    *api.Lag
 }
 
-// pages are the templates by name. Each is the layout with its content.
+// pages has the templates by name. Each consists of the layout and its content.
 var pages = parse()
 
 func parse() map[string]*template.Template {
@@ -79,7 +79,7 @@ func (p *Page) show(rw http.ResponseWriter, r *http.Request, status int, name, s
 	return nil
 }
 
-// here is the address of a page, without the notice of an action.
+// here returns the address of a page, without the notice of an action.
 func here(r *http.Request) string {
 	q := r.URL.Query()
 	q.Del("done")
@@ -102,7 +102,7 @@ func (p *Page) failed(rw http.ResponseWriter, r *http.Request, err error) {
 	e, ok := errors.AsType[*api.Error](err)
 	if !ok {
 		p.Log.Warn("page failed", "page", r.URL.Path, "err", err)
-		e = &api.Error{Status: http.StatusInternalServerError, Code: "internal", Message: "The page could not be read.", Hint: "The log has the cause."}
+		e = &api.Error{Status: http.StatusInternalServerError, Code: "internal", Message: "The page could not be loaded.", Hint: "Check the log for the cause."}
 	}
 	if err := p.show(rw, r, max(e.Status, 400), "error.html", "", http.StatusText(e.Status), e); err != nil {
 		p.Log.Error("page failed", "page", r.URL.Path, "err", err)
@@ -117,7 +117,7 @@ var functions = template.FuncMap{
 	"dict": dict,
 }
 
-// dict makes a map of pairs, for a template that takes several values.
+// dict returns a map of key-value pairs, for templates with several parameters.
 func dict(pairs ...any) (map[string]any, error) {
 	m := map[string]any{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -130,7 +130,7 @@ func dict(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-// query is an address with parameters, without empty ones.
+// query returns an address with the parameters that are not empty.
 func query(path string, pairs ...any) string {
 	q := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -243,7 +243,7 @@ func number(v any) string {
 	return sign + text
 }
 
-// plus is a number that was counted up to a limit.
+// plus formats a number that was counted up to the limit most.
 func plus(n, most int) string {
 	if n >= most {
 		return number(most) + "+"
@@ -259,7 +259,7 @@ func percent(part, whole any) string {
 	return strconv.FormatFloat(100*p/w, 'f', 1, 64) + " %"
 }
 
-// average is a sum divided by a number, with one decimal.
+// average returns sum divided by n, with one decimal.
 func average(sum, n any) string {
 	if toFloat(n) == 0 {
 		return "–"
@@ -268,7 +268,7 @@ func average(sum, n any) string {
 }
 
 func toFloat(v any) float64 {
-	f, _ := strconv.ParseFloat(fmt.Sprint(v), 64) // 0 for what is no number
+	f, _ := strconv.ParseFloat(fmt.Sprint(v), 64) // 0 if v is not a number
 	return f
 }
 
@@ -290,10 +290,10 @@ func dash(v any) string {
 	return "–"
 }
 
-// words writes a state such as partially_shipped for people.
+// words formats a state such as partially_shipped for display.
 func words(v any) string { return strings.ReplaceAll(fmt.Sprint(v), "_", " ") }
 
-// class is the color of a state: good, busy, warn, bad or quiet.
+// class returns the CSS class of a state: good, busy, warn, bad or quiet.
 func class(v any) string {
 	switch fmt.Sprint(v) {
 	case "succeeded", "valid", "closed", "shipped", "delivered", "started", "resolved", "fresh":
@@ -311,7 +311,7 @@ func class(v any) string {
 
 func isNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// body indents JSON, and bounds a text.
+// body returns a body for display, with indented JSON and a bounded size.
 func body(text string) string {
 	const most = 200_000
 	text = strings.TrimSpace(text)

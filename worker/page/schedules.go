@@ -15,7 +15,7 @@ type scheduleRow struct {
 	Ticks []reports.Tick // the last ones, the oldest first
 }
 
-// shownTicks is the length of the strip of ticks, which goes back at most tickDays.
+// shownTicks is the maximum number of ticks that are shown, tickDays their maximum age in days.
 const (
 	shownTicks = 40
 	tickDays   = 7

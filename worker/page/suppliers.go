@@ -26,7 +26,7 @@ type suppliersBody struct {
 	CSV                   string
 }
 
-// supplierPeriods are the months that supplier performance can look back.
+// supplierPeriods has the selectable periods of supplier performance, in months.
 var supplierPeriods = []int{1, 3, 6, 13}
 
 const (
@@ -34,7 +34,7 @@ const (
 	maxSupplierRow = 200
 )
 
-// suppliers shows how suppliers kept their promises.
+// suppliers shows how reliably suppliers delivered on the promised dates.
 func (p *Page) suppliers(rw http.ResponseWriter, r *http.Request) error {
 	ctx, get := r.Context(), r.URL.Query().Get
 	b := suppliersBody{
@@ -82,7 +82,7 @@ func add(a, b reports.Performance) reports.Performance {
 	return a
 }
 
-// maxPlotted bounds the providers of a plot: the first ones of the latest month.
+// maxPlotted is the maximum number of providers in a plot, the first ones of the latest month.
 const maxPlotted = 4
 
 // performancePlots plots the months of each provider.
@@ -119,7 +119,7 @@ func performancePlots(months []reports.Performance) []*plot {
 	return []*plot{kept, slipped}
 }
 
-// share is a percentage with one decimal, nil of nothing.
+// share returns a percentage with one decimal, nil if whole is 0.
 func share(part, whole int64) *float64 {
 	if whole == 0 {
 		return nil
@@ -136,11 +136,11 @@ func suppliersCSV(rw http.ResponseWriter, rows []reports.Performance) error {
 	for _, p := range rows {
 		cells = append(cells, p.Cells())
 	}
-	_ = out.WriteAll(cells) // the browser may have left
+	_ = out.WriteAll(cells) // the browser may have disconnected
 	return nil
 }
 
-// Bars are the shares of despatched lines by how late they were, in percent.
+// Bars returns the shares of despatched lines by how late they were, in percent.
 func (suppliersBody) Bars(p reports.Performance) []bar {
 	var bars []bar
 	x := 0.0

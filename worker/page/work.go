@@ -30,7 +30,7 @@ type workBody struct {
 	Next    string
 }
 
-// showWork shows a list of runs or jobs, whose path and template name has, and the link to the page after cursor.
+// showWork shows a list of runs or jobs. name is its path and template; cursor is where the next page starts.
 func (p *Page) showWork(rw http.ResponseWriter, r *http.Request, name, title, cursor string, b workBody) error {
 	b.Choices, b.Kinds = choicesOf(p.Providers()), slices.Sorted(maps.Keys(jobs.Kinds))
 	if q := b.Query; cursor != "" {

@@ -5,15 +5,15 @@ import (
 	"sync"
 )
 
-// lanes runs tasks concurrently, those of one lane in order: a slow task delays only its own
-// lane. The number of accepted tasks is bounded, and so is the number of running ones.
+// lanes runs tasks concurrently, but the tasks of one lane in order: a slow task delays only its own
+// lane. Both the number of accepted tasks and the number of running tasks are bounded.
 type lanes struct {
-	free    chan struct{} // one for each task that may be accepted
-	running chan struct{} // one for each task that may run
+	free    chan struct{} // one element for each free slot
+	running chan struct{} // one element for each running task
 	working sync.WaitGroup
 
 	mu   sync.Mutex               // guards last
-	last map[string]chan struct{} // by lane, closed when its last task has ended
+	last map[string]chan struct{} // by lane; closed when its last accepted task has ended
 }
 
 func newLanes(accepted, atOnce int) *lanes {
@@ -24,7 +24,7 @@ func newLanes(accepted, atOnce int) *lanes {
 	return l
 }
 
-// room waits until a task can be accepted, and returns how many can be: 0 when ctx ended.
+// room waits until a task can be accepted, and returns the number of free slots, or 0 if ctx has ended.
 func (l *lanes) room(ctx context.Context) int {
 	select {
 	case slot := <-l.free:
@@ -35,8 +35,8 @@ func (l *lanes) room(ctx context.Context) int {
 	}
 }
 
-// run accepts a task for a lane, and waits while there is no room. If ctx ends meanwhile, the
-// task runs at once and must check ctx itself.
+// run adds a task to a lane, and waits for a free slot. If ctx ends meanwhile, the
+// task runs immediately in the caller's goroutine, so it must check ctx itself.
 func (l *lanes) run(ctx context.Context, lane string, task func()) {
 	select {
 	case <-l.free:

@@ -27,25 +27,25 @@ import (
 type Config struct {
 	DB       *db.DB
 	Settings *settings.Live
-	// RunEnded is called with every run that has ended by the time it is stored.
+	// RunEnded is called for every run that has already ended when it is stored.
 	RunEnded func(context.Context, jobs.Run)
 	Alerts   Alerts
-	// Open keeps accepted runs for another process; nil if there is none.
+	// Open saves accepted runs outside the database, so that another process can take them over.
 	Open  Open
 	Trace *telemetry.Tracer
 	Log   *slog.Logger
 }
 
-// Open keeps accepted runs until they have a result.
+// Open saves accepted runs in NATS until their results are published.
 type Open interface {
-	// Put keeps a run. It comes before the run is stored, and its request acknowledged. After an error it
-	// is kept as soon as that is possible.
+	// Put saves a run. It is called before the run is stored and its request is acknowledged. After an error,
+	// saving is retried in the background.
 	Put(ctx context.Context, run jobs.Run, js []jobs.Job) error
-	// Join keeps a request that joined a run, with the same error.
+	// Join saves a request that joined a run. Errors are handled as in Put.
 	Join(ctx context.Context, runID, key, replyTo string) error
-	// Keep keeps a run of this database that may not be kept yet, as soon as possible.
+	// Keep saves a run of this database that may not be saved yet, in the background.
 	Keep(run jobs.Run, js []jobs.Job)
-	// Ended drops runs.
+	// Ended deletes saved runs.
 	Ended(runIDs ...string)
 }
 
@@ -53,27 +53,27 @@ type Open interface {
 type Alerts interface {
 	// Raised lists the raised alerts with a code.
 	Raised(ctx context.Context, code clients.Code) ([]alerts.Alert, error)
-	// Hold raises the wanted alerts, and resolves those of the raised ones that are not wanted.
+	// Hold raises the wanted alerts, and resolves the alerts in raised that are not in wanted.
 	Hold(ctx context.Context, raised, wanted []alerts.Alert) error
 }
 
 // Planner turns requests into runs. It is safe for concurrent use.
 type Planner struct {
 	Config
-	made atomic.Pointer[tables] // of the last configuration
+	made atomic.Pointer[tables] // cached for the last configuration
 }
 
 // New returns a planner.
 func New(c Config) *Planner { return &Planner{Config: c} }
 
-// tables are what planning needs of one configuration.
+// tables has the lookup tables that planning needs, for one configuration.
 type tables struct {
-	of      *settings.Set
+	of      *settings.Set // the configuration
 	targets map[string]jobs.Target
 	overlap map[string]string // by schedule
 }
 
-// tables returns the tables of the configuration of this moment.
+// tables returns the tables of the current configuration.
 func (p *Planner) tables() *tables {
 	now := p.Settings.Now()
 	if t := p.made.Load(); t != nil && t.of == now {
@@ -83,7 +83,7 @@ func (p *Planner) tables() *tables {
 	for _, provider := range now.Providers {
 		traits, err := clients.TraitsOf(provider.Provider)
 		if err != nil {
-			p.Log.Error("the provider panicked: no run of it is started", "provider", provider.Name, "err", err)
+			p.Log.Error("provider panicked, its runs cannot be started", "provider", provider.Name, "err", err)
 		}
 		t.targets[provider.Name] = jobs.Target{Traits: traits, Err: err, Accounts: provider.Accounts, LowPrioritySlots: provider.Concurrency / 2}
 	}
@@ -132,7 +132,7 @@ func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Req
 	defer func() { plan.span.End(err) }()
 	plan.Run.Key, plan.Run.DueAt = tick.Key(), &tick.DueAt
 	run := plan.Run
-	_ = p.Open.Put(ctx, run, plan.Jobs) // other workers do not count it as claimed while it is not kept
+	_ = p.Open.Put(ctx, run, plan.Jobs) // after an error, other workers do not treat the tick as claimed
 	if err = claim(); err == nil {
 		started, err = p.DB.StartTick(ctx, tick, plan.Run, plan.Jobs)
 	}
@@ -149,13 +149,13 @@ func (p *Planner) StartTick(ctx context.Context, tick schedules.Tick, r jobs.Req
 type Plan struct {
 	Run     jobs.Run
 	Jobs    []jobs.Job
-	Invalid error // why the run has failed
+	Invalid error // why the run failed; nil if the request is valid
 	request jobs.Request
 	target  jobs.Target
-	span    *telemetry.Span // of the tick or message, until it is stored
+	span    *telemetry.Span // span of the tick or message, until the run is stored
 }
 
-// End ends the traced step of a request whose plan is not stored by the planner.
+// End ends the span of a plan that the planner does not store.
 func (p *Plan) End(err error) { p.span.End(err) }
 
 // Plan turns a request into a run and its jobs, or into a failed run.
@@ -175,7 +175,7 @@ func (p *Planner) Plan(ctx context.Context, r jobs.Request) (Plan, error) {
 	return made, nil
 }
 
-// store stores a planned run, once it is kept for other workers.
+// store stores a planned run, after saving it in NATS for other workers.
 func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error) {
 	ctx = made.span.In(ctx)
 	defer func() { made.span.End(cmp.Or(err, made.Invalid)) }()
@@ -203,19 +203,19 @@ func (p *Planner) store(ctx context.Context, made Plan) (run jobs.Run, err error
 	return run, nil
 }
 
-// notRecorded says that a run is not kept for other workers, and so not accepted.
+// notRecorded returns the error for a run that is not accepted because it could not be saved in NATS.
 func notRecorded(run *jobs.Run, err error) error {
 	if err == nil {
 		return nil
 	}
 	return &clients.Error{
 		Provider: run.Provider, Op: "plan", Code: clients.CodeUnavailable,
-		Message: "the run is not accepted, because NATS does not keep it: " + err.Error(), Hint: "Retry.",
+		Message: "run not accepted, because saving it in NATS failed: " + err.Error(), Hint: "Retry.",
 	}
 }
 
-// RecordOpen has the runs of this database kept for other workers that have no published result: a process before
-// may have ended before they were.
+// RecordOpen saves the runs of this database that have no published result for other workers: a previous process
+// may have stopped before it saved them.
 func (p *Planner) RecordOpen(ctx context.Context) error {
 	overlap := p.tables().overlap
 	return p.DB.EachUnpublished(ctx, func(run jobs.Run, js []jobs.Job) {
@@ -226,9 +226,9 @@ func (p *Planner) RecordOpen(ctx context.Context) error {
 	})
 }
 
-// TakeOver stores a run that another process left open, unless this database has it or has a run with
-// its key. answered reports whether another process published its result. done says that no request waits
-// for it any more.
+// TakeOver stores an unfinished run of another process, unless this database has it or has a run with
+// its key. answered reports whether another process published its result. done means that no request waits
+// for the run any more.
 func (p *Planner) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joined []runs.Joined, answered func(context.Context) (bool, error)) (done bool, err error) {
 	known, found, err := p.DB.Run(ctx, run.ID)
 	if err != nil {
@@ -251,32 +251,32 @@ func (p *Planner) TakeOver(ctx context.Context, run jobs.Run, js []jobs.Job, joi
 		return false, err
 	}
 	if !started {
-		p.Log.InfoContext(ctx, "run of another worker was started again already", "run_id", run.ID, "as", stored.ID, "key", run.Key)
+		p.Log.InfoContext(ctx, "run of another worker was already restarted", "run_id", run.ID, "as", stored.ID, "key", run.Key)
 		return true, nil
 	}
-	p.Log.InfoContext(ctx, "run of another worker continues", "run_id", run.ID, "provider", run.Provider, "kind", run.Kind, "trigger", run.Trigger, "jobs", len(js))
+	p.Log.InfoContext(ctx, "continuing run of another worker", "run_id", run.ID, "provider", run.Provider, "kind", run.Kind, "trigger", run.Trigger, "jobs", len(js))
 	if stored.State.Ended() {
 		p.RunEnded(ctx, stored)
 	}
 	return false, nil
 }
 
-// started reports a stored run that has ended, and updates the alerts of a track run.
+// started reports a stored run if it has already ended, and updates the alerts of a track run.
 func (p *Planner) started(ctx context.Context, made Plan, run jobs.Run) {
 	if run.State.Ended() {
 		p.RunEnded(ctx, run)
 	}
 	if made.Invalid == nil && jobs.Kinds[run.Kind].Follows {
 		if err := p.stopTracking(ctx, made.request, made.target); err != nil {
-			p.Log.WarnContext(ctx, "failed to update an alert, the next run retries", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
+			p.Log.WarnContext(ctx, "failed to update an alert, will retry with the next run", "run_id", run.ID, "code", codeTrackingStopped, "err", err)
 		}
 	}
 }
 
-// Activity is the activity of receiving requests.
+// Activity returns the activity of receiving requests.
 func Activity(set *problems.Set) *problems.Activity { return set.Activity("receive runs") }
 
-// maxPlanned bounds the requests in flight, maxPlanning those that are planned concurrently.
+// maxPlanned bounds the requests in flight, maxPlanning the requests that are planned concurrently.
 const (
 	maxPlanned  = 64
 	maxPlanning = 32
@@ -292,12 +292,12 @@ func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 		InFlight: held.Count,
 		Handle: func(ctx context.Context, msg jetstream.Msg) {
 			if !held.Add(msg) {
-				return // redelivered while in flight: acknowledged once it is planned
+				return // redelivered while in flight: the first delivery is acknowledged after planning
 			}
 			lanes.run(ctx, lane(msg, q.Subjects), func() {
 				defer held.Remove(msg)
 				if ctx.Err() != nil {
-					_ = msg.Nak() // not started: redelivered at once, to any worker
+					_ = msg.Nak() // not planned: redelivered immediately, to any worker
 					return
 				}
 				p.handle(ctx, msg, q.Subjects)
@@ -308,8 +308,8 @@ func (p *Planner) Consume(ctx context.Context, q *bus.Streams) {
 	lanes.wait()
 }
 
-// lane is the lane of a request. Those that read much of the database to be planned wait for each
-// other, by subject; all others are planned concurrently, so that one commit stores many runs.
+// lane returns the lane of a request. Track and remap requests read much of the database, so they
+// run in order by subject. All others are planned concurrently, so that one commit stores many runs.
 func lane(msg jetstream.Msg, s bus.Subjects) string {
 	if tokens := s.Tokens(msg.Subject()); len(tokens) == 3 {
 		if kind := jobs.Kinds[tokens[2]]; kind.Follows || kind.Remaps {
@@ -332,8 +332,8 @@ func (p *Planner) handle(ctx context.Context, msg jetstream.Msg, s bus.Subjects)
 		run, err = p.Start(ctx, request)
 	}
 	if run.ID == "" {
-		p.Log.Error("failed to store a request, it stays in the stream", "err", err)
-		_ = msg.NakWithDelay(2 * time.Second) // if the nak is lost, it is redelivered after the ack wait
+		p.Log.Error("failed to store a request, will retry", "err", err)
+		_ = msg.NakWithDelay(2 * time.Second) // if the nak is lost, the message is redelivered after the ack wait
 		return
 	}
 	if run.State == jobs.Failed {

@@ -15,22 +15,22 @@ import (
 
 const (
 	// maxRepeatsWaiting bounds the repeated requests that wait until the first one is planned,
-	// repeatLife how long each waits.
+	// repeatLife the time that each waits.
 	maxRepeatsWaiting = 1024
 	repeatLife        = time.Minute
 	repeatRetry       = 500 * time.Millisecond
 )
 
 // Repeats replies to requests with a reply subject that the runs stream drops as duplicates,
-// because their Nats-Msg-Id was used before. It receives them as a plain subscriber. A request
-// that the stream accepts gets its reply by the planner; handling it here too is harmless.
+// because their Nats-Msg-Id was used before. It receives them with a core NATS subscription. A request
+// that the stream accepts gets its reply from the planner; handling it here too is harmless.
 type Repeats struct {
 	DB   *db.DB
 	Conn *bus.Conn
 	Log  *slog.Logger
 
 	seen    map[string]bool // Nats-Msg-Ids of recent requests
-	before  map[string]bool // those before seen was reset
+	before  map[string]bool // the previous seen, from before its last reset
 	waiting []repeat
 }
 
@@ -65,8 +65,8 @@ func (r *Repeats) Run(ctx context.Context) error {
 	}
 }
 
-// reply replies to a request whose key belongs to a run. If the key was only seen, the first
-// request with it is not planned yet, and this one waits.
+// reply replies to a request if a run has its key. If the key was seen but has no run yet, the first
+// request with the key is still being planned, and this one waits.
 func (r *Repeats) reply(ctx context.Context, q repeat) {
 	known, err := r.DB.AnswerRepeat(ctx, q.key, q.replyTo, q.at)
 	if err != nil && ctx.Err() == nil {
@@ -79,7 +79,7 @@ func (r *Repeats) reply(ctx context.Context, q repeat) {
 		if len(r.waiting) < maxRepeatsWaiting {
 			r.waiting = append(r.waiting, q)
 		} else {
-			r.Log.Warn("repeated request not answered: too many are pending", "nats_msg_id", q.key, "reply_to", q.replyTo)
+			r.Log.Warn("no reply to a repeated request: too many are pending", "nats_msg_id", q.key, "reply_to", q.replyTo)
 		}
 		return
 	}

@@ -38,19 +38,19 @@ func decodeRequest(msg jetstream.Msg, s bus.Subjects) (jobs.Request, error) {
 	}
 	if badKey != "" {
 		return r, jobs.Invalid(fmt.Sprintf("the Nats-Msg-Id %.80q is reserved for Orderbeat's own requests", badKey),
-			`Use another Nats-Msg-Id: one that does not end with "@" and a time.`)
+			`Use a Nats-Msg-Id that does not end with "@" and a time.`)
 	}
 	return r, r.Decode(msg.Data())
 }
 
-// reserved reports whether a key has the form of the keys that Orderbeat makes: of ticks, and of
+// reserved reports whether a key has the form of keys that Orderbeat generates: for ticks, and for
 // requests without a Nats-Msg-Id.
 func reserved(key, stream string) bool {
 	_, _, tick := jobs.TickOf(key)
 	return tick || strings.HasPrefix(key, stream+":")
 }
 
-// reason is why a run failed, on one line.
+// reason returns why a run failed, on one line.
 func reason(run jobs.Run) string {
 	if len(run.Errors) == 0 {
 		return "failed"

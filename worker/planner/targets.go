@@ -12,8 +12,8 @@ import (
 	"orderbeat/jobs"
 )
 
-// lookUp returns the targets, which are those of the configuration, for planning a request: for a kind that follows open orders with
-// these orders, for remap with the jobs that have recorded responses.
+// lookUp returns the configured targets and adds the data that planning needs: for a kind that follows open orders with
+// these orders; for remap, the jobs that have recorded responses.
 func (p *Planner) lookUp(ctx context.Context, targets map[string]jobs.Target, r jobs.Request) (map[string]jobs.Target, error) {
 	target, known := targets[r.Provider]
 	kind := jobs.Kinds[r.Kind]
@@ -38,8 +38,8 @@ func (p *Planner) lookUp(ctx context.Context, targets map[string]jobs.Target, r 
 	return map[string]jobs.Target{r.Provider: target}, nil
 }
 
-// recordedJobs finds the jobs of an account whose recorded responses a remap request selects. Invalid
-// params select none: planning reports them.
+// recordedJobs returns the jobs of an account whose recorded responses a remap request selects. Invalid
+// params select no jobs; planning reports the error.
 func (p *Planner) recordedJobs(ctx context.Context, r jobs.Request, account string) ([]jobs.KeptJob, error) {
 	which, err := jobs.ReadRemapping(r.Params)
 	if err != nil {
@@ -48,11 +48,11 @@ func (p *Planner) recordedJobs(ctx context.Context, r jobs.Request, account stri
 	return p.DB.KeptJobs(ctx, r.Provider, account, which)
 }
 
-// codeTrackingStopped is the code of the alert about open orders that track no longer follows.
+// codeTrackingStopped is the code of the alert about open orders that are no longer tracked.
 const codeTrackingStopped clients.Code = "tracking_stopped"
 
-// stopTracking raises the alert [codeTrackingStopped] for each account with open orders older
-// than max_age of a track run, and resolves it for the other accounts of the run.
+// stopTracking raises the alert [codeTrackingStopped] for each account that has open orders older
+// than the max_age of a track run, and resolves it for the other accounts of the run.
 func (p *Planner) stopTracking(ctx context.Context, r jobs.Request, target jobs.Target) error {
 	raised, err := p.Alerts.Raised(ctx, codeTrackingStopped)
 	if err != nil {

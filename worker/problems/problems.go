@@ -1,8 +1,8 @@
 // Package problems reports failures of work that is retried until it succeeds: each distinct
-// cause is logged once, and then with growing pauses.
+// cause is logged once, and again at growing intervals while it lasts.
 //
-// It owns the log lines, the current cause and the metrics of such failures. It does not retry,
-// and knows neither NATS nor the database. Start reading at [Activity.Failed].
+// It writes the log lines and exports the metrics of such failures. It does not retry,
+// and does not depend on NATS or the database. Start reading at [Activity.Failed].
 package problems
 
 import (
@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	// firstPause is the pause between the first two log lines about one cause. It doubles with
+	// firstPause is the interval between the first two log lines about one cause. It doubles with
 	// each line, up to lastPause.
 	firstPause = time.Minute
 	lastPause  = time.Hour
-	// maxCauses bounds the causes that an activity remembers. A further one replaces the one that
-	// was seen the longest time ago.
+	// maxCauses bounds the causes that an activity remembers. A new one replaces the one that
+	// was seen least recently.
 	maxCauses = 32
 )
 
@@ -74,13 +74,13 @@ type cause struct {
 	count int
 }
 
-// over reports whether the cause has been absent for longer than its pause. If it returns, it is
-// a new cause.
+// over reports whether the cause has not been seen for longer than its pause. If it occurs again, it is
+// treated as a new cause.
 func (c *cause) over(now time.Time) bool { return now.Sub(c.seen) > c.pause }
 
-// Failed records a failed attempt. msg and attrs are as in [slog.Logger.Warn]. The log line has
-// err too and, from the second line of one cause on, how long and how often it was seen. Errors
-// that differ only in numbers are one cause.
+// Failed records a failed attempt. msg and attrs are as in [slog.Logger.Warn]. The log line also has
+// err and, from the second line about one cause, how long and how often it occurred. Errors
+// that differ only in numbers count as one cause.
 func (a *Activity) Failed(msg string, err error, attrs ...any) {
 	now := time.Now()
 	a.mu.Lock()
@@ -97,7 +97,7 @@ func (a *Activity) Failed(msg string, err error, attrs ...any) {
 	}
 }
 
-// Noticed logs a failure like [Activity.Failed], of an activity that still works.
+// Noticed logs and counts a failure like [Activity.Failed], but the activity still counts as working.
 func (a *Activity) Noticed(msg string, err error, attrs ...any) {
 	a.mu.Lock()
 	a.failures++
@@ -108,7 +108,7 @@ func (a *Activity) Noticed(msg string, err error, attrs ...any) {
 	}
 }
 
-// line is what to log about a failure now. The caller holds the mutex.
+// line returns the log line for a failure, and false if none is due. The caller holds the mutex.
 func (a *Activity) line(now time.Time, msg string, err error, attrs []any) (string, []any, bool) {
 	key := numbers.ReplaceAllString(msg+"\n"+err.Error(), "0")
 	c := a.causes[key]
@@ -149,7 +149,7 @@ func (a *Activity) add(key string, c *cause) {
 	a.causes[key] = c
 }
 
-// OK records a successful attempt. It is logged if the failure before it was.
+// OK records a successful attempt. It logs the recovery if the failure was logged.
 func (a *Activity) OK() {
 	a.mu.Lock()
 	logged, failing := a.logged, a.failing
@@ -160,8 +160,8 @@ func (a *Activity) OK() {
 	}
 }
 
-// Pending records why nothing is attempted now: err is the activity's state until the next
-// attempt ends. It is neither logged nor counted.
+// Pending records why no attempt is possible now: Err returns err until the next
+// attempt ends. err is neither logged nor counted.
 func (a *Activity) Pending(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -8,10 +8,10 @@ import (
 	"orderbeat/db/outbox"
 )
 
-// onlyChanges shortens the body of an order message to what changed: it drops the order, which a
-// consumer has from earlier events, a document that is also the only change, and the elements of
-// arrays that stay the same. A message about a new order is not shortened. Neither is one that is
-// not valid JSON, which the database does not hold.
+// onlyChanges reduces the body of an order message to the changes: it drops the order, which a
+// consumer has from earlier events, a document that is also in the changes, and the elements of
+// arrays that did not change. Messages about new orders, and bodies that are not valid JSON (which
+// the database does not contain), are returned as they are.
 func onlyChanges(kind string, body []byte) []byte {
 	switch kind {
 	case outbox.TypeOrderChanged, outbox.TypeOrderDespatched, outbox.TypeOrderInvoiced, outbox.TypeOrderLate, outbox.TypeOrderVanished:
@@ -48,10 +48,10 @@ func shortChanges(changes json.RawMessage) json.RawMessage {
 		c := &list[i]
 		var before, after []json.RawMessage
 		if json.Unmarshal(c.Before, &before) != nil || json.Unmarshal(c.After, &after) != nil || before == nil || after == nil {
-			continue // not an array before and after
+			continue // not arrays
 		}
 		gone, added := differing(before, after)
-		c.Before, _ = json.Marshal(gone) // what was decoded can be encoded
+		c.Before, _ = json.Marshal(gone) // cannot fail: the elements were decoded from valid JSON
 		c.After, _ = json.Marshal(added)
 	}
 	if short, err := json.Marshal(list); err == nil {
@@ -60,8 +60,8 @@ func shortChanges(changes json.RawMessage) json.RawMessage {
 	return changes
 }
 
-// differing returns the elements that only one of the arrays has, in their order. An element that
-// occurs twice in one and once in the other differs once.
+// differing returns the elements that are in only one of the arrays, in their order. An element that
+// occurs twice in one array and once in the other is returned once.
 func differing(before, after []json.RawMessage) (gone, added []json.RawMessage) {
 	gone, added = []json.RawMessage{}, []json.RawMessage{} // never null
 	left := map[string]int{}
@@ -75,7 +75,7 @@ func differing(before, after []json.RawMessage) (gone, added []json.RawMessage) 
 			gone = append(gone, e)
 		}
 	}
-	for _, e := range slices.Backward(after) { // of equal elements the last ones are new
+	for _, e := range slices.Backward(after) { // among equal elements, the last ones count as new
 		if key := string(bytes.TrimSpace(e)); left[key] > 0 {
 			left[key]--
 			added = append(added, e)

@@ -51,14 +51,14 @@ func (t *topicRelay) message(h *bus.Home, m *outbox.Message) *nats.Msg {
 	return msg
 }
 
-// documentName is the name of a truncated event's whole body in the object store. A republished event has
-// the name of the event.
+// documentName returns the name of a truncated event's full body in the object store. A republished event has
+// the same name as the original event.
 func documentName(m *outbox.Message) string {
 	sum := sha256.Sum256(m.Body)
 	return eventID(m) + "." + hex.EncodeToString(sum[:8])
 }
 
-// dataSchema is the URI of the JSON Schema of a type of message, in docs/schemas.
+// dataSchema returns the URI of the JSON Schema of a message type. The schemas are in docs/schemas.
 func dataSchema(kind string) string {
 	if kind == outbox.TypeRunRequested {
 		return docs.APISchema + "#run.request"
@@ -67,7 +67,7 @@ func dataSchema(kind string) string {
 	return docs.EventsSchema + "#" + strings.TrimSuffix(name, ".v1")
 }
 
-// limit is the largest body that the server and the stream accept with our headers; 0 while it is
+// limit returns the largest body that the server and the stream accept with the headers of msg; 0 while it is
 // unknown.
 func (t *topicRelay) limit(h *bus.Home, msg *nats.Msg) int {
 	limit := int(t.Streams.MaxBody())
@@ -79,7 +79,7 @@ func (t *topicRelay) limit(h *bus.Home, msg *nats.Msg) int {
 	return limit
 }
 
-// headerSize is the size of headers on the wire, in bytes.
+// headerSize returns the size of headers on the wire, in bytes.
 func headerSize(h nats.Header) int {
 	size := len("NATS/1.0\r\n\r\n")
 	for name, values := range h {
@@ -90,8 +90,8 @@ func headerSize(h nats.Header) int {
 	return size
 }
 
-// eventID is the CloudEvents id of a message. A republished event has the id of the event; a
-// result for a requester has the id of the result.
+// eventID returns the CloudEvents id of a message. A republished event has the id of the original event; a
+// result sent as a reply has the id of the result event.
 func eventID(m *outbox.Message) string {
 	id, _ := strings.CutSuffix(m.MsgID, ".replay."+m.Headers[outbox.HeaderReplay])
 	if m.Topic == "reply" && m.Type == outbox.TypeRunFinished {
@@ -100,7 +100,7 @@ func eventID(m *outbox.Message) string {
 	return id
 }
 
-// truncate drops members of a message that is too large: the order first, then the changes, then
+// truncate drops members of a body that is too large: the order first, then the changes, then
 // documents.
 func truncate(body []byte, limit int) []byte {
 	for _, short := range truncations(body) {

@@ -1,7 +1,7 @@
 // Package relay publishes the messages of the outbox: events, results, alerts, requests for
 // runs and replies. Nothing else publishes them.
 //
-// It owns the order of publishing, that no message enters a stream twice, and the CloudEvents
-// encoding. It knows neither providers nor planning; whether this process may publish is a
-// function in [Config]. Start reading at [Relay.Run].
+// It keeps messages in order, prevents duplicates in streams, and encodes messages as
+// CloudEvents. It does not depend on providers or on the planner. A function in [Config] reports
+// whether this process may publish. Start reading at [Relay.Run].
 package relay

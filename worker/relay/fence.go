@@ -17,24 +17,24 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// Fence makes the server refuse what a process publishes that no longer leads: an order event is
-// stored only if its subject ends with the message that this database knows as the last, and a result
-// only if its run has no later one.
+// Fence makes the server reject messages of a process that is no longer the leader: an order event is
+// stored only if the last message on its subject is the last one that this database recorded, and a result
+// only if the run has no later result.
 type Fence struct {
-	// Confirm asks NATS whether this process leads: [ErrStale] if not, another error while that is
-	// unknown.
+	// Confirm checks in NATS that this process is the leader. The error is [ErrStale] if it is not, and another one if
+	// that cannot be determined.
 	Confirm func(ctx context.Context) error
 	// Stale is called once, when this process must stop leading.
 	Stale func(error)
-	// Answered is called with runs whose results are published, to all who wait for them.
+	// Answered is called with runs whose results and replies are all published.
 	Answered func(runIDs ...string)
 }
 
-// ErrStale is that another worker published as the leader. Nothing more is published.
+// ErrStale means that another worker published as the leader. This process must stop publishing.
 var ErrStale = errors.New("another worker published as the leader")
 
-// The server's error codes about an expected sequence (server/errors.json): it differs, or it is not
-// known yet, because another message on the subject is being stored.
+// The server's error codes for an expected sequence (server/errors.json): it differs, or it cannot be checked
+// yet because another message on the subject is being stored.
 const (
 	errCodeWrongSequence  = jetstream.JSErrCodeStreamWrongLastSequence
 	errCodeSequenceUnsure = jetstream.ErrorCode(10164)
@@ -45,26 +45,26 @@ func wrongSequence(err error) bool {
 	return ok && (e.ErrorCode == errCodeWrongSequence || e.ErrorCode == errCodeSequenceUnsure)
 }
 
-// ends is what a topic knows of the subjects of a page.
+// ends has the last sequences on the subjects of a page.
 type ends struct {
-	// last has the sequence of the last message by subject, 0 for those without one; nil without a fence.
+	// last has the sequence of the last message by subject, 0 if there is none; nil without a fence.
 	last map[string]uint64
-	// confirmed is set when this process was confirmed to lead since the page began.
+	// confirmed is true if [Fence.Confirm] succeeded for the current page.
 	confirmed bool
-	// since is the last sequence of the stream when this process began to publish as the leader, once
-	// begun. Until then another database may have published.
+	// since is the last sequence of the stream when this process started to publish as the leader; valid if
+	// begun is true. Earlier messages may come from another database.
 	since uint64
 	begun bool
 }
 
-// readEnds reads the last messages on the subjects of messages. Streams that do not acknowledge cannot refuse.
+// readEnds reads the last sequences on the subjects of messages. Streams with no_ack cannot reject messages.
 func (t *topicRelay) readEnds(ctx context.Context, messages []outbox.Message) error {
 	t.ends.last, t.ends.confirmed = nil, false
 	if t.Fence == nil || t.home.Config.NoAck || t.topic != "orders" && t.topic != "results" {
 		return nil
 	}
 	if t.topic == "results" {
-		t.ends.last = map[string]uint64{} // a run has one result, unless it is reopened
+		t.ends.last = map[string]uint64{} // expect no message: a run has one result, unless it is reopened
 		return nil
 	}
 	if !t.ends.begun {
@@ -84,14 +84,14 @@ func (t *topicRelay) readEnds(ctx context.Context, messages []outbox.Message) er
 	return err
 }
 
-// expect adds to msg after which message on its subject it may be stored.
+// expect sets the expected last sequence on the subject of msg.
 func (t *topicRelay) expect(msg *nats.Msg, m *outbox.Message) {
 	if t.ends.last != nil {
 		msg.Header[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(t.ends.last[m.Subject], 10)}
 	}
 }
 
-// reached notes that the stream has a message at a sequence.
+// reached records that m is in the stream with this sequence.
 func (t *topicRelay) reached(out *outcome, m *outbox.Message, sequence uint64) {
 	if t.ends.last == nil {
 		return
@@ -106,8 +106,8 @@ func (t *topicRelay) reached(out *outcome, m *outbox.Message, sequence uint64) {
 	out.sequences[m.Subject] = sequence
 }
 
-// confirm asks once for each page of order events whether this process still leads. A result says by its id
-// which end of its run it is.
+// confirm checks, once per page of order events, that this process is still the leader. Results do not need this
+// check: the id of a result has the number of the run's end.
 func (t *topicRelay) confirm(ctx context.Context) error {
 	if t.ends.confirmed || t.topic != "orders" {
 		return nil
@@ -119,14 +119,14 @@ func (t *topicRelay) confirm(ctx context.Context) error {
 	return nil
 }
 
-// mismatch publishes a message that the stream refused because its subject ends with another message
-// than expected, if that one is accounted for. Otherwise the error is [ErrStale].
+// mismatch publishes a message again that the stream rejected because its subject has another last message
+// than expected, if [topicRelay.accounted] accepts that message. Otherwise the error is [ErrStale].
 func (t *topicRelay) mismatch(ctx context.Context, m *outbox.Message, sent *nats.Msg, before bool, out *outcome) error {
 	last, err := lastOn(ctx, t.home, sent.Subject)
 	if err != nil {
 		return err
 	}
-	after := uint64(0) // retention removed what was there
+	after := uint64(0) // if retention removed the last message
 	if last != nil {
 		if sameMessage(last, sent, m) { // the acknowledgement was lost
 			t.reached(out, m, last.Sequence)
@@ -158,7 +158,7 @@ func (t *topicRelay) mismatch(ctx context.Context, m *outbox.Message, sent *nats
 	return t.acknowledged(ctx, ack, m, again, before, out)
 }
 
-// lastOn is the last message on a subject, nil if there is none.
+// lastOn returns the last message on a subject, nil if there is none.
 func lastOn(ctx context.Context, stream jetstream.Stream, subject string) (*jetstream.RawStreamMsg, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -169,8 +169,8 @@ func lastOn(ctx context.Context, stream jetstream.Stream, subject string) (*jets
 	return last, err
 }
 
-// endOf counts the ends of a run by the ce-id of its result: 1 for the first. It is 0 for another
-// message.
+// endOf returns which end of a run a result is about, according to its ce-id: 1 for the first end, 2 after the
+// run was reopened once, and 0 if id is not the id of a result of this run.
 func endOf(id, run string) int {
 	again, ok := strings.CutPrefix(id, run+".result")
 	if again == "" && ok {
@@ -183,8 +183,8 @@ func endOf(id, run string) int {
 	return n + 1
 }
 
-// accounted is nil if the last message on an order's subject is no reason to stop: it is from this
-// database, from before this process led, or no order event.
+// accounted returns nil if the last message on an order's subject is no reason to stop: it is from this
+// database, it was published before this process became the leader, or it is not an order event.
 func (t *topicRelay) accounted(ctx context.Context, last *jetstream.RawStreamMsg) error {
 	if t.topic != "orders" || last.Sequence <= t.ends.since {
 		return nil
@@ -196,13 +196,13 @@ func (t *topicRelay) accounted(ctx context.Context, last *jetstream.RawStreamMsg
 	case own:
 		return nil
 	case !event:
-		t.Log.Warn("another publisher's message on an order's subject", "subject", last.Subject, "sequence", last.Sequence)
+		t.Log.Warn("unexpected message of another publisher on an order subject", "subject", last.Subject, "sequence", last.Sequence)
 		return nil
 	}
 	return fmt.Errorf("%w: message %d on %s is %s, which this database does not have", ErrStale, last.Sequence, last.Subject, last.Header.Get("ce-id"))
 }
 
-// own reports whether a message is an order event, and whether it is one of this database.
+// own reports whether a message is an order event, and whether this database has that event.
 func (t *topicRelay) own(ctx context.Context, raw *jetstream.RawStreamMsg) (own, event bool, err error) {
 	var body struct {
 		Provider string          `json:"provider"`
@@ -213,13 +213,13 @@ func (t *topicRelay) own(ctx context.Context, raw *jetstream.RawStreamMsg) (own,
 	}
 	id, kind := raw.Header.Get("ce-id"), raw.Header.Get("ce-type")
 	if !strings.HasPrefix(kind, "orderbeat.order.") || id == "" || json.Unmarshal(raw.Data, &body) != nil || body.OrderID == "" {
-		return false, false, nil //nolint:nilerr // what is not JSON is no order event
+		return false, false, nil //nolint:nilerr // a body that is not JSON is not an order event
 	}
 	e, pruned, err := t.DB.EventOf(ctx, body.Provider, body.Account, body.OrderID, body.Revision)
 	if e == nil || err != nil {
 		return pruned, true, err
 	}
-	if kind == outbox.TypeOrderLate || kind == outbox.TypeOrderVanished { // about a revision
+	if kind == outbox.TypeOrderLate || kind == outbox.TypeOrderVanished { // it refers to an existing revision
 		return body.Order == nil || sameJSON(body.Order, e.Order), true, nil
 	}
 	text, err := e.Text()
@@ -231,7 +231,7 @@ func sameJSON(a, b []byte) bool {
 	return json.Compact(&one, a) == nil && json.Compact(&other, b) == nil && bytes.Equal(one.Bytes(), other.Bytes())
 }
 
-// answered reports the runs whose last result is among the published messages of a page.
+// answered reports the runs that have no unpublished results or replies after this page.
 func (t *topicRelay) answered(ctx context.Context, page []outbox.Message, done []int64) {
 	fence := t.Fence
 	if fence == nil || t.topic != "results" && t.topic != "reply" || len(done) == 0 {
@@ -241,16 +241,16 @@ func (t *topicRelay) answered(ctx context.Context, page []outbox.Message, done [
 	runIDs := runsOf(published)
 	waiting, err := t.DB.Unanswered(ctx, runIDs)
 	if err != nil {
-		t.Log.Warn("open runs are looked at again when a worker begins to lead", "err", err)
+		t.Log.Warn("failed to remove open runs, the next leader will retry", "err", err)
 		return
 	}
 	fence.Answered(slices.DeleteFunc(runIDs, func(id string) bool { return slices.Contains(waiting, id) })...)
 }
 
-// stop ends all publishing: another worker leads.
+// stop stops all publishing because another worker is the leader.
 func (r *Relay) stop(err error) {
 	if r.stopped.CompareAndSwap(false, true) {
-		r.Log.Error("another worker published as the leader: this one stops leading, and publishes nothing more", "err", err)
+		r.Log.Error("another worker published as the leader, stopping leadership and publishing", "err", err)
 		r.Fence.Stale(err)
 	}
 }

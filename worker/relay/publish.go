@@ -17,30 +17,30 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// maxSingles is the number of messages up to which they are published one by one although the stream
-// takes atomic batches: a batch takes longer than a few messages that are in flight together.
+// maxSingles is the maximum number of messages that are published one by one even if the stream
+// accepts atomic batches: a batch takes longer than a few concurrent messages.
 const maxSingles = 3
 
 // outcome is the result of one pass.
 type outcome struct {
-	done      []int64 // the stream has them
-	again     int     // how many the next pass publishes in another form
+	done      []int64 // ids of messages that are in the stream
+	again     int     // number of messages that the next pass publishes truncated
 	refused   []refusal
-	conflicts []outbox.Message  // those of done whose Nats-Msg-Id another publisher had used
-	sequences map[string]uint64 // of the last message by subject, with a fence
-	last      uint64            // the sequence of the last of done; 0 if it is unknown
-	foreign   bool              // the stream has messages of another process instead of some of done
+	conflicts []outbox.Message  // messages in done whose Nats-Msg-Id another publisher had used
+	sequences map[string]uint64 // sequence of the last message by subject; only with a fence
+	last      uint64            // the last sequence of the messages in done; 0 if unknown
+	foreign   bool              // some messages in done were not published: another process published theirs
 }
 
-// refusal is a message that its stream rejects as it is. It is set aside or postponed.
+// refusal is a message that its stream rejects because of the message itself. It is set aside or postponed.
 type refusal struct {
 	unpublishable.Rejection
 	subject string
 	aside   bool
 }
 
-// refuse adds a message that its stream rejects. Requests are never set aside: a run
-// waits for them.
+// refuse adds a message that its stream rejects. Requests are never set aside, because a run
+// depends on them.
 func (o *outcome) refuse(m *outbox.Message, reason string, aside bool) {
 	aside = aside && m.Topic != "runs"
 	now := time.Now()
@@ -103,7 +103,7 @@ func (t *topicRelay) publish(ctx context.Context, messages []outbox.Message) (ou
 	return out, t.singles(ctx, messages, before, &out)
 }
 
-// accepted drops the messages whose subject the stream does not cover.
+// accepted returns the messages whose subjects the stream accepts, and adds the others to the refusals.
 func (t *topicRelay) accepted(messages []outbox.Message, out *outcome) (fit []outbox.Message) {
 	for _, m := range messages {
 		subject := t.Streams.Of(m.Subject)
@@ -119,7 +119,7 @@ func (t *topicRelay) accepted(messages []outbox.Message, out *outcome) (fit []ou
 	return fit
 }
 
-// keepDocuments stores the whole bodies of events that are too large for a message. An event whose body
+// keepDocuments stores the full bodies of events that are too large for a message. An event whose body
 // cannot be stored is postponed, with all later ones of its order.
 func (t *topicRelay) keepDocuments(ctx context.Context, messages []outbox.Message, out *outcome) (fit []outbox.Message) {
 	limit := t.limit(t.home, &nats.Msg{})
@@ -144,7 +144,7 @@ func (t *topicRelay) keepDocuments(ctx context.Context, messages []outbox.Messag
 	return fit
 }
 
-// maxHeaders is more than the headers of a message take, in bytes.
+// maxHeaders is an upper bound for the size of a message's headers, in bytes.
 const maxHeaders = 4 << 10
 
 // batch publishes all messages or none as one atomic batch (ADR-50), which a server with
@@ -158,7 +158,7 @@ func (t *topicRelay) batch(ctx context.Context, messages []outbox.Message) (uint
 		return 0, err
 	}
 	last := len(messages) - 1
-	begun := make(map[string]bool, len(messages)) // a batch is refused if two messages on a subject expect a sequence
+	begun := make(map[string]bool, len(messages)) // a batch is rejected if two messages on one subject expect a sequence
 	for i := range messages {
 		msg := t.message(t.home, &messages[i])
 		if !begun[msg.Subject] {
@@ -179,8 +179,8 @@ func (t *topicRelay) batch(ctx context.Context, messages []outbox.Message) (uint
 	return 0, nil
 }
 
-// fallBack decides whether messages that were not published as a batch may be published one by
-// one: if the stream does not accept batches, has a part of this one, or rejects one of its
+// fallBack reports whether messages that were not published as a batch may be published one by
+// one: the stream does not accept batches, has some of the messages, or rejects one of the
 // messages.
 func (t *topicRelay) fallBack(err error) bool {
 	switch {
@@ -196,8 +196,8 @@ func (t *topicRelay) fallBack(err error) bool {
 }
 
 // singles publishes messages one by one, without waiting for each acknowledgement. Only one event
-// of each order is in flight at a time, so that a later one cannot overtake one that fails.
-// Messages up to the id before may have been sent earlier.
+// of each order is in flight at a time, so that a later event is not stored before one that failed.
+// Messages with ids up to before may have been sent earlier.
 func (t *topicRelay) singles(ctx context.Context, messages []outbox.Message, before int64, out *outcome) (err error) {
 	type flight struct {
 		*outbox.Message
@@ -251,15 +251,15 @@ func (t *topicRelay) singles(ctx context.Context, messages []outbox.Message, bef
 	return t.home.Explain(err)
 }
 
-// The server's error codes about single messages (server/errors.json).
+// The server's error codes for single messages (server/errors.json).
 const (
 	errCodeMessageSize jetstream.ErrorCode = 10054
 	errCodeHeaderSize  jetstream.ErrorCode = 10097
 	errCodeStoreFailed jetstream.ErrorCode = 10077
 )
 
-// refused adds a message to the refusals if the stream rejected the message itself. Any other
-// failure is the stream's, and returned.
+// refused adds a message to the refusals if it was rejected because of the message itself. It returns any
+// other failure, which concerns the whole stream.
 func (t *topicRelay) refused(ctx context.Context, m *outbox.Message, sent *nats.Msg, failure error, out *outcome) error {
 	e, ok := errors.AsType[*jetstream.APIError](failure)
 	if !ok {
@@ -301,8 +301,8 @@ func (t *topicRelay) tooLarge(ctx context.Context, m *outbox.Message, sent *nats
 	return nil
 }
 
-// unacknowledged publishes to a stream that does not acknowledge, and then looks up which
-// messages it has.
+// unacknowledged publishes to a stream with no_ack, and then looks up which
+// messages the stream has.
 func (t *topicRelay) unacknowledged(ctx context.Context, messages []outbox.Message, out *outcome) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*bus.Timeout)
 	defer cancel()

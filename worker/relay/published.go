@@ -18,18 +18,18 @@ import (
 // freshSuffix is added, with a random text, to a Nats-Msg-Id that another publisher used.
 const freshSuffix = ".fresh."
 
-// maxLook bounds how many messages on one subject are compared with a message of the outbox.
+// maxLook bounds the number of messages on one subject that are compared with a message of the outbox.
 const maxLook = 1000
 
-// unpublished drops the messages that the stream has already. It looks up only those that may
-// have been sent before, and all of these: an outage may be longer than the stream's duplicate
-// window. Work queues are not searched: their messages are removed, and their receivers recognise
+// unpublished drops the messages that the stream already has. It looks up only messages that may
+// have been sent before, but all of them: an outage may be longer than the stream's duplicate
+// window. The work queue of runs is not searched: messages are removed from it, and the planner detects
 // duplicates.
 func (t *topicRelay) unpublished(ctx context.Context, messages []outbox.Message, out *outcome) ([]outbox.Message, error) {
 	if t.topic == "runs" {
 		return messages, nil
 	}
-	sent := 0 // ids ascend
+	sent := 0 // the messages are in ascending order of ids
 	for sent < len(messages) && messages[sent].ID <= t.attempt.UpTo {
 		sent++
 	}
@@ -48,7 +48,7 @@ func (t *topicRelay) unpublished(ctx context.Context, messages []outbox.Message,
 	return slices.Concat(missing, messages[sent:]), nil
 }
 
-// look separates the messages that the stream has from the missing ones.
+// look adds the messages that the stream has to out, and returns the missing ones.
 func (t *topicRelay) look(ctx context.Context, messages []outbox.Message, out *outcome) (missing []outbox.Message, err error) {
 	from := t.attempt.AfterSeq + 1
 	if t.home.Last < t.attempt.AfterSeq {
@@ -61,7 +61,7 @@ func (t *topicRelay) look(ctx context.Context, messages []outbox.Message, out *o
 			return nil, err
 		}
 		if at > 0 {
-			if at > t.ends.last[m.Subject] { // later messages may have been recorded when they were applied
+			if at > t.ends.last[m.Subject] { // the database may have recorded a later sequence
 				t.reached(out, m, at)
 			}
 			out.done = append(out.done, m.ID)
@@ -72,8 +72,8 @@ func (t *topicRelay) look(ctx context.Context, messages []outbox.Message, out *o
 	return missing, nil
 }
 
-// find searches a stream for a message on its subject, from a sequence on. It returns the sequence of the
-// message, 0 if it is not there.
+// find searches a stream for a message on its subject, starting at sequence from. It returns the sequence of the
+// message, or 0 if it is not found.
 func (t *topicRelay) find(ctx context.Context, stream jetstream.Stream, from uint64, msg *nats.Msg, m *outbox.Message) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -93,9 +93,9 @@ func (t *topicRelay) find(ctx context.Context, stream jetstream.Stream, from uin
 	return 0, nil
 }
 
-// sameMessage reports whether a stored message is this one. An id is not enough: another database
-// counts revisions of its own, and any publisher can use an id. The whole body is compared, which
-// has the provider and the time in it.
+// sameMessage reports whether raw is the message m. The same id is not enough: another database
+// has its own revision numbers, and any publisher can use any id. The whole body is compared, which
+// includes the provider and the time.
 func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *outbox.Message) bool {
 	if id := raw.Header.Get(jetstream.MsgIDHeader); id != m.MsgID && !strings.HasPrefix(id, m.MsgID+freshSuffix) {
 		return false // a reply to another requester
@@ -108,8 +108,8 @@ func sameMessage(raw *jetstream.RawStreamMsg, msg *nats.Msg, m *outbox.Message) 
 	return string(msg.Data) == string(raw.Data) || sameBody(m.Type, m.Body, raw.Data)
 }
 
-// sameBody reports whether a published body is a form of a message's body: the configuration and the size
-// limit may have been different.
+// sameBody reports whether a published body is a full, reduced or truncated form of body: the configuration and the size
+// limit may have been different when it was published.
 func sameBody(kind string, body, published []byte) bool {
 	is := func(body []byte) bool { return string(body) == string(published) }
 	for _, form := range [][]byte{body, onlyChanges(kind, body)} {
@@ -149,8 +149,8 @@ func (t *topicRelay) acknowledged(ctx context.Context, ack *jetstream.PubAck, m 
 	return nil
 }
 
-// isOwn reports whether the stored message of a duplicate is this one. If it is gone, it is
-// taken for this one if this one may have been sent before.
+// isOwn reports whether the stored message that m duplicates is m itself. If the stored message was deleted,
+// isMine assumes so if m may have been sent before.
 func (t *topicRelay) isOwn(ctx context.Context, ack *jetstream.PubAck, msg *nats.Msg, m *outbox.Message, before bool) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -168,8 +168,8 @@ func (t *topicRelay) isOwn(ctx context.Context, ack *jetstream.PubAck, msg *nats
 	return raw.Subject == msg.Subject && sameMessage(raw, msg, m), nil
 }
 
-// truncations are the truncated forms of a body, longest first: without the order, then without
-// the changes too, and so on.
+// truncations returns the truncated forms of a body, longest first: without the order, then without
+// the order and the changes, and so on.
 func truncations(body []byte) (list [][]byte) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {

@@ -24,19 +24,19 @@ import (
 )
 
 const (
-	// relayBatch is how many messages of one topic are in flight at once, probeBatch how many
-	// while the topic fails.
+	// relayBatch is the maximum number of messages of one topic in flight, probeBatch the maximum
+	// while publishing of the topic fails.
 	relayBatch = 512
 	probeBatch = 16
-	// relayPause is the pause of a topic after a failure, at first and while NATS is down;
-	// relayLongPause is the longest.
+	// relayPause is the pause of a topic after the first failure and while NATS is disconnected;
+	// it doubles up to relayLongPause.
 	relayPause     = time.Second
 	relayLongPause = 8 * time.Second
-	// relayIdle bounds how long a topic sleeps, in case the wall clock is changed, dueIdle how
-	// long due messages may wait unnoticed.
+	// relayIdle bounds how long a topic sleeps, in case the wall clock changes. dueIdle bounds how
+	// long due messages wait until they are noticed.
 	relayIdle = 30 * time.Second
 	dueIdle   = 5 * time.Second
-	// attemptStride is how many messages are recorded as attempted together, in advance.
+	// attemptStride is the number of messages that are recorded as attempted in advance.
 	attemptStride = 4096
 )
 
@@ -57,8 +57,8 @@ const (
 var Topics = []string{"runs", "alerts", "orders", "results", "reply"}
 
 // Relay publishes the messages of the outbox. Messages of one topic are published in the order of
-// the outbox, at least once; the server drops duplicates by Nats-Msg-Id. Topics do not wait for
-// each other, except that a run's result waits for the order events of that run, and if other processes may lead,
+// the outbox, at least once; the server drops duplicates by Nats-Msg-Id. Topics are independent of
+// each other, except that a run's result waits for the order events of that run and, if other processes can be leader,
 // a reply waits for the result.
 type Relay struct {
 	Config
@@ -74,16 +74,16 @@ type Config struct {
 	DB         *db.DB
 	Streams    *bus.Streams
 	Documents  *bus.Documents
-	CanPublish func() bool // not while another worker may lead
+	CanPublish func() bool // false while another worker may be the leader
 	Fence      *Fence      // nil with the embedded server, which only one process can use
-	// OnlyChanges publishes order messages without the order and without what stays the same.
+	// OnlyChanges omits the order and unchanged array elements from order messages.
 	OnlyChanges bool
 	Trace       *telemetry.Tracer
 	Problems    *problems.Set
 	Log         *slog.Logger
 }
 
-// New returns a relay, which publishes nothing before [Relay.Run].
+// New returns a relay. It publishes nothing until [Relay.Run] is called.
 func New(c Config) *Relay {
 	r := &Relay{
 		Config:    c,
@@ -107,25 +107,25 @@ type topicRelay struct {
 	wake     wait.Signal
 	source   source
 
-	put      atomic.Int64          // how often messages were put into the outbox
+	put      atomic.Int64          // number of times that messages were added to the outbox
 	taken    atomic.Int64          // the value of put before the last pass that emptied the outbox
-	more     bool                  // there may be more messages than the last pass had
-	failing  time.Duration         // the next pause; 0 while publishing succeeds
+	more     bool                  // there may be more messages than the last pass read
+	failing  time.Duration         // pause after the last failure; 0 while publishing succeeds
 	home     *bus.Home             // the topic's stream, nil until it is looked up
 	single   bool                  // the stream does not accept batches
-	attempt  unpublishable.Attempt // messages up to it may have been sent
-	recorded int64                 // the id up to which the database has the attempt
+	attempt  unpublishable.Attempt // messages with ids up to attempt.UpTo may have been sent
+	recorded int64                 // the UpTo that is stored in the database
 	loaded   bool                  // attempt was read from the database
 	ends     ends
 }
 
-// waitFor has the topics with messages that may wait for those of a topic.
+// waitFor lists, by topic, the topics whose messages may wait for it.
 var waitFor = map[string][]string{"orders": {"results", "reply"}, "results": {"reply"}}
 
-// errNotLeader is why nothing may be published now.
+// errNotLeader means that this process must not publish now.
 var errNotLeader = errors.New("another worker may be the leader")
 
-// Counters are the relay's metrics.
+// Counters returns the relay's metrics.
 func (r *Relay) Counters() []prometheus.Collector {
 	return []prometheus.Collector{r.refused, r.conflicts, r.published}
 }
@@ -162,7 +162,7 @@ func (r *Relay) Run(ctx context.Context) {
 	}
 }
 
-// untilNext is how long it takes until a message is due.
+// untilNext returns the time until the next message is due, at most dueIdle.
 func (r *Relay) untilNext(ctx context.Context) time.Duration {
 	now := time.Now()
 	due, ok, err := r.DB.NextDue(ctx, now)
@@ -172,7 +172,7 @@ func (r *Relay) untilNext(ctx context.Context) time.Duration {
 	return min(dueIdle, max(due.Sub(now), time.Millisecond))
 }
 
-// Err is why the outbox is not published, nil while it is.
+// Err returns why publishing of the outbox fails, nil while it succeeds.
 func (r *Relay) Err() error {
 	var all []error
 	for _, t := range r.topics {
@@ -200,7 +200,7 @@ func (r *Relay) Flush(ctx context.Context) error {
 	}
 }
 
-// run publishes until ctx ends. It sleeps until it is woken or, after a failure, for a while.
+// run publishes until ctx ends. After each pass it sleeps until it is woken; after a failure it pauses.
 func (t *topicRelay) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		sent, err := t.pass(ctx)
@@ -236,7 +236,7 @@ func (t *topicRelay) run(ctx context.Context) {
 	}
 }
 
-// published wakes the topics with messages that may wait for those of this one.
+// published wakes the topics whose messages may wait for this topic.
 func (t *topicRelay) published() {
 	for _, other := range t.topics {
 		if slices.Contains(waitFor[t.topic], other.topic) && other.taken.Load() < other.put.Load() {
@@ -245,7 +245,7 @@ func (t *topicRelay) published() {
 	}
 }
 
-// pass publishes a limited number of due messages, and removes those that the server has from the
+// pass publishes a limited number of due messages, and removes the published ones from the
 // outbox.
 func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	limit := relayBatch
@@ -279,7 +279,7 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	if stored != nil {
 		return 0, stored
 	}
-	if slices.Contains(waitFor["orders"], t.topic) { // what was published does not say whether others wait
+	if slices.Contains(waitFor["orders"], t.topic) { // messages that still wait are not part of the page
 		if n, err := t.DB.Backlog(context.WithoutCancel(ctx), t.topic, 1); n == 0 && err == nil {
 			t.taken.Store(put)
 		}
@@ -288,8 +288,8 @@ func (t *topicRelay) pass(ctx context.Context) (sent int, err error) {
 	return len(out.done) + len(out.refused) + out.again, err
 }
 
-// withResults drops the replies whose result is not published yet: if another process leads, it is not
-// published, and the run may end with another one.
+// withResults drops the replies whose result is not published yet: if another process is the leader, the result is not
+// published, and the run may end with a different result.
 func (t *topicRelay) withResults(ctx context.Context, page []outbox.Message) ([]outbox.Message, error) {
 	if t.topic != "reply" || t.Fence == nil {
 		return page, nil
@@ -363,7 +363,7 @@ func (t *topicRelay) conflict(ctx context.Context, m *outbox.Message) {
 	_, err := t.DB.Raise(ctx, alerts.Alert{
 		Provider: m.Provider(), Code: codeConflict,
 		Message: "another publisher used the Nats-Msg-Id " + m.MsgID + ": a forged message, or a message of another database",
-		Hint:    "Inspect the messages on subject " + t.Streams.Of(m.Subject) + ", and who may publish there. Orderbeat's message was published with another Nats-Msg-Id.",
+		Hint:    "Inspect the messages on subject " + t.Streams.Of(m.Subject) + " and check who may publish there. Orderbeat published its message with another Nats-Msg-Id.",
 	})
 	if err != nil {
 		t.Log.Error("failed to raise an alert", "code", codeConflict, "err", err)

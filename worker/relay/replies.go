@@ -17,25 +17,25 @@ import (
 const (
 	// repliesAtOnce limits the replies that are looked up and published to streams concurrently.
 	repliesAtOnce = 16
-	// replyLife is how long a caller's stream may reject a reply before it is set aside.
+	// replyLife is the time after which a reply that the caller's stream rejects is set aside.
 	replyLife = 24 * time.Hour
-	// lookLife is how long it may be unknown whether a stream has a reply's subject.
+	// lookLife is how long the lookup of the stream with a reply's subject is retried.
 	lookLife = time.Minute
 )
 
-// reply is a message for a subject that a caller named.
+// reply is a message for the reply subject of a caller.
 type reply struct {
 	*outbox.Message
 	msg    *nats.Msg
 	stream jetstream.Stream // the stream with this subject, nil if none
 	before bool             // it may have been sent before
 	err    error            // why it was not published
-	own    bool             // err is about this message alone
+	own    bool             // err is about this message, not about the stream
 	forged bool             // another publisher had used its Nats-Msg-Id
 }
 
-// replies publishes results and republished events to subjects that callers named. If a stream
-// has the subject, it acknowledges each; plain subscribers receive theirs at least once.
+// replies publishes results and republished events to the reply subjects of callers. If a stream
+// has the subject, it acknowledges each message. Core NATS subscribers receive messages at least once.
 func (t *topicRelay) replies(ctx context.Context, messages []outbox.Message) (out outcome, err error) {
 	list, err := t.prepare(ctx, messages, &out)
 	if err != nil || len(list) == 0 {
@@ -100,8 +100,8 @@ func (t *topicRelay) prepare(ctx context.Context, messages []outbox.Message, out
 	return list, looking.Wait()
 }
 
-// findStream looks up the stream with a reply's subject. If NATS does not respond for long, the
-// reply goes to plain subscribers.
+// findStream looks up the stream with a reply's subject. If the lookup fails for longer than lookLife, the
+// reply is published without JetStream.
 func (t *topicRelay) findStream(ctx context.Context, r *reply) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -112,10 +112,10 @@ func (t *topicRelay) findStream(ctx context.Context, r *reply) {
 	if err == nil || errors.Is(err, jetstream.ErrStreamNotFound) || time.Since(r.Time) > lookLife {
 		return
 	}
-	r.err = fmt.Errorf("look for a stream with this subject: %w", err)
+	r.err = fmt.Errorf("look up the stream with this subject: %w", err)
 }
 
-// toStream publishes a reply to a stream that does not have it yet.
+// toStream publishes a reply to its stream, unless the stream already has it.
 func (t *topicRelay) toStream(ctx context.Context, r *reply) {
 	config := r.stream.CachedInfo().Config
 	if config.NoAck {
@@ -145,7 +145,7 @@ func (t *topicRelay) toStream(ctx context.Context, r *reply) {
 }
 
 // replied reports whether the stream has a reply that may have been sent before. It searches the
-// latest messages from the time of the reply on.
+// latest messages of the stream.
 func (t *topicRelay) replied(ctx context.Context, r *reply) (bool, error) {
 	limited, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()

@@ -9,23 +9,23 @@ import (
 	"orderbeat/db/outbox"
 )
 
-// readAgain is how long messages are taken from memory alone: the database may have some that were put
-// into the outbox again.
+// readAgain is how long messages are read only from memory. After that, the database is read again, because it
+// may have messages that were added to the outbox again.
 const readAgain = time.Second
 
-// source supplies the messages of a topic to publish. Those of the topic orders, which are most and the
-// largest, it takes from memory ([outbox.Store.Recent]) while it is known that the database has no others
-// that come before them.
+// source reads the messages of a topic to publish. It reads the topic orders, which has the most and the
+// largest messages, from memory ([outbox.Store.Recent]) while it is known that the database has no other
+// messages that come before them.
 type source struct {
 	db    *db.DB
 	topic string
 
-	recent []outbox.Message // committed and not published, while current
-	last   int64            // the id of the last message that was taken from the database
-	until  time.Time        // recent is current until then; zero if it is not
+	recent []outbox.Message // committed but not published; valid while current
+	last   int64            // the id of the last message that was read from the database
+	until  time.Time        // time until which recent is current; zero if it is not
 }
 
-// next returns up to limit messages that can be published now, in order. more says that there may be more.
+// next returns up to limit messages that can be published now, in order. more reports whether there may be more.
 func (s *source) next(ctx context.Context, limit int) (page []outbox.Message, more bool, err error) {
 	if s.topic != "orders" {
 		return s.db.Publishable(ctx, s.topic, time.Now(), limit)
@@ -47,7 +47,7 @@ func (s *source) next(ctx context.Context, limit int) (page []outbox.Message, mo
 	return page, true, err
 }
 
-// published is called after a pass over page: done are the ids of published messages, clean says that
+// published must be called after a pass over page. done has the ids of published messages, clean means that
 // nothing failed.
 func (s *source) published(ctx context.Context, page []outbox.Message, done []int64, clean bool) {
 	switch {
@@ -68,7 +68,7 @@ func (s *source) published(ctx context.Context, page []outbox.Message, done []in
 	}
 }
 
-// catchUp makes memory current if the database has nothing else: neither postponed messages nor any that
+// catchUp marks recent as current if the database has no other messages: neither postponed ones nor any that
 // did not fit into a page.
 func (s *source) catchUp(ctx context.Context) {
 	if all, err := s.db.RecentIsAll(ctx, s.last); err == nil && all {

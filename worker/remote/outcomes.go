@@ -24,7 +24,7 @@ const (
 	// maxAtOnce limits the outcomes that are decoded and committed concurrently: they share
 	// transactions.
 	maxAtOnce = 64
-	// After maxUnreadable deliveries the attempt of an outcome that cannot be read fails.
+	// maxUnreadable is the number of deliveries after which an attempt with an unreadable outcome fails.
 	maxUnreadable = 6
 	// An unreadable outcome is delivered again after firstDelay, which doubles up to lastDelay.
 	firstDelay, lastDelay = 2 * time.Second, time.Minute
@@ -47,13 +47,13 @@ type Outcomes struct {
 	*Remote
 	Committer Committer
 	Memory    *memory.Pool
-	// Active reports whether outcomes may arrive. While it is false nothing is received.
+	// Active reports whether outcomes may arrive. While it returns false, nothing is received.
 	Active func() bool
 
 	unknown prometheus.Counter
 }
 
-// NewOutcomes returns o with its metrics.
+// NewOutcomes returns a copy of o with its metrics.
 func NewOutcomes(o Outcomes) *Outcomes {
 	o.unknown = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "orderbeat_unknown_outcomes_total", Help: "Outcomes of jobs that are not in this database: they were planned by an earlier leader.",
@@ -61,13 +61,13 @@ func NewOutcomes(o Outcomes) *Outcomes {
 	return &o
 }
 
-// Counters are the metrics.
+// Counters returns the metrics.
 func (o *Outcomes) Counters() []prometheus.Collector { return []prometheus.Collector{o.unknown} }
 
-// Activity is the activity of receiving outcomes.
+// Activity returns the activity of receiving outcomes.
 func Activity(set *problems.Set) *problems.Activity { return set.Activity("receive outcomes") }
 
-// Run receives outcomes until ctx ends, and waits for those that are being committed.
+// Run receives outcomes until ctx ends, then waits until the received ones are committed.
 func (o *Outcomes) Run(ctx context.Context) {
 	for wait.For(ctx, idleCheck) {
 		if !o.Active() {
@@ -82,7 +82,7 @@ func (o *Outcomes) Run(ctx context.Context) {
 				}
 			}
 		})
-		if _, err := o.Blobs.Open(own); err != nil && own.Err() == nil { // fetchers may not create it
+		if _, err := o.Blobs.Open(own); err != nil && own.Err() == nil { // fetchers have no permission to create it
 			o.Streams.Problems.Activity("read outcomes").Noticed("failed to open the object store of large outcomes", err)
 		}
 		o.receive(own)
@@ -117,7 +117,7 @@ func (o *Outcomes) receive(ctx context.Context) {
 			if !held.Add(msg) {
 				return // redelivered while it is committed
 			}
-			free <- struct{}{} // there is room
+			free <- struct{}{} // does not block: Room found a free slot
 			working.Go(func() {
 				defer func() { <-free }()
 				defer held.Remove(msg)
@@ -134,7 +134,7 @@ func (o *Outcomes) handle(ctx context.Context, msg jetstream.Msg) {
 	h := msg.Headers()
 	id, err := wire.ReadAttempt(h)
 	if err != nil {
-		o.Log.Warn("message removed from the stream of outcomes: it is not an outcome", "subject", msg.Subject(), "err", err)
+		o.Log.Warn("invalid message removed from the outcomes stream", "subject", msg.Subject(), "err", err)
 		_ = msg.TermWithReason("not an outcome")
 		return
 	}
@@ -144,7 +144,7 @@ func (o *Outcomes) handle(ctx context.Context, msg jetstream.Msg) {
 		_ = msg.Nak()
 		return
 	}
-	ctx = context.WithoutCancel(ctx) // what was read is committed
+	ctx = context.WithoutCancel(ctx) // a decoded outcome is committed even during shutdown
 	switch {
 	case err == nil:
 		ctx = o.Trace.Remote(ctx, h.Get(wire.HeaderTrace))
@@ -169,8 +169,8 @@ func (o *Outcomes) handle(ctx context.Context, msg jetstream.Msg) {
 	}
 }
 
-// done acknowledges an outcome and deletes its object. If the acknowledgement is lost, the outcome is
-// delivered again and changes nothing; then its object may be missing.
+// done acknowledges an outcome and deletes its object from the object store. If the acknowledgement is lost, the outcome is
+// redelivered without effect; its object may then be missing.
 func (o *Outcomes) done(ctx context.Context, msg jetstream.Msg) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -183,10 +183,10 @@ func (o *Outcomes) done(ctx context.Context, msg jetstream.Msg) {
 	}
 }
 
-// errTemporary is that an outcome cannot be read now, and can be later.
+// errTemporary means that an outcome cannot be read now, but may be readable later.
 var errTemporary = errors.New("failed to read an outcome")
 
-// decode reads an outcome, within the memory of this process. free returns that memory.
+// decode reads an outcome within the memory budget of this process. free releases that memory.
 func (o *Outcomes) decode(ctx context.Context, msg jetstream.Msg) (out jobs.Outcome, free func(), err error) {
 	h, free := msg.Headers(), func() {}
 	if err := wire.CheckVersion(h); err != nil {
@@ -206,7 +206,7 @@ func (o *Outcomes) decode(ctx context.Context, msg jetstream.Msg) (out jobs.Outc
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	budgeted, free := o.Memory.Budget(ctx, o.Streams.Tokens(msg.Subject())[1])
-	const decoded = 2 // the text, and what is decoded from it
+	const decoded = 2 // the JSON text and the decoded values
 	if err := memory.BudgetOf(budgeted).Charge(budgeted, decoded*size); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("%w: %w", errTemporary, err)
@@ -217,8 +217,8 @@ func (o *Outcomes) decode(ctx context.Context, msg jetstream.Msg) (out jobs.Outc
 	return out, free, err
 }
 
-// unreadable has an outcome that cannot be read delivered again, because a leader of another version may be
-// able to read it. After maxUnreadable deliveries it fails the attempt.
+// unreadable requests redelivery of an outcome that cannot be read, because a leader with another version may be
+// able to read it. After maxUnreadable deliveries, the attempt fails.
 func (o *Outcomes) unreadable(ctx context.Context, msg jetstream.Msg, id wire.Attempt, cause error) {
 	hint := "Check the log of the fetchers, and whether objects were deleted from " + o.Streams.Stream("blobs") + "."
 	if errors.Is(cause, wire.ErrVersion) {
@@ -242,6 +242,6 @@ func (o *Outcomes) unreadable(ctx context.Context, msg jetstream.Msg, id wire.At
 		_ = msg.NakWithDelay(commitRetry)
 		return
 	}
-	o.Log.Warn("attempt ended: its outcome cannot be read", "job_id", id.JobID, "attempt", id.Number, "err", cause, "hint", hint)
+	o.Log.Warn("attempt failed because its outcome cannot be read", "job_id", id.JobID, "attempt", id.Number, "err", cause, "hint", hint)
 	_ = msg.Ack()
 }

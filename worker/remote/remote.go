@@ -21,8 +21,8 @@ import (
 	"orderbeat/worker/wire"
 )
 
-// The fleet has the entry of a fetcher shortly before the fetcher subscribes to live requests, and a fetcher may
-// have no free slot while others have: live requests are then sent again, every joinPause.
+// A fetcher registers in the fleet shortly before it subscribes to live requests, and a fetcher may
+// have no free slot while others have one. In both cases live requests are retried every joinPause.
 const (
 	joinTries = 20
 	joinPause = 100 * time.Millisecond
@@ -30,8 +30,8 @@ const (
 
 // Fleet is the view of the other processes.
 type Fleet interface {
-	// Others is the number of slots of the other processes that make attempts at jobs of a provider and
-	// use this encoding.
+	// Others returns the number of slots of the other processes that perform jobs of a provider and
+	// use this version of the encoding.
 	Others(provider string, encoding int) (slots int)
 }
 
@@ -39,10 +39,10 @@ type Fleet interface {
 type Config struct {
 	Streams *bus.Streams
 	Fleet   Fleet
-	// Term is the id of this leadership ([leader.Lease.Term]). Within a term the stream drops an attempt that
-	// is sent twice; in the next one it is sent and made again, because its outcome may be lost.
+	// Term returns the id of this leadership ([leader.Lease.Term]). Within a term, the stream drops an attempt that
+	// is sent twice. In the next term it is sent and performed again, because its outcome may be lost.
 	Term  func() string
-	Own   func() int // the attempts that this process makes at once; 0 if it makes none
+	Own   func() int // the number of slots of this process, 0 if it performs no jobs
 	Blobs *wire.Blobs
 	Trace *telemetry.Tracer
 	Log   *slog.Logger
@@ -54,15 +54,15 @@ type Remote struct{ Config }
 // New returns a remote.
 func New(c Config) *Remote { return &Remote{c} }
 
-// Slots is how many attempts at jobs of a provider all processes make at once; others is false if no
-// other process makes any.
+// Slots returns the number of slots of all processes for jobs of a provider. others is false if no
+// other process performs them.
 func (r *Remote) Slots(provider string) (n int, others bool) {
 	elsewhere := r.Fleet.Others(provider, wire.Version)
 	return elsewhere + r.Own(), elsewhere > 0
 }
 
-// Configure creates or updates the consumer of a provider's jobs, which all fetchers share, and with which
-// at most concurrency jobs are in flight.
+// Configure creates or updates the consumer of a provider's jobs. All fetchers share it, and it allows
+// at most concurrency jobs in flight.
 func (r *Remote) Configure(ctx context.Context, provider string, concurrency int) error {
 	filter := r.Streams.Of("jobs." + wire.Consumer(provider) + ".>")
 	return r.Streams.Configure(ctx, r.Streams.Stream("jobs"), bus.ConsumerConfig(wire.Consumer(provider), filter, concurrency))
@@ -125,7 +125,7 @@ func (r *Remote) Idle(ctx context.Context, provider string) (bool, error) {
 	return true, nil
 }
 
-// Cancel sends the cancellation of an attempt to all fetchers. If it is lost, the attempt is made, and its
+// Cancel sends the cancellation of an attempt to all fetchers. If the message is lost, the attempt runs and its
 // outcome is discarded.
 func (r *Remote) Cancel(job jobs.Job) {
 	m, err := wire.EncodeJob(&job, "", "")
@@ -139,12 +139,12 @@ func (r *Remote) Cancel(job jobs.Job) {
 	}
 }
 
-// busy reports whether a fetcher had no slot for a request.
+// busy reports whether the fetcher had no free slot for the request.
 func busy(reply *nats.Msg) bool {
 	return reply.Header.Get(micro.ErrorCodeHeader) == strconv.Itoa(http.StatusServiceUnavailable)
 }
 
-// Perform requests an attempt from any fetcher, and returns its outcome.
+// Perform sends an attempt to any fetcher with a request, and returns its outcome.
 func (r *Remote) Perform(ctx context.Context, job jobs.Job) (jobs.Outcome, error) {
 	m, err := wire.EncodeJob(&job, "", r.Trace.Parent(ctx, &job))
 	if err != nil {

@@ -12,18 +12,18 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// codeMissed is the code of the alert about due times that were missed and not caught up, or a
-// schedule that paused itself.
+// codeMissed is the code of the alert about due times that were missed and not caught up, or about a
+// schedule that was paused automatically after failed runs.
 const codeMissed = "missed_schedule"
 
-// alerter raises that alert, and resolves it when each such schedule of the provider has started a
-// run since.
+// alerter raises that alert, and resolves it when every affected schedule of the provider has started a
+// run again.
 type alerter struct {
 	db  *db.DB
 	log *slog.Logger
 
 	mu sync.Mutex // guards late; held while the alert changes, so that changes stay in order
-	// late has the schedules of each provider that started no run since they missed due times, or
+	// late has the schedules of each provider that have started no run since they missed due times, or
 	// whose loop has not started. A provider without an entry has no alert.
 	late map[string]map[string]bool
 }
@@ -43,14 +43,14 @@ func (a *alerter) add(provider, schedule string) {
 	a.late[provider][schedule] = true
 }
 
-// expect notes a schedule whose loop has not started.
+// expect records that the loop of a schedule has not started yet.
 func (a *alerter) expect(s *settings.Schedule) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.add(s.Provider, s.Name)
 }
 
-// missedAlert is the alert about missed due times.
+// missedAlert returns the alert about missed due times.
 func missedAlert(s *settings.Schedule, due []time.Time) alerts.Alert {
 	n := len(due)
 	return alerts.Alert{
@@ -61,12 +61,12 @@ func missedAlert(s *settings.Schedule, due []time.Time) alerts.Alert {
 	}
 }
 
-// pausedAlert is the alert about a schedule that paused itself because its runs failed.
+// pausedAlert returns the alert about a schedule that was paused because its runs failed.
 func pausedAlert(s *settings.Schedule) alerts.Alert {
 	return alerts.Alert{
 		Provider: s.Provider, Code: codeMissed,
 		Message: fmt.Sprintf("schedule %s: paused after %d failed runs in a row", s.Name, s.PauseAfter),
-		Hint:    `"orderbeat runs" shows why they failed. When that is fixed, run "orderbeat schedules resume ` + s.Name + `".`,
+		Hint:    `Run "orderbeat runs" to see why they failed. Then run "orderbeat schedules resume ` + s.Name + `".`,
 	}
 }
 
@@ -79,7 +79,7 @@ func (a *alerter) raise(ctx context.Context, s *settings.Schedule, alert alerts.
 	return err
 }
 
-// recovered records that a schedule started a run, or starts without missed due times. If the
+// recovered records that a schedule started a run, or that it has no missed due times. If the
 // alert cannot be resolved in the database, the next run resolves it.
 func (a *alerter) recovered(ctx context.Context, s *settings.Schedule) {
 	a.mu.Lock()
@@ -89,7 +89,7 @@ func (a *alerter) recovered(ctx context.Context, s *settings.Schedule) {
 		return
 	}
 	if _, err := a.db.Resolve(ctx, s.Provider, "", "", codeMissed); err != nil {
-		a.log.Warn("failed to resolve an alert, the next run retries", "provider", s.Provider, "code", codeMissed, "err", err)
+		a.log.Warn("failed to resolve an alert, will retry with the next run", "provider", s.Provider, "code", codeMissed, "err", err)
 		return
 	}
 	delete(a.late, s.Provider)

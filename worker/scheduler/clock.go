@@ -14,8 +14,8 @@ const (
 	clockShift = 5 * time.Second
 )
 
-// watchClock calls set with the shift of the wall clock, for each change, until ctx ends. A
-// suspended machine looks the same.
+// watchClock calls set with the shift of the wall clock after each change, until ctx ends. A
+// suspension of the machine is reported as a change, too.
 func watchClock(ctx context.Context, set func(by time.Duration)) {
 	for last := time.Now(); wait.For(ctx, clockEvery); {
 		now := time.Now()

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// maxMissed bounds the passed due times of one schedule that are recorded: the latest.
+	// maxMissed is the maximum number of missed due times that are recorded for one schedule, the latest ones.
 	maxMissed = 1000
-	// maxCaughtUp bounds how many of them catch_up = "all" runs.
+	// maxCaughtUp is the maximum number of them that catch_up = "all" runs.
 	maxCaughtUp = 100
 	// maxPast bounds how far back due times are computed.
 	maxPast = 400 * 24 * time.Hour
 )
 
-// passed lists the due times after last until now, the most recent ones.
+// passed returns the due times after last and up to now, at most the latest maxMissed.
 func passed(c cron.Schedule, last, now time.Time) []time.Time {
 	if earliest := now.Add(-maxPast); last.Before(earliest) {
 		last = earliest
@@ -31,7 +31,7 @@ func passed(c cron.Schedule, last, now time.Time) []time.Time {
 	return due[max(0, len(due)-maxMissed):]
 }
 
-// Before is the time after which due is the next due time of a schedule.
+// Before returns a time after which due is the next due time of a schedule.
 func Before(c cron.Schedule, due time.Time) time.Time {
 	if every, ok := c.(cron.ConstantDelaySchedule); ok {
 		return due.Add(-every.Delay)
@@ -39,9 +39,9 @@ func Before(c cron.Schedule, due time.Time) time.Time {
 	return due.Add(-time.Second)
 }
 
-// NextDue is the next due time after now for a watermark in the database, as a running or
-// starting worker computes it. It is false if there is none, or if it is unknown because no
-// worker ever ran an "@every" schedule.
+// NextDue returns the next due time after now for a watermark in the database, as a running or
+// starting worker computes it. It returns false if there is none, or if it is unknown because no
+// worker has run the "@every" schedule yet.
 func NextDue(c cron.Schedule, w schedules.Watermark, now time.Time) (time.Time, bool) {
 	last := w.At()
 	every, counts := c.(cron.ConstantDelaySchedule)

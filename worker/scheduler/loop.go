@@ -14,14 +14,14 @@ import (
 )
 
 const (
-	// retryFirst and retryMost are the first and the longest pause before a due time that could
-	// not be recorded is retried.
+	// retryFirst and retryMost are the first and the longest pause before recording a due time is
+	// retried after a failure.
 	retryFirst = time.Second
 	retryMost  = 10 * time.Second
-	// tolerance is how late, beyond its jitter, a due time may be recorded and still count as on
-	// time although the next is due already.
+	// tolerance is how late, in addition to its jitter, a due time may be recorded and still count as on
+	// time although a later one is already due.
 	tolerance = time.Second
-	// maxSkew is how far the clocks of two workers may differ.
+	// maxSkew is the maximum difference between the clocks of two workers.
 	maxSkew = time.Minute
 )
 
@@ -37,14 +37,14 @@ type loop struct {
 	*Config
 	schedule *settings.Schedule
 	alerts   *alerter
-	wake     wait.Signal   // the clock was changed
-	stop     func()        // ends the loop; set when it starts
+	wake     wait.Signal   // set when the clock was changed
+	stop     func()        // stops the loop; set when it starts
 	ended    chan struct{} // closed when it has ended
 
 	mu      sync.Mutex // guards the rest
 	known   bool       // until is set
 	until   time.Time  // the watermark: all due times up to it are recorded
-	claimed time.Time  // the due time that is being started, or zero
+	claimed time.Time  // the due time whose run is being started, or zero
 	setBack bool       // the clock was set back since the last check
 }
 
@@ -52,7 +52,7 @@ func newLoop(c *Config, s *settings.Schedule, a *alerter) *loop {
 	return &loop{Config: c, schedule: s, alerts: a, wake: wait.NewSignal(), ended: make(chan struct{})}
 }
 
-// run records due times until ctx ends, starting with those that passed before.
+// run records due times until ctx ends, starting with those that have already passed.
 func (l *loop) run(ctx context.Context, started, elsewhere time.Time, atStart bool) {
 	if !l.begin(ctx, started, elsewhere, atStart) {
 		return
@@ -62,11 +62,11 @@ func (l *loop) run(ctx context.Context, started, elsewhere time.Time, atStart bo
 			return
 		}
 	}
-	// A due time that has come is recorded even during a shutdown.
+	// A due time that has passed is recorded even during a shutdown.
 	l.retryUntilDone(ctx, slept, l.recordDue)
 }
 
-// begin reads the watermark, handles the due times since, and starts the run at start. It is
+// begin reads the watermark, handles the due times since then, and starts the at_start run. It returns
 // false if ctx ended first.
 func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart bool) bool {
 	var w schedules.Watermark
@@ -78,8 +78,8 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart 
 		return false
 	}
 	since := w.At()
-	// A watermark in the future is kept if another worker recorded it and the clocks may differ
-	// that much. Otherwise the clock was set back since.
+	// A watermark in the future is valid if another worker recorded it and the clocks may differ
+	// that much. Otherwise the clock was set back after it was recorded.
 	elsewhereAhead := since.Equal(w.AccountedAt) && !since.After(started.Add(maxSkew))
 	if since.After(started) && !elsewhereAhead {
 		since = started
@@ -103,8 +103,8 @@ func (l *loop) begin(ctx context.Context, started, elsewhere time.Time, atStart 
 	})
 }
 
-// retryUntilDone retries do until it succeeds, or ctx ends; then it tries once more. why is the reason
-// that do records with late due times. It is false if the last attempt failed.
+// retryUntilDone retries do until it succeeds. After ctx has ended, it tries only once. why is the reason
+// that do records for late due times. It returns false if the last attempt failed.
 func (l *loop) retryUntilDone(ctx context.Context, why string, do func(ctx context.Context, why string) error) bool {
 	for rest := retryFirst; ; rest = min(2*rest, retryMost) {
 		err := do(context.WithoutCancel(ctx), why)
@@ -115,10 +115,10 @@ func (l *loop) retryUntilDone(ctx context.Context, why string, do func(ctx conte
 			return false
 		}
 		if ctx.Err() != nil {
-			l.Log.Error("due times not recorded, the next start records them as missed", "schedule", l.schedule.Name, "err", err)
+			l.Log.Error("failed to record due times, the next start records them as missed", "schedule", l.schedule.Name, "err", err)
 			return false
 		}
-		if rest == retryFirst { // log it once
+		if rest == retryFirst { // log only the first failure
 			l.Log.Warn("failed to record due times, will retry", "schedule", l.schedule.Name, "err", err)
 		}
 		if _, unclaimed := errors.AsType[*claimError](err); why == slept && !unclaimed {
@@ -128,7 +128,7 @@ func (l *loop) retryUntilDone(ctx context.Context, why string, do func(ctx conte
 	}
 }
 
-// wait waits until the next due time, and its jitter, have passed. It is false if ctx ended
+// wait waits until the next due time plus its jitter. It returns false if ctx ended
 // first.
 func (l *loop) wait(ctx context.Context) bool {
 	var delay time.Duration
@@ -136,7 +136,7 @@ func (l *loop) wait(ctx context.Context) bool {
 		delay = rand.N(l.schedule.Jitter)
 	}
 	for {
-		const long = time.Hour // longest sleep, also without a due time
+		const long = time.Hour // longest sleep, also if there is no next due time
 		left := long
 		if next := l.schedule.Cron.Next(l.rewound()); !next.IsZero() {
 			if left = time.Until(next.Add(delay)); left <= 0 {
@@ -159,8 +159,8 @@ func (l *loop) clockSet(by time.Duration) {
 	l.wake.Set()
 }
 
-// rewound is the watermark. After a backward clock change it is not in the future: due times that
-// repeat are run again, instead of waiting until the clock has caught up.
+// rewound returns the watermark. After a backward clock change it resets a future watermark to now, so that due times
+// that occur again are run again instead of waiting until the clock has caught up.
 func (l *loop) rewound() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -177,8 +177,8 @@ func (l *loop) watermark() (until time.Time, known bool) {
 	return l.until, l.known
 }
 
-// accounted is what no other worker needs to start: the watermark, or the due time that is being
-// started.
+// accounted returns the time up to which other workers need not start due times: the watermark, or the due time that is
+// being started.
 func (l *loop) accounted() (until time.Time, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -194,8 +194,8 @@ func (l *loop) advance(to time.Time) {
 	l.known, l.until = true, to.Round(0)
 }
 
-// claim announces a due time to other workers, and verifies that this one still leads. If the
-// lease cannot be confirmed, a due time that has just come is started anyway, and a late one
+// claim announces a due time to other workers, and verifies that this one is still the leader. If the
+// lease cannot be confirmed, a due time that is on time is started anyway, and one that is being
 // waits.
 func (l *loop) claim(ctx context.Context, due time.Time, late bool) error {
 	l.setClaimed(due)
@@ -213,13 +213,13 @@ func (l *loop) setClaimed(due time.Time) {
 	l.claimed = due
 }
 
-// claimError is why a due time could not be claimed.
+// claimError reports why a due time could not be claimed.
 type claimError struct{ error }
 
 func (e *claimError) Unwrap() error { return e.error }
 
-// recordDue records the due times that have come. If several have, the late ones are missed or
-// caught up, and the last one is run.
+// recordDue records the due times that have passed. If there are several, the late ones are missed or
+// caught up, and the last one is always run.
 func (l *loop) recordDue(ctx context.Context, why string) error {
 	now := time.Now()
 	due := passed(l.schedule.Cron, l.rewound(), now)
@@ -243,13 +243,13 @@ func (l *loop) recordDue(ctx context.Context, why string) error {
 	return nil
 }
 
-// catchUp handles the due times until started that no worker recorded.
+// catchUp handles the due times up to started that no worker recorded.
 func (l *loop) catchUp(ctx context.Context, started time.Time, atStart bool, why string) error {
 	until, _ := l.watermark()
 	due := passed(l.schedule.Cron, until, started)
 	run := 0
 	switch {
-	case atStart: // the run at start covers what was missed
+	case atStart: // the at_start run replaces the missed runs
 	case l.schedule.CatchUp == "last":
 		run = min(1, len(due))
 	case l.schedule.CatchUp == "all":
@@ -267,7 +267,7 @@ func (l *loop) catchUp(ctx context.Context, started time.Time, atStart bool, why
 	return err
 }
 
-// runLast runs the last of some due times, and records the others as missed.
+// runLast runs the last run of the due times, and records the others as missed.
 func (l *loop) runLast(ctx context.Context, due []time.Time, run int, why string) error {
 	if len(due) == 0 {
 		return nil

@@ -11,10 +11,10 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// Replace replaces the schedules of a running scheduler, or of one that has not started. A loop whose
-// schedule is unchanged goes on. The others record the due times that have come and end; then swap is
-// called, and the loops of new and changed schedules begin. A changed schedule keeps its watermark; a
-// new one begins as at a start.
+// Replace replaces the schedules, also if the scheduler has not started. A loop whose
+// schedule is unchanged continues. The others record the due times that have passed and stop; then swap is
+// called, and the loops of new and changed schedules start. A changed schedule keeps its watermark; a
+// new one starts as at the start of the process.
 func (s *Scheduler) Replace(ctx context.Context, list []settings.Schedule, swap func()) {
 	s.replacing.Lock()
 	defer s.replacing.Unlock()
@@ -51,7 +51,7 @@ func (s *Scheduler) Replace(ctx context.Context, list []settings.Schedule, swap 
 			return a.schedule.Name == l.schedule.Name && a.schedule.Provider == l.schedule.Provider
 		})
 		if !followed {
-			s.alerts.recovered(ctx, l.schedule) // it is no longer late
+			s.alerts.recovered(ctx, l.schedule) // it was removed, so it is no longer late
 		}
 	}
 	if s.start != nil {
@@ -59,7 +59,7 @@ func (s *Scheduler) Replace(ctx context.Context, list []settings.Schedule, swap 
 	}
 }
 
-// end ends loops. Each records the due times that have come.
+// end stops loops. Each records the due times that have passed.
 func (s *Scheduler) end(loops []*loop) {
 	for _, l := range loops {
 		l.stop()
@@ -69,11 +69,11 @@ func (s *Scheduler) end(loops []*loop) {
 	}
 }
 
-// begin starts the loop of a new schedule, or of one whose old loop recorded what was due until
+// begin starts the loop of a new schedule, or of a changed one whose old loop recorded the due times up to
 // stopped.
 func (s *Scheduler) begin(l, old *loop, stopped time.Time) {
 	switch {
-	case s.start == nil: // it starts with the others
+	case s.start == nil: // Run starts it with the others
 	case old == nil:
 		s.start(l, time.Now(), time.Time{}, l.schedule.AtStart)
 	default:
@@ -82,8 +82,8 @@ func (s *Scheduler) begin(l, old *loop, stopped time.Time) {
 	}
 }
 
-// follow is until when the due times of a changed schedule count as recorded. With another cron spec
-// none of the past is due, so that nothing is missed. An interval counts from the last due time.
+// follow returns the time up to which the due times of a changed schedule count as recorded. With a new cron spec
+// no past time is due, so that nothing is missed. An "@every" interval counts from the last due time.
 func follow(old, changed *settings.Schedule, until, now time.Time) time.Time {
 	earliest := now
 	if every, ok := changed.Cron.(cron.ConstantDelaySchedule); ok {

@@ -19,21 +19,21 @@ import (
 type Config struct {
 	DB        *db.DB
 	Schedules []settings.Schedule
-	// Start plans the run of a tick, calls claim, and stores both. After an error, which may be
-	// claim's, neither is stored, and it is retried.
+	// Start plans the run of a tick, calls claim, and stores the tick and the run. After an error, which may be
+	// the error of claim, neither is stored, and the scheduler retries.
 	Start func(ctx context.Context, tick schedules.Tick, r jobs.Request, claim func() error) (schedules.Started, error)
-	// Confirm publishes [Scheduler.Watermarks] to other workers and verifies that this one still
-	// leads: [ErrNotLeader] if not, another error if that is unknown.
+	// Confirm publishes [Scheduler.Watermarks] to other workers and verifies that this one is still
+	// the leader: [ErrNotLeader] if not, another error if that is unknown.
 	Confirm func(ctx context.Context) error
-	// PausedItself is called when a schedule has paused itself.
+	// PausedItself is called when the scheduler has paused a schedule because of failed runs.
 	PausedItself func(ctx context.Context, schedule string, p *schedules.Pause)
 	// Ticks counts recorded ticks, by schedule and outcome.
 	Ticks *prometheus.CounterVec
 	Log   *slog.Logger
 }
 
-// ErrNotLeader is that another worker leads, which starts what is due.
-var ErrNotLeader = errors.New("another worker leads")
+// ErrNotLeader means that another worker is the leader and starts the due runs.
+var ErrNotLeader = errors.New("another worker is the leader")
 
 // Scheduler runs the schedules of a configuration. It is safe for concurrent use.
 type Scheduler struct {
@@ -48,7 +48,7 @@ type Scheduler struct {
 	loops []*loop
 }
 
-// New returns a scheduler, which does nothing before [Scheduler.Run].
+// New returns a scheduler. It does nothing until [Scheduler.Run] is called.
 func New(c Config) *Scheduler {
 	s := &Scheduler{config: c, alerts: newAlerter(c.DB, c.Schedules, c.Log)}
 	for i := range c.Schedules {
@@ -57,8 +57,8 @@ func New(c Config) *Scheduler {
 	return s
 }
 
-// Run runs the schedules until ctx ends, and returns when the last tick is recorded. elsewhere is
-// until when a worker with another database recorded the due times of each schedule, or nil.
+// Run runs the schedules until ctx ends, and returns when the last tick is recorded. elsewhere has, by schedule, the
+// time up to which a worker with another database recorded its due times. It may be nil.
 func (s *Scheduler) Run(ctx context.Context, elsewhere map[string]time.Time) {
 	started := time.Now()
 	var running sync.WaitGroup
@@ -90,7 +90,7 @@ func (s *Scheduler) all() []*loop {
 	return s.loops
 }
 
-// forget deletes what is stored about schedules that are no longer configured.
+// forget deletes the stored state of schedules that are no longer configured.
 func (s *Scheduler) forget(ctx context.Context) {
 	loops := s.all()
 	names := make([]string, 0, len(loops))
@@ -98,7 +98,7 @@ func (s *Scheduler) forget(ctx context.Context) {
 		names = append(names, l.schedule.Name)
 	}
 	if err := s.config.DB.ForgetSchedules(ctx, names); err != nil && ctx.Err() == nil {
-		s.config.Log.Warn("failed to delete removed schedules, the next start retries", "err", err)
+		s.config.Log.Warn("failed to delete removed schedules, will retry at the next start", "err", err)
 	}
 }
 
@@ -116,8 +116,8 @@ func (s *Scheduler) clockSet(ctx context.Context, by time.Duration) {
 	}
 }
 
-// Watermarks is until when the due times of each schedule are recorded or being started, false
-// while that is unknown.
+// Watermarks returns, by schedule, the time up to which due times are recorded or being started. It returns false
+// while a watermark is unknown.
 func (s *Scheduler) Watermarks() (map[string]time.Time, bool) {
 	until := map[string]time.Time{}
 	for _, l := range s.all() {
@@ -130,8 +130,8 @@ func (s *Scheduler) Watermarks() (map[string]time.Time, bool) {
 	return until, true
 }
 
-// NextDue is the due time that the running loop of a schedule waits for, in UTC; false if it is
-// not running, or never due.
+// NextDue returns the due time, in UTC, that the loop of a schedule waits for. It returns false if the loop is
+// not running, or the schedule has no further due time.
 func (s *Scheduler) NextDue(name string) (time.Time, bool) {
 	for _, l := range s.all() {
 		if t, known := l.watermark(); known && l.schedule.Name == name {

@@ -9,7 +9,7 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// State is the state of a schedule according to the database.
+// State returns the state of a schedule according to the database.
 func State(ctx context.Context, d *db.DB, s settings.Schedule) (api.Schedule, error) {
 	state := api.Schedule{
 		Name: s.Name, Cron: s.Spec, Timezone: s.Zone, Provider: s.Provider, Kind: s.Kind,
@@ -30,7 +30,7 @@ func State(ctx context.Context, d *db.DB, s settings.Schedule) (api.Schedule, er
 	return state, err
 }
 
-// State is the state of a schedule, with the due time that its loop waits for if it runs.
+// State returns the state of a schedule, with the due time that its loop waits for if the loop is running.
 func (s *Scheduler) State(ctx context.Context, schedule settings.Schedule) (api.Schedule, error) {
 	state, err := State(ctx, s.config.DB, schedule)
 	if next, ok := s.NextDue(schedule.Name); ok {

@@ -26,8 +26,8 @@ func (l *loop) tick(ctx context.Context, due time.Time, outcome, why string) err
 	return l.start(ctx, tick)
 }
 
-// start records a tick with its run. A due time that is recorded already, because the clock was
-// set back, is recorded under the next free second.
+// start records a tick with its run. A due time that is already recorded, because the clock was
+// set back, is recorded at the next free second.
 func (l *loop) start(ctx context.Context, tick schedules.Tick) error {
 	claim := func() error { return l.claim(ctx, tick.DueAt, tick.Outcome == "caught_up") }
 	defer l.setClaimed(time.Time{})
@@ -49,8 +49,8 @@ func (l *loop) start(ctx context.Context, tick schedules.Tick) error {
 	return nil
 }
 
-// repeated moves a tick whose due time is recorded to the next free second if the clock was set
-// back: no schedule should wait until a wrong clock has caught up. It is false if the clock was
+// repeated moves a tick whose due time is already recorded to the next free second if the clock was set
+// back, so that the schedule does not wait until the clock has caught up. It returns false if the clock was
 // not set back.
 func (l *loop) repeated(ctx context.Context, tick *schedules.Tick) (bool, error) {
 	last, ok, err := l.DB.LastTick(ctx, tick.Schedule)
@@ -75,7 +75,7 @@ func (l *loop) repeated(ctx context.Context, tick *schedules.Tick) (bool, error)
 	return false, nil
 }
 
-// recordMissed records due times that start nothing: missed, or skipped if they passed during a pause.
+// recordMissed records due times that start no run: as missed, or as skipped if they passed during a pause.
 func (l *loop) recordMissed(ctx context.Context, due []time.Time, why string) error {
 	if len(due) == 0 {
 		return nil
@@ -125,7 +125,7 @@ func (l *loop) pauseAfterFailures(ctx context.Context) (schedules.Pause, bool, e
 		return schedules.Pause{}, false, err
 	}
 	p := schedules.Pause{Schedule: s.Name, PausedAt: time.Now(), Note: fmt.Sprintf("%d failed runs in a row", n)}
-	// The alert comes first: this is retried only while the schedule is not paused.
+	// Raise the alert first: after an error, both steps are retried only while the schedule is not paused.
 	if err := l.alerts.raise(ctx, s, pausedAlert(s)); err != nil {
 		return p, false, err
 	}

@@ -9,7 +9,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// sources finds the credentials that a request is about; optional says that it need not name a
+// sources returns the credentials that a request selects. With optional, the request need not name a
 // provider.
 func (s *Service) sources(q api.Credential, optional bool) ([]*auth.Source, error) {
 	if q.Provider == "" && !optional {
@@ -28,7 +28,7 @@ func (s *Service) sources(q api.Credential, optional bool) ([]*auth.Source, erro
 	return found, nil
 }
 
-// authStatus returns the state of credentials, never a token.
+// authStatus returns the state of credentials, without the tokens.
 func (s *Service) authStatus(_ context.Context, _ *request, q api.Credential) (any, error) {
 	found, err := s.sources(q, true)
 	if err != nil {
@@ -45,7 +45,7 @@ func statuses(all []*auth.Source) []auth.Status {
 	return list
 }
 
-// authIntrospect has authorization servers introspect the current tokens. It changes nothing.
+// authIntrospect sends the current tokens to the introspection endpoints. It changes nothing.
 func (s *Service) authIntrospect(ctx context.Context, _ *request, q api.Credential) (any, error) {
 	found, err := s.sources(q, false)
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *Service) authIntrospect(ctx context.Context, _ *request, q api.Credenti
 	return api.Introspections{Introspections: list}, nil
 }
 
-// introspect introspects the current token if the provider has an endpoint for it.
+// introspect introspects the current token if the provider has an introspection endpoint.
 func introspect(ctx context.Context, c *auth.Source) (tokenendpoint.Introspection, error) {
 	if !c.CanIntrospect() {
 		return tokenendpoint.Introspection{}, invalid("no introspection URL is configured", "Set introspection_url if the provider has such an endpoint.")
@@ -75,7 +75,7 @@ func introspect(ctx context.Context, c *auth.Source) (tokenendpoint.Introspectio
 	return c.Introspect(ctx)
 }
 
-// authAuthorize creates a link through which a user grants access, even if access was granted
+// authAuthorize creates a link with which a user grants access, even if access was granted
 // before: only callers on NATS may replace a grant.
 func (s *Service) authAuthorize(ctx context.Context, _ *request, q api.Credential) (any, error) {
 	if q.Provider == "" || q.User == "" {
@@ -124,7 +124,7 @@ func (s *Service) authUnlatch(ctx context.Context, _ *request, q api.Credential)
 	return api.Credentials{Credentials: statuses(found)}, nil
 }
 
-// nameOf is a credential's name for display.
+// nameOf returns a credential's name for display.
 func nameOf(c *auth.Source) string {
 	if c.User() == "" {
 		return c.Provider()

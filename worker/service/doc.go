@@ -1,7 +1,7 @@
-// Package service is the request/reply service: the micro service "orderbeat" on NATS, which the
-// command line uses too.
+// Package service implements the request/reply service: the micro service "orderbeat" on NATS. The
+// command line uses it, too.
 //
-// It owns its endpoints, the size of replies, error replies and the deadlines of callers; the
-// types of requests and replies are in worker/api. It imports no other room of the worker but
-// worker/bus; what it needs of others is in [Config]. Start reading at [Service.endpoints].
+// It implements the endpoints, limits the size of replies, and handles errors and the deadlines of callers. The
+// types of requests and replies are in worker/api. It does not depend on the planner, the scheduler or the
+// dispatcher; [Config] has its dependencies. Start reading at [Service.endpoints].
 package service

@@ -14,7 +14,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// Codes of error replies besides those of [clients.Code].
+// Codes of error replies in addition to the constants of [clients.Code].
 const (
 	codeNotFound clients.Code = "not_found"
 	codeBusy     clients.Code = "busy"
@@ -61,7 +61,7 @@ func asAPIError(err error) *api.Error {
 	return &api.Error{Status: 500, Code: clients.CodeInternal, Message: internalError, Hint: "The log of the worker has the details."}
 }
 
-// internalError is the message of an error whose text is for the log.
+// internalError is the message of an error whose text is only logged.
 const internalError = "internal error"
 
 // providerError converts a provider's failure to an error reply.
@@ -88,7 +88,7 @@ func statusOf(c clients.Code) int {
 	}
 }
 
-// oneOf rejects a value that is not allowed; "" is no value.
+// oneOf rejects a value that is not allowed; "" is always allowed.
 func oneOf[S ~string](what, value string, allowed []S) error {
 	if value == "" || slices.Contains(allowed, S(value)) {
 		return nil

@@ -19,15 +19,15 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// followEvery is how often a follower looks whether it may reply.
+// followEvery is how often a follower checks whether its database is recent enough to reply.
 const followEvery = 250 * time.Millisecond
 
-// errLeader is that only the leader can carry out a request.
+// errLeader means that only the leader can handle a request.
 var errLeader = errors.New("only the leader can do this")
 
-// Follow replies to requests that a follower can carry out, in one queue group with the leader, until ctx
-// ends. asOf is when the database last contained all that was published, false while that is too long ago:
-// then this process replies to nothing that reads the database. Requests that need the leader are forwarded
+// Follow replies to requests that a follower can handle, in one queue group with the leader, until ctx
+// ends. asOf returns when the database last contained all published messages, and false while that is too long ago:
+// then this process does not reply to requests that read the database. Requests that need the leader are forwarded
 // to it.
 func (s *Service) Follow(ctx, work context.Context, asOf func() (time.Time, bool)) {
 	isCurrent := func() bool { _, ok := asOf(); return ok }
@@ -38,14 +38,14 @@ func (s *Service) Follow(ctx, work context.Context, asOf func() (time.Time, bool
 		})
 		m, err := s.open(work, list, asOf)
 		if err != nil {
-			s.Log.Warn("a follower cannot reply to requests, will retry", "err", err)
+			s.Log.Warn("failed to start the service of a follower, will retry", "err", err)
 			wait.For(ctx, followEvery)
 			continue
 		}
 		for isCurrent() == current && wait.For(ctx, followEvery) {
 		}
 		if err := m.stop(); err != nil && ctx.Err() == nil {
-			s.Log.Warn("failed to end the service of a follower", "err", err)
+			s.Log.Warn("failed to stop the service of a follower", "err", err)
 		}
 	}
 }
@@ -55,12 +55,12 @@ func (s *Service) leaderSubject(e endpoint) string { return s.Conn.Of("leader." 
 
 // forward sends a request to the leader, and its reply to the caller.
 func (s *Service) forward(ctx context.Context, e endpoint, msg *nats.Msg) {
-	timeout, _ := timeoutOf(msg.Header) // was valid
+	timeout, _ := timeoutOf(msg.Header) // already validated
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	reply, err := s.Conn.NATS.RequestMsgWithContext(ctx, &nats.Msg{Subject: s.leaderSubject(e), Header: msg.Header, Data: msg.Data})
 	if err != nil {
-		s.sendError(msg, noLeader("Repeat the request in a few seconds, or accept the stored order: leave max_age out."))
+		s.sendError(msg, noLeader("Retry in a few seconds, or omit max_age to get the stored order."))
 		return
 	}
 	if msg.Reply != "" {
@@ -68,12 +68,12 @@ func (s *Service) forward(ctx context.Context, e endpoint, msg *nats.Msg) {
 	}
 }
 
-// noLeader is the error of a request that only a leader can carry out, while none replies.
+// noLeader returns the error of a request that only the leader can handle when no leader replies.
 func noLeader(hint string) *api.Error {
-	return &api.Error{Status: http.StatusServiceUnavailable, Code: clients.CodeUnavailable, Message: "no worker leads at the moment, and only a leader can do this", Hint: hint}
+	return &api.Error{Status: http.StatusServiceUnavailable, Code: clients.CodeUnavailable, Message: "this request requires a leader, and there is none at the moment", Hint: hint}
 }
 
-// askLeader sends a request of this process to the leader, and returns its reply. Only the leader receives
+// askLeader sends a request of this process to the leader, and returns the reply. Only the leader receives
 // requests to this endpoint.
 func (s *Service) askLeader(ctx context.Context, e endpoint, body []byte) ([]byte, error) {
 	if err := s.Conn.Usable(); err != nil {
@@ -89,11 +89,11 @@ func (s *Service) askLeader(ctx context.Context, e endpoint, body []byte) ([]byt
 	reply, err := s.Conn.NATS.RequestMsgWithContext(ctx, msg)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return nil, noLeader("Repeat it in a few seconds.")
+		return nil, noLeader("Retry in a few seconds.")
 	case err != nil:
 		return nil, &api.Error{
 			Status: http.StatusServiceUnavailable, Code: clients.CodeUnavailable, Message: "the leader did not reply: " + err.Error(),
-			Hint: "It may have done it: check before you repeat it.",
+			Hint: "The request may have been carried out. Check before you retry.",
 		}
 	}
 	if reply.Header.Get(micro.ErrorCodeHeader) == "" {

@@ -15,7 +15,7 @@ func (s *Service) getJob(ctx context.Context, _ *request, q api.JobID) (any, err
 	return s.jobReply(ctx, q.JobID)
 }
 
-// cancelJob cancels a job, also one in flight.
+// cancelJob cancels a job, even if it is in flight.
 func (s *Service) cancelJob(ctx context.Context, _ *request, q api.JobID) (any, error) {
 	if q.JobID == "" {
 		return nil, invalid("job_id is required", "jobs.list lists them.")
@@ -28,7 +28,7 @@ func (s *Service) cancelJob(ctx context.Context, _ *request, q api.JobID) (any, 
 	return s.jobReply(ctx, q.JobID)
 }
 
-// ended stops cancelled jobs in flight, and reports a run that ended with them.
+// ended stops cancelled jobs in flight, and reports the run if it has ended.
 func (s *Service) ended(ctx context.Context, ids []string, run jobs.Run) {
 	s.Cancel(ids)
 	if run.State.Ended() {
@@ -39,9 +39,9 @@ func (s *Service) ended(ctx context.Context, ids []string, run jobs.Run) {
 // maxRetried bounds the jobs that one request retries.
 const maxRetried = 1000
 
-// retryJobs queues a job again that failed, is dead, was cancelled or whose message was lost; or,
-// without a job_id, up to [maxRetried] jobs of a run, a provider, a state or since a time. The
-// reply's cursor continues with the next ones.
+// retryJobs queues a job again that failed, is dead, was cancelled or whose message was lost. Without
+// a job_id, it queues up to [maxRetried] jobs, selected by run, provider, state or time. The
+// next request continues at the reply's cursor.
 func (s *Service) retryJobs(ctx context.Context, _ *request, q api.RetryJobs) (any, error) {
 	several := q.RunID + q.Provider + q.State + q.Since
 	switch {
@@ -96,10 +96,10 @@ func conflict(err error, what, id, list string) error {
 		return notFound(fmt.Sprintf("no %s %.60q", what, id), list+" lists the latest.")
 	}
 	if errors.Is(err, runs.ErrPriority) {
-		return invalid(fmt.Sprintf("%s %s is not a low-priority run, so all its jobs are queued already", what, id), "Cancel it, or start it with priority low.")
+		return invalid(fmt.Sprintf("%s %s is not a low-priority run, so all its jobs are queued already", what, id), "Cancel it, or start a new run with priority low.")
 	}
 	if e, ok := errors.AsType[*runs.StateError](err); ok {
-		return &api.Error{Status: 409, Code: clients.CodeInvalid, Message: fmt.Sprintf("%s %s is %s", what, id, e.State), Hint: "This is not possible in that state."}
+		return &api.Error{Status: 409, Code: clients.CodeInvalid, Message: fmt.Sprintf("%s %s is %s", what, id, e.State), Hint: "The request is not possible in this state."}
 	}
 	return err
 }

@@ -8,11 +8,11 @@ import (
 	"orderbeat/worker/api"
 )
 
-// pruneTimeout is how long one request prunes; the caller repeats it until done.
+// pruneTimeout bounds the time that one request prunes. The caller repeats the request until done is true.
 const pruneTimeout = 5 * time.Second
 
-// pruneDatabase deletes what is older than the request's retention, or the configured one if the
-// request has none. It replies after a while, done or not.
+// pruneDatabase deletes data older than the request's retention, or than the configured one if the
+// request has none. It replies after pruneTimeout at the latest, even if it is not done.
 func (s *Service) pruneDatabase(ctx context.Context, _ *request, q api.Prune) (any, error) {
 	keep := s.Retention()
 	if err := keep.Override(q.Exchanges, q.Jobs, q.Events); err != nil {
@@ -27,7 +27,7 @@ func (s *Service) pruneDatabase(ctx context.Context, _ *request, q api.Prune) (a
 	return api.Pruned{Removed: pruned, Done: err == nil}, nil
 }
 
-// configuration returns the state of the configuration, and of its last reload.
+// configuration returns the state of the configuration and of the last reload.
 func (s *Service) configuration(context.Context, *request, struct{}) (any, error) {
 	return s.Loaded(), nil
 }

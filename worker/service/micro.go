@@ -46,10 +46,10 @@ func newMicroService(conn *nats.Conn, version, process, host string, asOf func()
 	}
 }
 
-// counter counts a request: its duration, and its error unless that is "".
+// counter counts a request with its duration. failed is its error, "" if it succeeded.
 type counter func(took time.Duration, failed string)
 
-// add subscribes to the requests of an endpoint. handle is called for one at a time.
+// add subscribes to the requests of an endpoint. handle is called for one request at a time.
 func (m *microService) add(name, subject string, metadata map[string]string, handle func(*nats.Msg, counter)) error {
 	m.info.Endpoints = append(m.info.Endpoints, micro.EndpointInfo{
 		Name: name, Subject: subject, QueueGroup: micro.DefaultQueueGroup, Metadata: metadata,
@@ -74,7 +74,7 @@ func (m *microService) add(name, subject string, metadata map[string]string, han
 	return err
 }
 
-// listen subscribes to a subject that is no endpoint of the protocol.
+// listen subscribes to a subject that is not an endpoint of the micro protocol.
 func (m *microService) listen(subject string, handle func(*nats.Msg)) error {
 	sub, err := m.conn.Subscribe(subject, handle)
 	if err == nil {
@@ -83,8 +83,8 @@ func (m *microService) listen(subject string, handle func(*nats.Msg)) error {
 	return err
 }
 
-// discoverable responds to PING, INFO and STATS, addressed to all services, to the name, or to
-// this instance. Nothing is added after it.
+// discoverable subscribes to PING, INFO and STATS requests for all services, for the service name, and for
+// this instance. add must not be called afterwards.
 func (m *microService) discoverable() error {
 	for verb, value := range map[micro.Verb]func() any{
 		micro.PingVerb:  func() any { return micro.Ping{ServiceIdentity: m.info.ServiceIdentity, Type: micro.PingResponseType} },
@@ -100,7 +100,7 @@ func (m *microService) discoverable() error {
 				m.mu.Lock()
 				defer m.mu.Unlock()
 				if body, err := json.Marshal(value()); err == nil {
-					_ = msg.Respond(body) // if the connection is down, the caller repeats it
+					_ = msg.Respond(body) // if the connection is down, the caller retries
 				}
 			})
 			if err != nil {
@@ -112,7 +112,7 @@ func (m *microService) discoverable() error {
 	return nil
 }
 
-// stop accepts no more requests; those that have arrived are still handled.
+// stop stops accepting requests. Requests that have already arrived are still handled.
 func (m *microService) stop() error {
 	var errs []error
 	for _, sub := range m.subs {

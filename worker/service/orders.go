@@ -14,8 +14,8 @@ import (
 	"orderbeat/worker/api"
 )
 
-// orderReply is an [api.Order]. The stored document is copied as it is: to encode it again takes
-// longer than to read it from the database.
+// orderReply returns an encoded [api.Order]. The stored document is copied as it is: encoding it again takes
+// longer than reading it from the database.
 func orderReply(o orders.OrderText, source string) (encoded, error) {
 	const head = `{"order":`
 	frame, err := json.Marshal(api.Order{
@@ -27,8 +27,8 @@ func orderReply(o orders.OrderText, source string) (encoded, error) {
 	return slices.Concat(encoded(head), encoded(o.Document), encoded(frame[len(head+"0"):])), nil
 }
 
-// getOrder replies with the stored order if it is recent enough, and requests it from the
-// provider otherwise.
+// getOrder replies with the stored order if it is recent enough, and otherwise requests it from the
+// provider.
 func (s *Service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any, error) {
 	recentEnough, err := s.checkGetOrder(q)
 	if err != nil {
@@ -48,10 +48,10 @@ func (s *Service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any
 		return nil, errLeader
 	}
 	if q.Account == "" {
-		return nil, notFound("the order is not stored", "Name an account to request it from the provider.")
+		return nil, notFound("the order is not stored", "Set account to request it from the provider.")
 	}
 	requested := time.Now()
-	r.free() // during the provider's call
+	r.free() // do not hold the memory during the provider call
 	if err := s.requestLive(ctx, q, r.Header.Get("traceparent")); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Service) getOrder(ctx context.Context, r *request, q api.GetOrder) (any
 	return orderReply(stored, source)
 }
 
-// checkGetOrder validates a request, and returns the check of an order's age.
+// checkGetOrder validates a request, and returns a function that checks an order's age.
 func (s *Service) checkGetOrder(q api.GetOrder) (recentEnough func(seen time.Time) bool, err error) {
 	if q.Provider == "" {
 		return nil, invalid("provider is required", "providers.list lists the names.")
@@ -92,8 +92,8 @@ func (s *Service) checkGetOrder(q api.GetOrder) (recentEnough func(seen time.Tim
 	return func(seen time.Time) bool { return maxAge > 0 && time.Since(seen) <= maxAge }, nil
 }
 
-// find looks the order up, and completes the request with its account and number. If a reference
-// matches several orders, the request is ambiguous.
+// find looks up the order, and sets the account and order_id of the request. If a reference
+// matches several orders, it returns an error.
 func (s *Service) find(ctx context.Context, q *api.GetOrder) (orders.OrderText, bool, error) {
 	if q.Account != "" && q.OrderID != "" {
 		return s.DB.OrderText(ctx, q.Provider, q.Account, q.OrderID)
@@ -115,7 +115,7 @@ func (s *Service) find(ctx context.Context, q *api.GetOrder) (orders.OrderText, 
 	}
 	return orders.OrderText{}, false, &api.Error{
 		Status: 409, Code: clients.CodeInvalid,
-		Message: "several orders match: " + strings.Join(names, ", "), Hint: "Name account and order_id.",
+		Message: "several orders match: " + strings.Join(names, ", "), Hint: "Set account and order_id.",
 	}
 }
 

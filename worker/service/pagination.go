@@ -15,7 +15,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// truncated marks a row that alone is larger than a reply, without its largest members.
+// truncated marks a row that would not fit into a reply and is returned without its largest members.
 var truncated = api.Truncated{Truncated: true}
 
 func (s *Service) listOrders(ctx context.Context, r *request, q api.ListOrders) (any, error) {
@@ -111,7 +111,7 @@ func list[T any](ctx context.Context, s *Service, r *request, name string, limit
 	return map[string]any{name: page.rows, "cursor": next}, nil
 }
 
-// pageFrame is the size of a page without its rows: the names, and a cursor.
+// pageFrame bounds the size of a page without its rows (the member names and a cursor), in bytes.
 const pageFrame = 4096
 
 // listPage has the rows of a page, as JSON. It ends at the limit, or when the reply would exceed
@@ -121,8 +121,8 @@ type listPage struct {
 	more bool // there are more rows
 }
 
-// readPage reads the rows of a page, and returns the last one too. rows reads at least one more
-// than its limit. A first row that is larger than a reply is shortened by short.
+// readPage reads the rows of a page, and also returns the last row. rows must read at least one row more
+// than its limit. If the first row does not fit into a reply, short shortens it.
 func readPage[T any](ctx context.Context, s *Service, r *request, limit int, rows func(limit int) iter.Seq2[T, error], short func(T) any) (p listPage, last T, err error) {
 	if limit, err = pageSize(limit); err != nil {
 		return p, last, err
@@ -154,7 +154,7 @@ func readPage[T any](ctx context.Context, s *Service, r *request, limit int, row
 	return p, last, nil
 }
 
-// pageSize is the number of rows of a page.
+// pageSize returns the number of rows of a page for the requested limit.
 func pageSize(requested int) (int, error) {
 	const usual, most = 100, 1000
 	switch {
@@ -170,7 +170,7 @@ func pageSize(requested int) (int, error) {
 // replyMemory bounds the memory of all list replies, in bytes.
 const replyMemory = 64 << 20
 
-// reserve waits for the memory of a reply of the largest size. It is released when the reply is
+// reserve waits until there is memory for a reply of the maximum size. It is released when the reply is
 // sent.
 func (s *Service) reserve(ctx context.Context, r *request) error {
 	n := min(s.maxReply(), replyMemory)

@@ -9,7 +9,7 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// checkNames rejects a provider or an account that is not configured; "" is any.
+// checkNames rejects a provider or an account that is not configured; "" matches any.
 func (s *Service) checkNames(provider, account string) error {
 	now := s.Settings.Now()
 	if _, ok := now.Provider(provider); provider != "" && !ok {
@@ -26,7 +26,7 @@ func (s *Service) checkNames(provider, account string) error {
 	return nil
 }
 
-// listProviders lists for each provider its limits, the state of its tokens and the last result
+// listProviders lists the providers with their limits, the state of their tokens and the last result
 // of each account.
 func (s *Service) listProviders(ctx context.Context, _ *request, _ struct{}) (any, error) {
 	providers := s.Settings.Providers()
@@ -48,7 +48,7 @@ func (s *Service) provider(ctx context.Context, p settings.Provider) (api.Provid
 	if len(reply.Credentials) > 0 {
 		reply.Auth = &reply.Credentials[0]
 	}
-	if t, ok, _ := p.Stats(); ok { // the metrics report a panic
+	if t, ok, _ := p.Stats(); ok { // the error is a panic, which the metrics report
 		reply.RateNow, reply.Breaker = t.Rate, &t.Breaker
 	}
 	if p.FreshFor > 0 {

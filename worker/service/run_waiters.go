@@ -12,7 +12,7 @@ import (
 	"orderbeat/worker/metrics"
 )
 
-// RunWaiters notifies callers that wait for a run when it ends, and logs and counts each run.
+// RunWaiters notifies callers that wait for the end of a run, and logs and counts ended runs.
 type RunWaiters struct {
 	runs *prometheus.CounterVec
 	log  *slog.Logger
@@ -26,7 +26,7 @@ func NewRunWaiters(log *slog.Logger) *RunWaiters {
 	return &RunWaiters{runs: metrics.NewRuns(), log: log, waiting: map[string]chan jobs.Run{}}
 }
 
-// Counters are the metrics of ended runs.
+// Counters returns the metrics of ended runs.
 func (f *RunWaiters) Counters() []prometheus.Collector { return []prometheus.Collector{f.runs} }
 
 // wait returns a channel that receives the run when it ends in this process, and a function that
@@ -43,7 +43,7 @@ func (f *RunWaiters) wait(runID string) (ended <-chan jobs.Run, stop func()) {
 	}
 }
 
-// Ended reports a run that has ended, once.
+// Ended reports that a run has ended. It must be called once per run.
 func (f *RunWaiters) Ended(ctx context.Context, run jobs.Run) {
 	f.mu.Lock()
 	if ch, ok := f.waiting[run.ID]; ok {

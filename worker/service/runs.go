@@ -10,7 +10,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// startRun starts a run, and with wait replies when it has ended.
+// startRun starts a run. If wait is set, it replies when the run has ended.
 func (s *Service) startRun(ctx context.Context, r *request, q api.StartRun) (any, error) {
 	request := jobs.Request{
 		Provider: q.Provider, Kind: q.Kind, Accounts: q.Accounts, Params: q.Params, Priority: q.Priority,
@@ -76,7 +76,7 @@ func (s *Service) findRun(ctx context.Context, id string) (jobs.Run, error) {
 	return run, err
 }
 
-// cancelRun cancels a run and its jobs that have not ended, also those in flight.
+// cancelRun cancels a run and its jobs that have not ended, including those in flight.
 func (s *Service) cancelRun(ctx context.Context, _ *request, q api.RunID) (any, error) {
 	ids, run, err := s.DB.CancelRun(ctx, q.RunID)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *Service) cancelRun(ctx context.Context, _ *request, q api.RunID) (any, 
 	return api.CancelledRun{Run: run, Cancelled: len(ids)}, nil
 }
 
-// pauseRun holds back the jobs of a low-priority run that are not queued yet.
+// pauseRun pauses a low-priority run: its jobs that are not queued yet are not started.
 func (s *Service) pauseRun(ctx context.Context, _ *request, q api.RunNote) (any, error) {
 	if err := checkNote(q.Note); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func (s *Service) listSchedules(ctx context.Context, _ *request, _ struct{}) (an
 	return api.Schedules{Schedules: list}, nil
 }
 
-// pauseSchedule pauses a schedule: its due times start nothing until it is resumed.
+// pauseSchedule pauses a schedule: its due times start no runs until it is resumed.
 func (s *Service) pauseSchedule(ctx context.Context, _ *request, q api.ScheduleName) (any, error) {
 	schedule, err := s.named(q)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Service) resumeSchedule(ctx context.Context, _ *request, q api.Schedule
 	return api.OneSchedule{Schedule: reply}, err
 }
 
-// triggerSchedule starts a schedule's run now, also while it is paused. The schedule's overlap
+// triggerSchedule starts a schedule's run now, even if the schedule is paused. The schedule's overlap
 // policy applies.
 func (s *Service) triggerSchedule(ctx context.Context, r *request, q api.ScheduleName) (any, error) {
 	schedule, err := s.named(q)
@@ -65,7 +65,7 @@ func (s *Service) triggerSchedule(ctx context.Context, r *request, q api.Schedul
 	return api.Run{Run: run}, err
 }
 
-// named returns the schedule that a request names.
+// named returns the schedule with the name in the request, and checks the note.
 func (s *Service) named(q api.ScheduleName) (settings.Schedule, error) {
 	now := s.Settings.Now()
 	schedule, ok := now.Schedule(q.Name)

@@ -35,7 +35,7 @@ import (
 )
 
 const (
-	// defaultTimeout is a caller's deadline without the header.
+	// defaultTimeout is the timeout of requests without the timeout header.
 	defaultTimeout = 30 * time.Second
 	maxTimeout     = 10 * time.Minute
 )
@@ -53,33 +53,33 @@ type Config struct {
 	StartIf func(ctx context.Context, r jobs.Request, accept func(jobs.Run, []jobs.Job) error) (jobs.Run, error)
 	// Live plans a request for one job and performs it before ctx ends.
 	Live func(context.Context, jobs.Request) error
-	// Cancel cancels those of the jobs that are in flight.
+	// Cancel stops the jobs among jobIDs that are in flight.
 	Cancel  func(jobIDs []string)
 	Waiters *RunWaiters
-	// SchedulePaused and RunPaused publish to other processes that an operator paused a schedule or run,
-	// or with a nil pause or time, resumed it.
+	// SchedulePaused and RunPaused tell other processes that an operator paused a schedule or run or,
+	// with a nil pause or time, resumed it.
 	SchedulePaused func(ctx context.Context, schedule string, p *schedules.Pause)
 	RunPaused      func(ctx context.Context, runID string, at *time.Time, note string)
-	// Schedule is the state of a schedule.
+	// Schedule returns the state of a schedule.
 	Schedule func(context.Context, settings.Schedule) (api.Schedule, error)
 	// Fleet lists the processes that share the NATS prefix, and Process is the id of this one.
 	Fleet   func() []api.Process
 	Process string
 	Host    string
-	// Follows reports whether another process leads, which this one follows.
+	// Follows reports whether this process is a follower.
 	Follows func() bool
-	// Sources are the sources of tokens of a provider, or of one of its users.
+	// Sources returns the token sources of a provider, or of one of its users.
 	Sources func(provider, user string) []*auth.Source
 	Tokens  *seal.Store
-	// ConsentLink creates a single-use link through which a user grants access; nil without a web
+	// ConsentLink creates a single-use link with which a user grants access; nil without a web
 	// listener.
 	ConsentLink func(provider, user string) (link string, until time.Time)
-	// Prune deletes what is older than its retention from the database.
+	// Prune deletes data older than its retention from the database.
 	Prune     func(context.Context, retention.Periods) (retention.Pruned, error)
 	Retention func() retention.Periods
 	// Reload reads the configuration again and applies it.
 	Reload func(context.Context) (api.Reloaded, error)
-	// Loaded is the state of the configuration.
+	// Loaded returns the state of the configuration.
 	Loaded  func() api.Configuration
 	Version string
 	Place   string    // where the database is, for display
@@ -89,7 +89,7 @@ type Config struct {
 }
 
 // Service responds to requests over NATS request/reply, as the micro service "orderbeat". Each
-// request has a goroutine, up to the endpoint's limit; one more is rejected at once.
+// request has a goroutine, up to the endpoint's limit; further requests are rejected immediately.
 type Service struct {
 	Config
 	maxReply  func() int64
@@ -101,7 +101,7 @@ type Service struct {
 	stopping chan struct{}  // closed at shutdown
 }
 
-// New returns a service, which receives nothing before [Service.Open].
+// New returns a service. It receives no requests until [Service.Open] is called.
 func New(c Config) *Service {
 	return &Service{
 		Config: c, maxReply: c.Conn.MaxBody, memory: semaphore.NewWeighted(replyMemory), stopping: make(chan struct{}),
@@ -115,7 +115,7 @@ type endpoint struct {
 	handler
 }
 
-// handler handles the requests of one endpoint, so many at once.
+// handler handles the requests of one endpoint, at most atOnce concurrently.
 type handler struct {
 	atOnce  int
 	replies repliers
@@ -128,14 +128,14 @@ type repliers int
 
 const (
 	leaderOnly    repliers = iota
-	withCurrent            // and followers that are not far behind
-	withFollowers          // and all followers
+	withCurrent            // leader and followers that are not far behind
+	withFollowers          // leader and all followers
 )
 
-// microName is the endpoint's name in the micro service, which may not have dots.
+// microName returns the endpoint's name in the micro service, where names cannot contain dots.
 func (e endpoint) microName() string { return strings.ReplaceAll(e.Name, ".", "-") }
 
-// metadata describes the endpoint in the reply to $SRV.INFO. The schemas are in docs/schemas/api.json.
+// metadata returns the endpoint's metadata for the reply to $SRV.INFO. The schemas are in docs/schemas/api.json.
 func (e endpoint) metadata() map[string]string {
 	return map[string]string{
 		"about":          e.About,
@@ -189,7 +189,7 @@ func (s *Service) handlers() map[string]handler {
 	}
 }
 
-// with makes a handler of a function, for which it decodes the body of a request.
+// with returns a handler that decodes the body of a request and calls handle.
 func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (any, error)) handler {
 	return handler{atOnce, leaderOnly, reflect.TypeFor[Q](), func(ctx context.Context, r *request) (any, error) {
 		var q Q
@@ -200,13 +200,13 @@ func with[Q any](atOnce int, handle func(ctx context.Context, r *request, q Q) (
 	}}
 }
 
-// follows makes a handler one that followers have, too.
+// follows returns the handler with the processes that reply to it, besides the leader.
 func follows(h handler, which repliers) handler {
 	h.replies = which
 	return h
 }
 
-// Counters are the service's metrics.
+// Counters returns the service's metrics.
 func (s *Service) Counters() []prometheus.Collector { return []prometheus.Collector{s.durations} }
 
 // Open subscribes to the endpoints. work is the context of the requests.
@@ -286,11 +286,11 @@ func (s *Service) Run(ctx context.Context) error {
 // request is one request.
 type request struct {
 	*nats.Msg
-	follower bool   // this process is one, and may have [errLeader] for an answer
-	reserved func() // releases what the reply reserved of [Service.memory], or nil
+	follower bool   // this process is a follower, so the handler may return [errLeader]
+	reserved func() // releases the memory that the reply reserved in [Service.memory], or nil
 }
 
-// free releases what the request reserved.
+// free releases the memory that the request reserved.
 func (r *request) free() {
 	if r.reserved != nil {
 		r.reserved()
@@ -314,7 +314,7 @@ func (r *request) decode(v any) error {
 	return nil
 }
 
-// membersOf lists the members of a request for a hint.
+// membersOf returns the member names of a request, for a hint.
 func membersOf(t reflect.Type) string {
 	names := make([]string, 0, t.NumField())
 	for f := range t.Fields() {
@@ -336,7 +336,7 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, asOf fu
 	defer r.free()
 	ctx, span := s.Trace.Call(ctx, e.Name, msg.Header.Get("traceparent"))
 	var at time.Time
-	if asOf != nil { // before the reply is read: it may have more than was stored then, never less
+	if asOf != nil { // read before the data, so that the reply is at least as recent as at
 		at, _ = asOf()
 	}
 	reply, err := s.call(ctx, e, r)
@@ -374,7 +374,7 @@ func (s *Service) handle(ctx context.Context, e endpoint, msg *nats.Msg, asOf fu
 // encoded is a reply as JSON.
 type encoded []byte
 
-// encode encodes a reply that fits into one message.
+// encode encodes a reply. It returns an error if the reply does not fit into one message.
 func (s *Service) encode(reply any) (body []byte, err error) {
 	if text, ok := reply.(encoded); ok {
 		body = text
@@ -393,7 +393,7 @@ func (s *Service) encode(reply any) (body []byte, err error) {
 // sendError sends an error reply.
 func (s *Service) sendError(msg *nats.Msg, e *api.Error) {
 	masked := s.masked(e)
-	body, _ := json.Marshal(api.ErrorReply{Error: *masked}) // has texts only
+	body, _ := json.Marshal(api.ErrorReply{Error: *masked}) // cannot fail: has only text members
 	header := nats.Header{micro.ErrorCodeHeader: {strconv.Itoa(e.Status)}, micro.ErrorHeader: {bus.OneLine(masked.Message)}}
 	_ = s.reply(msg, header, body) // on failure the caller or the connection is gone; it will retry
 }
@@ -439,9 +439,9 @@ func timeoutOf(h nats.Header) (time.Duration, error) {
 	return min(d, maxTimeout), nil
 }
 
-// Call carries out a request of this process, such as one of the operator's page, as one that
-// comes over NATS: the same validation, deadline and masking. A follower has the leader carry out what
-// only the leader can. It decodes the reply into reply. Its errors are [*api.Error].
+// Call handles a request of this process itself, such as one of the operator's page, like a request over
+// NATS: with the same validation, deadline and masking. A follower sends requests that need the leader
+// to the leader. Call decodes the reply into reply. Its errors are of type [*api.Error].
 func (s *Service) Call(ctx context.Context, endpoint string, q, reply any) error {
 	body, err := json.Marshal(q)
 	if err != nil {
@@ -470,7 +470,7 @@ func (s *Service) Call(ctx context.Context, endpoint string, q, reply any) error
 	return s.masked(fmt.Errorf("no endpoint %s", endpoint))
 }
 
-// answer is this process's reply to a request.
+// answer handles a request in this process and returns the encoded reply.
 func (s *Service) answer(ctx context.Context, e endpoint, r *request) ([]byte, error) {
 	reply, err := s.call(ctx, e, r)
 	if err != nil {
@@ -479,7 +479,7 @@ func (s *Service) answer(ctx context.Context, e endpoint, r *request) ([]byte, e
 	return json.Marshal(reply)
 }
 
-// masked is the error reply of an error, without secrets.
+// masked returns the error reply for an error, with secrets masked.
 func (s *Service) masked(err error) *api.Error {
 	e := *asAPIError(err)
 	e.Message, e.Hint = s.Mask.Text(e.Message), s.Mask.Text(e.Hint)

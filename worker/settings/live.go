@@ -5,11 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// Live are the providers and schedules that are configured now. A reload replaces them as a whole. It
+// Live has the current providers and schedules. A reload replaces all of them at once. It
 // is safe for concurrent use.
 type Live struct{ now atomic.Pointer[Set] }
 
-// Set are the providers and schedules of one configuration. It does not change.
+// Set has the providers and schedules of one configuration. It is immutable.
 type Set struct {
 	// Providers and Schedules are in the order of the configuration.
 	Providers []Provider
@@ -29,10 +29,10 @@ func (l *Live) Replace(providers []Provider, schedules []Schedule) {
 	l.now.Store(&Set{Providers: providers, Schedules: schedules, byName: ByName(providers)})
 }
 
-// Now returns the settings of this moment.
+// Now returns the current settings.
 func (l *Live) Now() *Set { return l.now.Load() }
 
-// Providers are the providers of this moment.
+// Providers returns the current providers.
 func (l *Live) Providers() []Provider { return l.Now().Providers }
 
 // Provider finds a provider by name.
@@ -50,7 +50,7 @@ func (s *Set) Schedule(name string) (Schedule, bool) {
 	return s.Schedules[i], true
 }
 
-// ProviderNames are the names of the providers.
+// ProviderNames returns the names of the providers.
 func (s *Set) ProviderNames() []string {
 	names := make([]string, len(s.Providers))
 	for i, p := range s.Providers {
@@ -59,7 +59,7 @@ func (s *Set) ProviderNames() []string {
 	return names
 }
 
-// ScheduleNames are the names of the schedules.
+// ScheduleNames returns the names of the schedules.
 func (s *Set) ScheduleNames() []string {
 	names := make([]string, len(s.Schedules))
 	for i, schedule := range s.Schedules {
@@ -69,7 +69,7 @@ func (s *Set) ScheduleNames() []string {
 }
 
 // Hold finds a provider and keeps it open until release is called; ok is false if it is not
-// configured. Jobs hold their provider, so that it is closed after a reload when the last one ends.
+// configured. Jobs hold their provider, so that a replaced provider is closed only after its last job.
 func (l *Live) Hold(name string) (p Provider, release func(), ok bool) {
 	for {
 		p, ok = l.Now().Provider(name)
@@ -79,6 +79,6 @@ func (l *Live) Hold(name string) (p Provider, release func(), ok bool) {
 		if p.Uses.begin() {
 			return p, p.Uses.end, true
 		}
-		// It was replaced since.
+		// It was replaced in the meantime: look it up again.
 	}
 }

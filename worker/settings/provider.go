@@ -15,14 +15,14 @@ type Provider struct {
 	Kind        string
 	Environment string
 	Accounts    []clients.Account
-	Concurrency int // jobs at once, over the whole fleet
+	Concurrency int // maximum number of concurrent jobs in the whole fleet
 	Rate        clients.Rate
 	Retry       clients.Retry
-	FreshFor    time.Duration // how long an account may go without a success, 0 for any time
-	Uses        *Uses         // the jobs that use it; nil if it is never replaced
+	FreshFor    time.Duration // maximum time since an account's last success, 0 for no limit
+	Uses        *Uses         // counts the jobs that use it; nil if it is never replaced
 }
 
-// ByName maps the names of providers to them.
+// ByName returns a map of the providers by name.
 func ByName(providers []Provider) map[string]Provider {
 	m := make(map[string]Provider, len(providers))
 	for _, p := range providers {
@@ -40,7 +40,7 @@ func (p Provider) Account(name string) (clients.Account, bool) {
 	return p.Accounts[i], true
 }
 
-// Sources are the sources of the provider's tokens.
+// Sources returns the sources of the provider's tokens.
 func (p Provider) Sources() []*auth.Source {
 	if holder, ok := p.Provider.(clients.CredentialHolder); ok {
 		return holder.Credentials()
@@ -60,7 +60,7 @@ func (p Provider) Latched() bool {
 	return len(sources) > 0
 }
 
-// Stats are the statistics of the calls to the provider, false if it has none. The error is a panic of
+// Stats returns the statistics of calls to the provider, false if it has none. The error reports a panic of
 // the provider.
 func (p Provider) Stats() (t clients.Stats, ok bool, err error) {
 	reporter, ok := p.Provider.(clients.StatsReporter)
@@ -71,7 +71,7 @@ func (p Provider) Stats() (t clients.Stats, ok bool, err error) {
 	return t, err == nil, err
 }
 
-// RedirectURIs maps each provider to the redirect URI that it configures itself, "" if none.
+// RedirectURIs returns, by provider name, the redirect URI that the provider itself configures, "" if none.
 func RedirectURIs(providers []Provider) map[string]string {
 	uris := make(map[string]string, len(providers))
 	for _, p := range providers {

@@ -11,23 +11,23 @@ import (
 // Schedule starts runs at the due times of a cron spec.
 type Schedule struct {
 	Name     string
-	Spec     string // as it is configured, for display
-	Zone     string // likewise
+	Spec     string // cron spec as configured, for display
+	Zone     string // time zone as configured, for display
 	Cron     cron.Schedule
 	AtStart  bool
 	Provider string
 	Kind     string
 	Params   []byte // JSON object, or nil
 	Accounts []string
-	Priority jobs.Priority // "" for the kind's own
+	Priority jobs.Priority // "" for the default of the kind
 	Overlap  string        // skip | queue_one | allow
 	CatchUp  string        // none | last | all
-	Jitter   time.Duration // each tick is delayed by a uniform random share of it
-	// PauseAfter is how many runs fail in a row before the schedule is paused, 0 for never.
+	Jitter   time.Duration // each tick is delayed by a random time of up to Jitter
+	// PauseAfter is the number of failed runs in a row after which the schedule is paused, 0 for never.
 	PauseAfter int
 }
 
-// Request is the run that a schedule's ticks start.
+// Request returns the request that each tick of the schedule makes.
 func (s *Schedule) Request() jobs.Request {
 	return jobs.Request{
 		Provider: s.Provider, Kind: s.Kind, Params: s.Params, Priority: s.Priority,

@@ -7,10 +7,10 @@ import "sync"
 type Uses struct {
 	mu      sync.Mutex // guards the rest
 	n       int
-	retired chan struct{} // closed at the end of the last use; nil until Retire
+	retired chan struct{} // closed when the last use ends; nil until Retire is called
 }
 
-// begin begins a use; false after Retire.
+// begin starts a use. It returns false after Retire.
 func (u *Uses) begin() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -30,8 +30,8 @@ func (u *Uses) end() {
 	}
 }
 
-// Retire allows no further use: the provider is no longer configured. The returned channel is closed
-// at the end of the last use. Call it once.
+// Retire prevents further uses of a provider that was replaced or removed. The returned channel is closed
+// when the last use ends. It must be called only once.
 func (u *Uses) Retire() <-chan struct{} {
 	u.mu.Lock()
 	defer u.mu.Unlock()

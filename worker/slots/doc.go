@@ -1,4 +1,4 @@
-// Package slots limits how many jobs run at once: in the process, and of one provider.
+// Package slots limits how many jobs run concurrently, per process and per provider.
 //
-// It knows neither jobs nor providers. Start reading at [Slots].
+// It does not depend on the packages of jobs and providers. Start reading at [Slots].
 package slots

@@ -9,26 +9,26 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// aloneFor bounds how long a suspect waits for the other jobs to end, and then how long it keeps
-// others from starting. If it still runs afterwards, it did not crash the process, and one stuck
-// job must not stop all others.
+// aloneFor bounds how long a suspect (a job that may have crashed the process) waits for the other jobs, and how long
+// it then keeps others from starting. If it is still running afterwards, it did not crash the process, and a stuck
+// job must not block all others.
 const aloneFor = time.Minute
 
-// maxSlots is more than any number of slots.
+// maxSlots is an upper bound for the number of slots.
 const maxSlots = 1 << 30
 
-// Slots limit the jobs that run concurrently, in this process or of a provider. They are granted in the order of
+// Slots limits the number of jobs that run concurrently. Slots are granted in the order of
 // the calls.
 type Slots struct {
-	sem  *semaphore.Weighted // of maxSlots; those beyond all are never granted
+	sem  *semaphore.Weighted // has maxSlots units; the units beyond all are always acquired
 	used atomic.Int64
 
 	mu   sync.Mutex // guards the rest
 	all  int64
-	owed int64 // slots in use that are not granted again: there are fewer than before
+	owed int64 // slots in use that are not granted again after release, because Resize reduced the number
 }
 
-// New returns n slots.
+// New returns Slots with n slots.
 func New(n int) *Slots {
 	s := &Slots{sem: semaphore.NewWeighted(maxSlots), all: int64(n)}
 	s.sem.TryAcquire(maxSlots - s.all)
@@ -50,14 +50,14 @@ func (s *Slots) Resize(n int) {
 	}
 }
 
-// grant returns slots, except as many as are owed. It is called under mu.
+// grant releases n slots, less the owed ones. The caller holds mu.
 func (s *Slots) grant(n int64) {
 	paid := min(n, s.owed)
 	s.owed -= paid
 	s.sem.Release(n - paid)
 }
 
-// Acquire takes a slot. It is false if ctx ended first.
+// Acquire waits for a slot and takes it. It returns false if ctx ended first.
 func (s *Slots) Acquire(ctx context.Context) bool {
 	if s.sem.Acquire(ctx, 1) != nil {
 		return false
@@ -66,7 +66,7 @@ func (s *Slots) Acquire(ctx context.Context) bool {
 	return true
 }
 
-// TryAcquire takes a slot if one is free.
+// TryAcquire takes a slot if one is free, and reports whether it did.
 func (s *Slots) TryAcquire() bool {
 	if !s.sem.TryAcquire(1) {
 		return false
@@ -81,17 +81,17 @@ func (s *Slots) Release() {
 	s.releaseAll(1)
 }
 
-// All is the number of slots.
+// All returns the number of slots.
 func (s *Slots) All() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return int(s.all)
 }
 
-// Used is the number of slots in use, apart from those of [Slots.Alone].
+// Used returns the number of slots in use, except those taken by [Slots.Alone].
 func (s *Slots) Used() int { return int(s.used.Load()) }
 
-// Free is the number of slots that are not in use.
+// Free returns the number of slots that are not in use.
 func (s *Slots) Free() int { return max(0, s.All()-s.Used()) }
 
 func (s *Slots) releaseAll(n int64) {
@@ -100,8 +100,8 @@ func (s *Slots) releaseAll(n int64) {
 	s.grant(n)
 }
 
-// Alone waits until no slot is in use and takes all of them, until the returned function is called,
-// each for at most [aloneFor].
+// Alone waits until no slot is in use and takes all slots, until the returned function is called. The wait and the
+// exclusive use take at most [aloneFor] each; after a timeout of the wait, Alone takes no slots.
 func (s *Slots) Alone(ctx context.Context) (end func()) {
 	wait, cancel := context.WithTimeout(ctx, aloneFor)
 	defer cancel()

@@ -27,10 +27,10 @@ const (
 	newestName = "newest"
 	// maxManifest limits a manifest, in bytes.
 	maxManifest = 1 << 20
-	// partBytes is the compressed size of a part. A part is sent at once, and the server must acknowledge
-	// each of its messages within the client's timeout, 5 s.
+	// partBytes is the compressed size of a part. The messages of a part are sent together, and the server must acknowledge
+	// each of them within the client's timeout of 5 s.
 	partBytes = 8 << 20
-	// partTimeout limits the time in which a follower receives a part.
+	// partTimeout limits the time for receiving a part.
 	partTimeout = 2 * time.Minute
 	// window limits the memory of the decoder, in bytes.
 	window = 8 << 20
@@ -42,8 +42,8 @@ type manifest struct {
 	ID         string            `json:"id"`
 	MadeAt     time.Time         `json:"made_at"`
 	Schema     int64             `json:"schema_version"`
-	Sequences  map[string]uint64 `json:"sequences"` // of the streams, by topic
-	Bytes      int64             `json:"bytes"`     // of the database
+	Sequences  map[string]uint64 `json:"sequences"` // last applied sequence of each stream, by topic
+	Bytes      int64             `json:"bytes"`     // size of the database
 	Compressed int64             `json:"compressed_bytes"`
 	Parts      []part            `json:"parts"` // of the compressed database, in order
 }
@@ -57,7 +57,7 @@ type part struct {
 	Chunks uint32 `json:"chunks"`
 }
 
-// unusableError is that the newest snapshot cannot be used: it is damaged, or not a snapshot.
+// unusableError means that the newest snapshot cannot be used because it is damaged or not a snapshot.
 type unusableError struct{ error }
 
 func (e unusableError) Unwrap() error { return e.error }
@@ -76,12 +76,12 @@ type bucket struct {
 }
 
 func (b *bucket) wanted() jetstream.ObjectStoreConfig {
-	return b.config.ObjectStoreConfig("snapshots", "the newest copy of the orders, for new stores", 0)
+	return b.config.ObjectStoreConfig("snapshots", "the newest snapshot of the database, for new followers", 0)
 }
 
 func (b *bucket) name() string { return b.wanted().Bucket }
 
-// explain adds the object store to an error.
+// explain adds the name of the object store to an error.
 func (b *bucket) explain(err error) error {
 	if err == nil {
 		return nil
@@ -127,13 +127,13 @@ func (b *bucket) newest(ctx context.Context) (*manifest, error) {
 		return nil, b.explain(unusable("object %s is not a snapshot: %w", newestName, err))
 	}
 	if m.Format != format || m.ID == "" || m.Bytes <= 0 || len(m.Parts) == 0 {
-		return nil, b.explain(unusable("object %s is not a snapshot that this version knows (format %d, want %d)", newestName, m.Format, format))
+		return nil, b.explain(unusable("object %s is not a snapshot that this version supports (format %d, want %d)", newestName, m.Format, format))
 	}
 	return &m, nil
 }
 
-// put stores a snapshot. It calls confirm when all parts are stored, and makes the snapshot the newest if confirm
-// returns nil. It removes all others.
+// put stores a snapshot. When all parts are stored, it calls confirm, and makes the snapshot the newest if confirm
+// returns nil. Then it deletes all other snapshots.
 func (b *bucket) put(ctx context.Context, s db.Snapshot, madeAt time.Time, confirm func(ctx context.Context) error) (*manifest, error) {
 	store, err := b.open(ctx, true)
 	if err != nil {
@@ -143,7 +143,7 @@ func (b *bucket) put(ctx context.Context, s db.Snapshot, madeAt time.Time, confi
 	if err != nil && !isUnusable(err) {
 		return nil, err
 	}
-	if err := b.clean(ctx, store, before); err != nil { // the objects of an earlier attempt use space that this one needs
+	if err := b.clean(ctx, store, before); err != nil { // frees the space of failed attempts
 		return nil, err
 	}
 	m := &manifest{Format: format, ID: ulid.Make().String(), MadeAt: madeAt.UTC(), Schema: s.Schema, Sequences: s.Sequences, Bytes: s.Bytes}
@@ -218,7 +218,7 @@ func compressTo(w io.Writer, path string) error {
 	return z.Close()
 }
 
-// full fills the buffer of each read: it becomes a message.
+// full is a reader that fills the whole buffer in each Read, because each Read becomes one message.
 type full struct{ io.Reader }
 
 func (f full) Read(p []byte) (int, error) {
@@ -229,8 +229,8 @@ func (f full) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// clean removes everything that does not belong to the newest snapshot, nil if there is none: older snapshots, and
-// the objects of killed processes and failed attempts. The subjects are those of ADR-20.
+// clean deletes everything that does not belong to newest, which may be nil: older snapshots, and
+// the objects of killed processes and failed attempts. The subjects are defined by NATS ADR-20.
 func (b *bucket) clean(ctx context.Context, store jetstream.ObjectStore, newest *manifest) error {
 	var keep []part
 	if newest != nil {
@@ -262,10 +262,10 @@ func (b *bucket) clean(ctx context.Context, store jetstream.ObjectStore, newest 
 	return nil
 }
 
-// chunks is the subject of the messages of an object.
+// chunks returns the subject of the messages of an object.
 func (b *bucket) chunks(p part) string { return "$O." + b.name() + ".C." + p.NUID }
 
-// complete returns an error if messages of a snapshot are missing: reading their object would wait for them.
+// complete returns an error if messages of a snapshot are missing: reading the object would wait for them forever.
 func (b *bucket) complete(ctx context.Context, m *manifest) error {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
@@ -293,7 +293,7 @@ type reader struct {
 	left   []part
 	open   jetstream.ObjectResult // nil between two parts
 	cancel context.CancelFunc     // of open
-	err    error                  // why it failed; nil at the end of the last part
+	err    error                  // the error of the last Read, nil at the end of the last part
 }
 
 // Read implements [io.Reader].
@@ -306,7 +306,7 @@ func (r *reader) Read(p []byte) (int, error) {
 			return 0, r.err
 		}
 	}
-	n, err := r.open.Read(p) // at the end it compares the digest
+	n, err := r.open.Read(p) // verifies the digest at the end
 	if errors.Is(err, io.EOF) {
 		r.close()
 		r.left = r.left[1:]
@@ -337,15 +337,15 @@ func (r *reader) next() error {
 	}
 	r.open = object
 	if info, err := object.Info(); err != nil || info.Digest != p.Digest || info.Size != p.Size {
-		return r.bucket.explain(unusable("object %s was replaced: it is not the part of this snapshot", p.Name))
+		return r.bucket.explain(unusable("object %s was replaced and is not part of this snapshot", p.Name))
 	}
 	return nil
 }
 
-// close ends reading a part.
+// close stops reading the open part.
 func (r *reader) close() {
 	if r.open != nil {
-		_ = r.open.Close() // of a pipe
+		_ = r.open.Close() // only closes a pipe
 		r.open = nil
 	}
 	if r.cancel != nil {

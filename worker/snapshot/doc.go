@@ -1,8 +1,8 @@
-// Package snapshot makes a new store ready sooner: the leader periodically puts a copy of the data that all
-// stores share into an object store, and a process without a database restores the newest copy instead of
+// Package snapshot makes new processes ready sooner: the leader periodically puts a copy of the data that all
+// databases share into an object store, and a process without a database restores the newest copy instead of
 // applying the streams from their start.
 //
-// It owns the object store, the schedule of the copies, and the checks of a copy before its use. Package db
-// defines the content of a copy. It imports no other room of the worker but worker/bus and worker/problems. Start reading
+// It manages the object store, schedules the copies, and checks a copy before it is used. Package db
+// defines the content of a copy. In the worker it imports only worker/bus, worker/problems and worker/wait. Start reading
 // at [Maker.Run] and [Restorer.Run].
 package snapshot

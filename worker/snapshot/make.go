@@ -28,50 +28,50 @@ const (
 type Config struct {
 	DB   *db.DB
 	Conn *bus.Conn
-	// Every is the age at which the newest snapshot is replaced; 0 makes none.
+	// Every is the age at which the newest snapshot is replaced; 0 disables snapshots.
 	Every time.Duration
-	// Confirm asks NATS whether this process leads, and returns an error if not.
+	// Confirm checks in NATS that this process is the leader, and returns an error if not.
 	Confirm  func(ctx context.Context) error
 	Activity *problems.Activity
 	Log      *slog.Logger
 }
 
-// Maker makes snapshots while this process leads. It is safe for concurrent use.
+// Maker makes snapshots while this process is the leader. It is safe for concurrent use.
 type Maker struct {
 	Config
 	bucket bucket
-	wanted wait.Signal // a snapshot is to be made at once
+	wanted wait.Signal // set when a follower requests a snapshot
 
 	mu       sync.Mutex // guards the rest
 	running  bool       // [Maker.Run] was called
 	newest   *manifest  // the newest snapshot that new followers can use; nil if none is known
-	unusable string     // the id of one that they cannot use
-	making   bool       // a snapshot is being made, or is requested
-	err      error      // of the last attempt
+	unusable string     // the id of a snapshot that followers reported as unusable
+	making   bool       // a snapshot is being made or was requested
+	err      error      // the result of the last attempt
 }
 
-// NewMaker returns a Maker, which makes nothing before [Maker.Run].
+// NewMaker returns a Maker. It makes no snapshots until [Maker.Run] is called.
 func NewMaker(c Config) *Maker {
 	return &Maker{Config: c, bucket: bucket{c.Conn.JS, c.Conn.Config}, wanted: wait.NewSignal()}
 }
 
 // request is a message of a follower on [requestSubject].
 type request struct {
-	Make     bool   `json:"make"`               // make a snapshot if the newest is too old; else the reply is the state
-	Unusable string `json:"unusable,omitempty"` // the id of a newest one that the follower could not use
+	Make     bool   `json:"make"`               // make a snapshot if the newest is too old; if false, only reply with the state
+	Unusable string `json:"unusable,omitempty"` // the id of a snapshot that the follower could not use
 }
 
 // state is the reply to a [request].
 type state struct {
 	Making bool   `json:"making"`
-	Error  string `json:"error,omitempty"` // of the last attempt
+	Error  string `json:"error,omitempty"` // the error of the last attempt
 }
 
-// requestSubject is where the leader takes requests of followers, after the prefix.
+// requestSubject is the subject, without the prefix, on which the leader receives requests of followers.
 const requestSubject = "leader.snapshot"
 
-// Run makes snapshots when they are due and when followers request them, until ctx ends. This process must
-// lead. Only one call at a time may run.
+// Run makes snapshots when they are due and when followers request them, until ctx ends. Call it only while this process
+// is the leader, and only once at a time.
 func (m *Maker) Run(ctx context.Context) {
 	if m.Every == 0 {
 		return
@@ -84,7 +84,7 @@ func (m *Maker) Run(ctx context.Context) {
 	replying.Go(func() {
 		for ctx.Err() == nil {
 			if err := m.reply(ctx); err != nil {
-				m.Activity.Noticed("followers cannot request a snapshot, will retry", m.Conn.Explain(err))
+				m.Activity.Noticed("failed to receive snapshot requests, will retry", m.Conn.Explain(err))
 			}
 			wait.For(ctx, firstRetry)
 		}
@@ -116,11 +116,11 @@ func (m *Maker) Run(ctx context.Context) {
 	}
 }
 
-// look looks up the newest snapshot. One that cannot be used counts as missing.
+// look looks up the newest snapshot. A snapshot that cannot be used counts as missing.
 func (m *Maker) look(ctx context.Context) error {
 	newest, err := m.bucket.newest(ctx)
 	if isUnusable(err) {
-		m.Activity.Noticed("the newest snapshot cannot be used, it is replaced", err)
+		m.Activity.Noticed("the newest snapshot is unusable and will be replaced", err)
 		newest, err = nil, nil
 	}
 	if err != nil {
@@ -138,7 +138,7 @@ func (m *Maker) look(ctx context.Context) error {
 	return nil
 }
 
-// untilDue is the time until the next snapshot is due.
+// untilDue returns the time until the next snapshot is due.
 func (m *Maker) untilDue() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -201,7 +201,7 @@ func (m *Maker) reply(ctx context.Context) error {
 			continue // another program sent it
 		}
 		if body, err := json.Marshal(m.handle(ctx, r)); err == nil {
-			_ = msg.Respond(body) // the follower repeats a request without a reply
+			_ = msg.Respond(body) // the follower retries without a reply
 		}
 	}
 }

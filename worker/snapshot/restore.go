@@ -28,12 +28,12 @@ import (
 )
 
 const (
-	// attempts is the number of snapshots that are tried, and how often the leader may fail to make one.
+	// attempts is the maximum number of snapshots that are tried, and of failures of the leader to make one.
 	attempts = 3
 	// pause is the time between two attempts, and between two requests to the leader.
 	pause = time.Second
-	// makingTimeout limits the time in which the leader makes a snapshot, and leaderTimeout the time without
-	// a reply of the leader.
+	// makingTimeout limits how long to wait for a snapshot of the leader, and leaderTimeout the time without
+	// a reply from the leader.
 	makingTimeout = 15 * time.Minute
 	leaderTimeout = 20 * time.Second
 )
@@ -43,8 +43,8 @@ type Restorer struct {
 	NATS bus.Config
 	// Path of the database.
 	Path string
-	// Every is how old a snapshot may be that is used without a request to the leader for a newer one; 0
-	// restores none.
+	// Every is the maximum age of a snapshot. If it is older, a newer one is requested from the leader; 0
+	// disables restoring.
 	Every time.Duration
 	Log   *slog.Logger
 
@@ -52,14 +52,14 @@ type Restorer struct {
 	bucket bucket
 }
 
-// fatalError is an error with which the process must end, instead of starting with an empty database.
+// fatalError is an error after which the process must exit instead of starting with an empty database.
 type fatalError struct{ error }
 
 func (e fatalError) Unwrap() error { return e.error }
 
 // Run restores the newest snapshot to Path if there is no database. Without a usable snapshot it creates nothing:
-// the database is then created empty, and follows the streams from their start. It waits while NATS is
-// unavailable. It returns an error if the snapshot has the schema of a newer program, or cannot be written to the
+// the database is then created empty and filled from the start of the streams. It waits while NATS is
+// unavailable. It returns an error if the snapshot has the schema of a newer program or cannot be written to
 // disk.
 func (r *Restorer) Run(ctx context.Context) (err error) {
 	if _, err := os.Stat(r.Path); r.Every == 0 || !errors.Is(err, fs.ErrNotExist) {
@@ -129,7 +129,7 @@ func (r *Restorer) restore(ctx context.Context) (err error) {
 	return err
 }
 
-// look returns the newest snapshot, nil if there is none. It waits for a newer one if that is too old, or was
+// look returns the newest snapshot, nil if there is none. It waits for a newer one if the newest is too old or was
 // tried before.
 func (r *Restorer) look(ctx context.Context, tried string) (*manifest, error) {
 	all, err := states(ctx, r.conn)
@@ -158,7 +158,7 @@ func (r *Restorer) look(ctx context.Context, tried string) (*manifest, error) {
 	return m, err
 }
 
-// request has the leader make a snapshot if the newest is too old or is the one that was tried, and waits for
+// request makes the leader create a snapshot if the newest is too old or has the id tried, and waits for
 // it.
 func (r *Restorer) request(ctx context.Context, tried string) {
 	ask := request{Make: true, Unusable: tried}
@@ -166,7 +166,7 @@ func (r *Restorer) request(ctx context.Context, tried string) {
 	for heard := begun; time.Since(begun) < makingTimeout && time.Since(heard) < leaderTimeout; wait.For(ctx, pause) {
 		reply, err := r.send(ctx, ask)
 		switch {
-		case ctx.Err() != nil, ask.Make && errors.Is(err, nats.ErrNoResponders): // no process leads
+		case ctx.Err() != nil, ask.Make && errors.Is(err, nats.ErrNoResponders): // there is no leader
 			return
 		case err != nil:
 		case reply.Making:
@@ -202,7 +202,7 @@ func (r *Restorer) send(ctx context.Context, ask request) (s state, err error) {
 	return s, json.Unmarshal(msg.Data, &s)
 }
 
-// fetch puts a snapshot in place.
+// fetch downloads a snapshot, checks it and moves it to Path.
 func (r *Restorer) fetch(ctx context.Context, m *manifest) error {
 	if known := db.SchemaVersion(); m.Schema > known {
 		return fatalError{fmt.Errorf("its schema is version %d, this program supports %d: use the version of the program that leads, or a newer one; "+
@@ -220,7 +220,7 @@ func (r *Restorer) fetch(ctx context.Context, m *manifest) error {
 	defer os.Remove(f.Name())
 	defer f.Close()
 	if free, err := sqlite.FreeBytes(f.Name()); err == nil && free < m.Bytes {
-		return fatalError{fmt.Errorf("it needs %d MB in %s, and %d MB are free: %w", m.Bytes>>20, filepath.Dir(r.Path), free>>20, unix.ENOSPC)}
+		return fatalError{fmt.Errorf("it needs %d MB in %s, but only %d MB are free: %w", m.Bytes>>20, filepath.Dir(r.Path), free>>20, unix.ENOSPC)}
 	}
 	if err := r.bucket.read(ctx, m, f); err != nil {
 		return err
@@ -250,7 +250,7 @@ func (b *bucket) read(ctx context.Context, m *manifest, f *os.File) error {
 		return err
 	}
 	n, err := io.Copy(f, io.LimitReader(content, m.Bytes+1))
-	content.Close() // it reads ahead
+	content.Close() // stops its read-ahead
 	_, local := errors.AsType[*fs.PathError](err)
 	switch {
 	case local:

@@ -12,15 +12,15 @@ import (
 	"orderbeat/auth/secret"
 )
 
-// Config says where traces go. The other variables of OpenTelemetry (OTEL_SERVICE_NAME,
+// Config configures the export of traces. The other variables of OpenTelemetry (OTEL_SERVICE_NAME,
 // OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_BSP_*, OTEL_EXPORTER_OTLP_*) apply too.
 type Config struct {
-	// Endpoint is the URL that traces are sent to, with its path; "" traces nothing.
+	// Endpoint is the full URL that traces are sent to; "" disables tracing.
 	Endpoint string
 	// Headers are sent with each request.
 	Headers map[string]secret.Secret
-	// Sample is the share of new traces that are recorded, 0 to 1. nil leaves it to
-	// OTEL_TRACES_SAMPLER; the default is all.
+	// Sample is the share of new traces that are recorded, 0 to 1. If it is nil, the value is taken from
+	// OTEL_TRACES_SAMPLER; the default is to record all traces.
 	Sample *float64
 }
 
@@ -43,8 +43,8 @@ const (
 	Protocol = "http/protobuf"
 )
 
-// WithEnvironment completes c from OpenTelemetry's variables. What c has already wins, except over the
-// variables that turn traces off. The error says why traces are off although they are configured.
+// WithEnvironment completes c from OpenTelemetry's variables. Fields that are set in c take precedence, except over the
+// variables that turn traces off. The error reports why traces are off although they are configured.
 func (c Config) WithEnvironment(getenv func(string) string) (Config, error) {
 	if err := c.complete(getenv); err != nil {
 		return Config{}, err
@@ -89,7 +89,7 @@ func (c *Config) complete(getenv func(string) string) (err error) {
 	return nil
 }
 
-// Endpoint reads the URL of a collector. base adds the path of traces, unless it is there.
+// Endpoint parses the URL of a collector. If base is true, it adds the path /v1/traces unless the URL has it.
 func Endpoint(text string, base bool) (string, error) {
 	u, err := url.Parse(text)
 	switch {
@@ -104,8 +104,8 @@ func Endpoint(text string, base bool) (string, error) {
 	return u.String(), nil
 }
 
-// Headers reads headers as OpenTelemetry writes them, "name=value,name2=value2" with percent-encoding.
-// Its errors have no values.
+// Headers parses headers in OpenTelemetry's format, "name=value,name2=value2" with percent-encoding.
+// Its errors do not contain header values.
 func Headers(text string) (map[string]secret.Secret, error) {
 	headers := map[string]secret.Secret{}
 	for pair := range strings.SplitSeq(text, ",") {
@@ -116,14 +116,14 @@ func Headers(text string) (map[string]secret.Secret, error) {
 		}
 		value, err := url.PathUnescape(strings.TrimSpace(value))
 		if err != nil || !httpguts.ValidHeaderFieldValue(value) {
-			return nil, fmt.Errorf("the value of %s is not valid: percent-encode what is not a letter or digit", name)
+			return nil, fmt.Errorf("the value of %s is invalid: percent-encode all characters except letters and digits", name)
 		}
 		headers[name] = secret.New(value)
 	}
 	return headers, nil
 }
 
-// Secrets are the values of headers, and what follows their scheme ("Bearer TOKEN").
+// Secrets returns the values of headers, and the tokens in values with a scheme ("Bearer TOKEN").
 func (c Config) Secrets() (secrets []string) {
 	for _, value := range c.Headers {
 		secrets = append(secrets, value.Reveal())
@@ -134,7 +134,7 @@ func (c Config) Secrets() (secrets []string) {
 	return secrets
 }
 
-// Exposed reports whether headers are readable on the network.
+// Exposed reports whether headers are sent over the network unencrypted.
 func (c Config) Exposed() bool {
 	u, err := url.Parse(c.Endpoint)
 	return err == nil && u.Scheme == "http" && len(c.Headers) > 0 && !auth.IsLoopback(u.Hostname())

@@ -13,7 +13,7 @@ import (
 	"orderbeat/worker/problems"
 )
 
-// maxWaiting bounds the spans that wait to be exported. A span takes one to two KiB.
+// maxWaiting bounds the spans that wait for export. A span needs one to two KiB of memory.
 const maxWaiting = 8192
 
 // The values of the label result of the metric spans_total.
@@ -23,7 +23,7 @@ const (
 	spanDropped  = "dropped"
 )
 
-// exporter is a batching span processor with a bounded number of spans. It counts what becomes of each,
+// exporter is a batching span processor with a bounded number of spans. It counts the results of exports
 // and reports failures.
 type exporter struct {
 	sdktrace.SpanProcessor // batches spans for sender
@@ -33,8 +33,8 @@ type exporter struct {
 	closed                 atomic.Bool  // takes no more spans
 	spans                  *prometheus.CounterVec
 	activity               *problems.Activity
-	// bound is a context that ends with abandon, too, which ends the export in progress and lets all
-	// further ones fail at once.
+	// bound returns a context that also ends when abandon is called. abandon stops the export in progress and makes all
+	// further exports fail immediately.
 	bound   func(ctx context.Context) (bound context.Context, release func())
 	abandon func()
 }
@@ -50,17 +50,17 @@ func newExporter(otlp sdktrace.SpanExporter, endpoint string, activity *problems
 		detach := context.AfterFunc(life, cancel)
 		return ctx, func() { detach(); cancel() }
 	}
-	// Its own queue never is full: it has room for all spans that OnEnd lets pass.
+	// The processor's own queue is never full: it has room for all spans that OnEnd accepts.
 	e.SpanProcessor = sdktrace.NewBatchSpanProcessor(sender{e}, sdktrace.WithMaxQueueSize(maxWaiting))
 	return e
 }
 
 func newSpanCounter() *prometheus.CounterVec {
-	return metrics.NewCounter("spans_total", "Ended spans of traces: exported, failed if the collector did not accept them, dropped if too many waited.",
+	return metrics.NewCounter("spans_total", "Ended spans by result: exported, failed (not accepted by the collector), dropped (too many waiting).",
 		"result", []string{spanExported, spanFailed, spanDropped})
 }
 
-// OnEnd implements [sdktrace.SpanProcessor]. It never waits.
+// OnEnd implements [sdktrace.SpanProcessor]. It never blocks.
 func (e *exporter) OnEnd(s sdktrace.ReadOnlySpan) {
 	if !s.SpanContext().IsSampled() {
 		return
@@ -73,7 +73,7 @@ func (e *exporter) OnEnd(s sdktrace.ReadOnlySpan) {
 	e.SpanProcessor.OnEnd(s)
 }
 
-// sender exports batches. It returns no errors: they are reported and counted here.
+// sender exports batches. It reports and counts errors itself and does not return them.
 type sender struct{ *exporter }
 
 // ExportSpans implements [sdktrace.SpanExporter].
@@ -94,7 +94,7 @@ func (s sender) ExportSpans(ctx context.Context, batch []sdktrace.ReadOnlySpan) 
 // Shutdown implements [sdktrace.SpanExporter].
 func (s sender) Shutdown(ctx context.Context) error { return s.otlp.Shutdown(ctx) }
 
-// shortened is err with a bounded text: it may have the body of a response.
+// shortened returns err with a bounded text, since it may contain the body of a response.
 func shortened(err error) error {
 	const most = 300
 	if text := err.Error(); len(text) > most {

@@ -9,8 +9,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// ids generates random ids, except for spans whose ids are known before: the trace id of a run is its
-// run id, and a published message names its span in its header.
+// ids generates random ids, except for spans whose ids are known in advance: the trace id of a run is its
+// run id, and the header of a published message has the id of its span.
 type ids struct{}
 
 type knownKey struct{}
@@ -47,8 +47,8 @@ func randomSpanID() (id trace.SpanID) {
 	return id
 }
 
-// parse returns the span context of a W3C traceparent; it is invalid if the text is. Nothing is taken
-// from ctx.
+// parse returns the span context of a W3C traceparent. It is invalid if the text is invalid. Spans in ctx
+// are ignored.
 func parse(ctx context.Context, traceparent string) trace.SpanContext {
 	carrier := propagation.MapCarrier{"traceparent": traceparent}
 	none := trace.ContextWithSpanContext(ctx, trace.SpanContext{})

@@ -20,7 +20,7 @@ import (
 // system is the messaging and RPC system.
 const system = "nats"
 
-// Span is one step in progress. The nil Span does nothing.
+// Span is a span in progress. Methods of a nil Span do nothing.
 type Span struct {
 	span   trace.Span
 	worker *Worker
@@ -31,7 +31,7 @@ func (t *Tracer) start(ctx context.Context, name string, options ...trace.SpanSt
 	return ctx, &Span{span, &t.worker}
 }
 
-// In returns ctx with the span: steps that begin with it are its children, and log lines have its id.
+// In returns ctx with the span: spans started with it are children of the span, and log lines have its id.
 func (s *Span) In(ctx context.Context) context.Context {
 	if s == nil {
 		return ctx
@@ -39,7 +39,7 @@ func (s *Span) In(ctx context.Context) context.Context {
 	return trace.ContextWithSpan(ctx, s.span)
 }
 
-// End ends the step, with its failure unless err is nil.
+// End ends the span, with an error status unless err is nil.
 func (s *Span) End(err error) {
 	if s == nil {
 		return
@@ -55,7 +55,7 @@ func (s *Span) failed(kind, message string) {
 	s.span.SetStatus(codes.Error, shortened(errors.New(s.worker.Mask.Text(message))).Error())
 }
 
-// errorType is the class of an error: its code if it has one.
+// errorType returns the class of an error: its code if it has one.
 func errorType(err error) string {
 	if e, ok := errors.AsType[*clients.Error](err); ok {
 		return string(e.Code)
@@ -69,7 +69,7 @@ func errorType(err error) string {
 	return "_OTHER"
 }
 
-// Call starts the step of a request to the API; traceparent is its header of that name. The caller
+// Call starts the span of a request to the API; traceparent is the request's header of that name. The caller
 // ends it with [Span.Replied].
 func (t *Tracer) Call(ctx context.Context, endpoint, traceparent string) (context.Context, *Span) {
 	if t == nil {
@@ -80,7 +80,7 @@ func (t *Tracer) Call(ctx context.Context, endpoint, traceparent string) (contex
 		trace.WithAttributes(semconv.RPCSystemNameKey.String(system), semconv.RPCMethod(method)))
 }
 
-// Replied ends the step of a request whose reply has a status, 0 without an error.
+// Replied ends the span of a request. status is the status of an error reply, 0 for success.
 func (s *Span) Replied(status int, code clients.Code, message string) {
 	if s == nil {
 		return
@@ -96,9 +96,9 @@ func (s *Span) Replied(status int, code clients.Code, message string) {
 	s.span.End()
 }
 
-// Planned records that a request was planned since began, and sets the run's trace context: jobs and
-// messages of the run are children of the request. traceparent is the caller's. If ctx has no span,
-// the request is a tick or a message, whose step is returned; the caller ends it when the run is
+// Planned records the span of planning, which started at began, and sets the run's trace context: jobs and
+// messages of the run become children of the request. traceparent is from the caller. If ctx has no span,
+// the request is a tick or a message, and its span is returned; the caller must end it when the run is
 // stored.
 func (t *Tracer) Planned(ctx context.Context, began time.Time, traceparent string, run *jobs.Run, invalid error) (request *Span) {
 	if t == nil {
@@ -117,8 +117,8 @@ func (t *Tracer) Planned(ctx context.Context, began time.Time, traceparent strin
 	return request
 }
 
-// request starts the step of a tick or a message. If the caller has no trace, the trace id is the run
-// id, so that one can be looked up by the other.
+// request starts the span of a tick or a message. If the caller has no trace, the trace id is the run
+// id, so that the trace of a run can be looked up.
 func (t *Tracer) request(ctx context.Context, began time.Time, traceparent string, run *jobs.Run, invalid error) (context.Context, *Span) {
 	name, options := t.origin(run, invalid == nil)
 	options = append(options, trace.WithTimestamp(began), trace.WithAttributes(ofRun(run)...))
@@ -130,7 +130,7 @@ func (t *Tracer) request(ctx context.Context, began time.Time, traceparent strin
 	return span.In(ctx), span
 }
 
-// origin describes what started a run.
+// origin returns the name and the options of the span for the origin of a run.
 func (t *Tracer) origin(run *jobs.Run, valid bool) (name string, options []trace.SpanStartOption) {
 	if schedule, ok := jobs.ScheduleOf(run.Trigger); ok {
 		return "tick " + schedule, nil
@@ -143,7 +143,7 @@ func (t *Tracer) origin(run *jobs.Run, valid bool) (name string, options []trace
 		semconv.MessagingSystemKey.String(system), semconv.MessagingOperationTypeProcess, semconv.MessagingOperationName("process"),
 		semconv.MessagingDestinationTemplate(destination), semconv.MessagingConsumerGroupName("planner"),
 	}
-	if valid { // else the subject may be any
+	if valid { // otherwise the subject may have unbounded values
 		destination = t.worker.Prefix + ".runs." + outbox.Token(run.Provider) + "." + outbox.Token(run.Kind)
 		attributes = append(attributes, semconv.MessagingDestinationName(destination))
 	}
@@ -153,7 +153,7 @@ func (t *Tracer) origin(run *jobs.Run, valid bool) (name string, options []trace
 	return "process " + destination, []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(attributes...)}
 }
 
-// Joined links the step to the run that the request joined instead of starting one.
+// Joined links the span to the existing run that the request joined.
 func (s *Span) Joined(ctx context.Context, run *jobs.Run) {
 	if s == nil {
 		return
@@ -169,7 +169,7 @@ func ofRun(run *jobs.Run) []attribute.KeyValue {
 	}
 }
 
-// Job starts the step of an attempt at a job: a child of the request in ctx, else of the stored run.
+// Job starts the span of an attempt at a job, as a child of the span in ctx or else of the stored run.
 func (t *Tracer) Job(ctx context.Context, job jobs.Job) (context.Context, *Span) {
 	if t == nil {
 		return ctx, nil
@@ -184,8 +184,8 @@ func (t *Tracer) Job(ctx context.Context, job jobs.Job) (context.Context, *Span)
 	))
 }
 
-// Commit starts the step that commits an outcome, adds the outcome to the step of its job, which ctx
-// has, and sets the trace context of the outcome's messages. The caller ends it with
+// Commit starts the span of committing an outcome, adds the outcome to the span of its job in ctx,
+// and sets the trace context of the outcome's messages. The caller must end it with
 // [Span.Committed].
 func (t *Tracer) Commit(ctx context.Context, o *jobs.Outcome) (context.Context, *Span) {
 	if t == nil {
@@ -201,7 +201,7 @@ func (t *Tracer) Commit(ctx context.Context, o *jobs.Outcome) (context.Context, 
 	return ctx, span
 }
 
-// Committed ends the step of a commit.
+// Committed ends the span of a commit.
 func (s *Span) Committed(n jobs.Tally, err error) {
 	if s == nil {
 		return
@@ -212,7 +212,7 @@ func (s *Span) Committed(n jobs.Tally, err error) {
 	s.End(err)
 }
 
-// templates are the subjects of the topics of the outbox, after the prefix.
+// templates has the subject templates of the outbox topics, without the prefix.
 var templates = map[string]string{
 	"alerts":  ".alerts.{provider}.{code}",
 	"orders":  ".orders.{provider}.{account}.{order}",
@@ -220,8 +220,8 @@ var templates = map[string]string{
 	"runs":    ".runs.{provider}.{kind}",
 }
 
-// Published records the messages that were published since began: those with the ids. Each message
-// names its step in its header traceparent.
+// Published records spans for the messages with the given ids, which were published since began. Each message
+// has its span in the header traceparent.
 func (t *Tracer) Published(ctx context.Context, began time.Time, messages []outbox.Message, ids []int64) {
 	if t == nil || len(ids) == 0 {
 		return
@@ -255,8 +255,8 @@ func (t *Tracer) published(ctx context.Context, began time.Time, m *outbox.Messa
 	span.End()
 }
 
-// Remote returns ctx within the trace of another process, whose W3C trace context this is; without one
-// it is ctx.
+// Remote returns ctx with the W3C trace context of another process as parent. Without a trace context
+// it returns ctx.
 func (t *Tracer) Remote(ctx context.Context, traceparent ...string) context.Context {
 	if t == nil || len(traceparent) == 0 || traceparent[0] == "" {
 		return ctx
@@ -264,7 +264,7 @@ func (t *Tracer) Remote(ctx context.Context, traceparent ...string) context.Cont
 	return trace.ContextWithRemoteSpanContext(ctx, parse(ctx, traceparent[0]))
 }
 
-// Context is the trace context of the span in ctx, "" without traces.
+// Context returns the trace context of the span in ctx, "" if tracing is off.
 func (t *Tracer) Context(ctx context.Context) string {
 	if t == nil {
 		return ""
@@ -272,7 +272,7 @@ func (t *Tracer) Context(ctx context.Context) string {
 	return format(ctx)
 }
 
-// Parent is the trace context of attempts that other processes make at a job, "" without traces.
+// Parent returns the parent trace context for attempts at a job in other processes, "" if tracing is off.
 func (t *Tracer) Parent(ctx context.Context, job *jobs.Job) string {
 	if t == nil {
 		return ""
@@ -283,11 +283,11 @@ func (t *Tracer) Parent(ctx context.Context, job *jobs.Job) string {
 	return t.stored(ctx, job.RunID)
 }
 
-// stored is the trace context of a stored run.
+// stored returns the trace context of a stored run.
 func (t *Tracer) stored(ctx context.Context, runID string) string {
 	traceparent, err := t.worker.Traceparent(ctx, runID)
 	if err != nil {
-		t.worker.Activity.Noticed("failed to read the trace context of a run, its job is in a trace of its own", err)
+		t.worker.Activity.Noticed("failed to read the trace context of a run, its job gets a separate trace", err)
 	}
 	return traceparent
 }

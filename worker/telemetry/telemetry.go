@@ -18,15 +18,15 @@ import (
 	"orderbeat/worker/problems"
 )
 
-// Worker is what a tracer knows of its worker.
+// Worker has the properties and dependencies of the traced process.
 type Worker struct {
 	// Version and ID describe this process in the traces.
 	Version, ID string
-	// Prefix is that of all subjects.
+	// Prefix is the prefix of all subjects.
 	Prefix string
 	// Traceparent returns the trace context of a stored run.
 	Traceparent func(ctx context.Context, runID string) (string, error)
-	Activity    *problems.Activity // exporting
+	Activity    *problems.Activity // the activity of exporting
 	Mask        *mask.Set          // secrets that are masked in the messages of errors
 	Log         *slog.Logger
 }
@@ -34,7 +34,7 @@ type Worker struct {
 // closeTimeout bounds the last export.
 const closeTimeout = 2 * time.Second
 
-// Tracer starts the spans of the worker's steps. The nil Tracer starts none: its methods return their
+// Tracer starts the spans of the worker. The nil Tracer starts none: its methods return their
 // context, and nil spans. It is safe for concurrent use.
 type Tracer struct {
 	worker   Worker
@@ -66,7 +66,7 @@ func Open(ctx context.Context, c Config, w Worker) *Tracer {
 	}
 	otlp, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
-		w.Log.Warn("traces are off: the exporter cannot be made", "endpoint", c.Endpoint, "err", err)
+		w.Log.Warn("traces are off: failed to create the exporter", "endpoint", c.Endpoint, "err", err)
 		return nil
 	}
 	t := &Tracer{worker: w, exporter: newExporter(otlp, c.Endpoint, w.Activity)} //nolint:contextcheck // it ends with Close
@@ -89,13 +89,13 @@ func describe(ctx context.Context, w Worker) *resource.Resource {
 		resource.WithAttributes(semconv.ServiceName("orderbeat"), semconv.ServiceVersion(w.Version), semconv.ServiceInstanceID(w.ID)),
 		resource.WithHost(), resource.WithTelemetrySDK(), resource.WithFromEnv(),
 	)
-	if err != nil { // what could be found is there
+	if err != nil { // described is still usable: it has the attributes that were detected
 		w.Activity.Noticed("OpenTelemetry reports an error", err)
 	}
 	return described
 }
 
-// Close exports the spans that have ended, within a limit and until ctx ends. What is left then is
+// Close exports the ended spans, within closeTimeout and until ctx ends. The remaining spans are
 // dropped. Only the first call has an effect.
 func (t *Tracer) Close(ctx context.Context) {
 	if t != nil {
@@ -113,7 +113,7 @@ func (t *Tracer) shutDown(ctx context.Context) {
 	_ = t.provider.Shutdown(context.WithoutCancel(ctx)) // failed exports are reported
 }
 
-// Counters are the metrics of exports; of the nil tracer they stay 0.
+// Counters returns the metrics of exports. For a nil tracer they stay 0.
 func (t *Tracer) Counters() []prometheus.Collector {
 	if t == nil {
 		return []prometheus.Collector{newSpanCounter()}

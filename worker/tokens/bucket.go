@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	// requestTimeout bounds one request to the server. The election of a stream's leader takes longer: it
-	// is repeated.
+	// requestTimeout bounds one request to the server. The election of a stream leader takes longer, so requests
+	// are retried.
 	requestTimeout = 2 * time.Second
-	// retryPause is the pause before a request is repeated.
+	// retryPause is the pause before a request is retried.
 	retryPause = 200 * time.Millisecond
-	// maxConflicts bounds how often a write is retried because another process wrote the row first. Each
-	// time one of them succeeds: more conflicts mean a process that writes without end.
+	// maxConflicts bounds how often a write is retried because another process wrote the row first. At each
+	// conflict one of the writers succeeds, so more conflicts mean that a process writes in an endless loop.
 	maxConflicts = 20
 )
 
-// stored is a row as it is in the bucket; revision 0 for none.
+// stored is a row as it is in the bucket; revision is 0 if there is none.
 type stored struct {
 	row      auth.Row
 	holder   string
@@ -36,14 +36,14 @@ type stored struct {
 	revision uint64
 }
 
-// memory has the newest entries that this process read or wrote. A replica that is behind may return
-// an older one, which must not look as if a lease had been lost.
+// memory has the newest entries that this process read or wrote. A lagging replica may return
+// an older entry, which must not be mistaken for a lost lease.
 type memory struct {
 	mu   sync.Mutex // guards seen
 	seen map[string]stored
 }
 
-// newer returns what is remembered if it is newer than what was read, otherwise remembers that.
+// newer returns the remembered entry if it is newer than read; otherwise it remembers and returns read.
 func (m *memory) newer(key string, read stored) stored {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -56,24 +56,24 @@ func (m *memory) newer(key string, read stored) stored {
 	return read
 }
 
-// forget removes an entry that a write found to be outdated.
+// forget removes an entry that turned out to be outdated.
 func (m *memory) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.seen, key)
 }
 
-// bucket is the bucket, once it was looked up.
+// bucket is the key-value bucket after it was looked up.
 type bucket struct {
 	kv       jetstream.KeyValue
-	stream   jetstream.Stream // below it
+	stream   jetstream.Stream // the stream of the bucket
 	database string           // [Config.Database]
 	memory   *memory
 }
 
-// change replaces the row of a credential by the one that decide makes of it, unless decide reports
-// false, and reports whether it did. decide may be called again, with a row that another process wrote
-// meanwhile. Failed requests are repeated until ctx ends.
+// change replaces the row of a credential with the one that decide returns, unless decide returns
+// false, and reports whether it did. decide may be called again with a row that another process wrote
+// in the meantime. Failed requests are retried until ctx ends.
 func (b *bucket) change(ctx context.Context, credential string, decide func(stored) (auth.Row, bool)) (bool, error) {
 	var written []byte
 	for conflicts := 0; ; {
@@ -107,7 +107,7 @@ func (b *bucket) change(ctx context.Context, credential string, decide func(stor
 	}
 }
 
-// isConflict reports that another process changed the entry since it was read.
+// isConflict reports whether another process changed the entry after it was read.
 func isConflict(err error) bool {
 	return errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch)
 }
@@ -133,7 +133,7 @@ func (b *bucket) read(ctx context.Context, credential string) (stored, error) {
 	return b.memory.newer(credential, stored{row, holder, e.Value(), e.Revision()}), nil
 }
 
-// write replaces an entry by a row, if it is still the newest, and returns the value that it wrote or
+// write replaces an entry with a row if the entry is still the newest, and returns the value that it wrote or
 // tried to write.
 func (b *bucket) write(ctx context.Context, old stored, row auth.Row) (value []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)

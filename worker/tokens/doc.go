@@ -2,7 +2,7 @@
 // processes of one prefix share: a process that takes over has the tokens of the previous leader, and a
 // refresh token is sent once.
 //
-// It owns the bucket, the format of its entries and the move of rows from a database. Tokens are sealed
-// by the caller, as with a database; package auth decides when they are renewed. It knows neither providers
-// nor how a database stores. Start reading at [Store.Lease].
+// It manages the bucket, defines the format of its entries and moves rows from a database. Tokens are sealed
+// by the caller, as with a database; package auth decides when they are renewed. It does not depend on providers
+// or on a specific database. Start reading at [Store.Lease].
 package tokens

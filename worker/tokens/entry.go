@@ -65,7 +65,7 @@ func encode(r auth.Row, holder string) ([]byte, error) {
 	})
 }
 
-// errUnreadable is that a value is not a row that this version can read. Trying again does not help.
+// errUnreadable means that a value is not a row that this version can read. Retrying does not help.
 var errUnreadable = errors.New("unreadable value")
 
 // decode returns the row in the value of a key, and the holder of its lease. The error does not contain
@@ -89,8 +89,8 @@ func decode(key string, value []byte) (r auth.Row, holder string, err error) {
 	}, e.Holder, nil
 }
 
-// keyOf is the key of a credential's row in the bucket, whose keys have letters, digits and - _ / = . only:
-// any other byte is "=" and two hexadecimal digits. So is a dot, which has a meaning at the ends.
+// keyOf returns the bucket key of a credential's row. Keys may contain only letters, digits and - _ / = . characters.
+// Any other byte is encoded as "=" and two hexadecimal digits; so are "=" and the dot, which is not allowed at the ends.
 func keyOf(credential string) string {
 	var b strings.Builder
 	for _, c := range []byte(credential) {
@@ -104,7 +104,7 @@ func keyOf(credential string) string {
 	return b.String()
 }
 
-// credentialOf is the credential of a key, the inverse of [keyOf]. ok is false for a key of another
+// credentialOf returns the credential of a key, the inverse of [keyOf]. ok is false for a key of another
 // program.
 func credentialOf(key string) (credential string, ok bool) {
 	var b strings.Builder

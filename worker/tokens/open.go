@@ -13,9 +13,9 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// open returns the bucket, and creates it if there is none. The first time it ends the leases of the
-// process that used the database before, and moves the local rows. Concurrent callers wait for one
-// another.
+// open returns the bucket, and creates it if there is none. The first call ends the leases of the
+// process that used the database before, and moves the local rows. Concurrent callers wait for each
+// other.
 func (s *Store) open(ctx context.Context) (*bucket, error) {
 	if b := s.opened(); b != nil {
 		return b, nil
@@ -79,7 +79,7 @@ func (s *Store) look(ctx context.Context) (*bucket, error) {
 	return &bucket{kv: kv, stream: stream, database: s.config.Database, memory: s.memory}, nil
 }
 
-// create creates the bucket. Another process may have done so meanwhile.
+// create creates the bucket. It succeeds if another process has created it in the meantime.
 func (s *Store) create(ctx context.Context) (*bucket, error) {
 	conn, _ := s.attached()
 	creating, cancel := context.WithTimeout(ctx, bus.Timeout)
@@ -90,7 +90,7 @@ func (s *Store) create(ctx context.Context) (*bucket, error) {
 	return s.look(ctx)
 }
 
-// check logs what is wrong with the configuration of an existing bucket.
+// check logs problems with the configuration of an existing bucket.
 func (s *Store) check(got jetstream.StreamConfig) {
 	warn := func(fault string) {
 		s.config.Log.Warn("bucket configuration differs", "bucket", s.wanted.Bucket, "faults", fault)
@@ -102,7 +102,7 @@ func (s *Store) check(got jetstream.StreamConfig) {
 		warn("its storage is memory: tokens are lost when its server stops")
 	}
 	if got.Replicas < s.wanted.Replicas {
-		warn(fmt.Sprintf("it has %d replicas, configured are %d: nats stream edit KV_%s --replicas %d", got.Replicas, s.wanted.Replicas, s.wanted.Bucket, s.wanted.Replicas))
+		warn(fmt.Sprintf("it has %d replicas, %d are configured: run nats stream edit KV_%s --replicas %d", got.Replicas, s.wanted.Replicas, s.wanted.Bucket, s.wanted.Replicas))
 	}
 }
 
@@ -119,7 +119,7 @@ func (s *Store) prepare(ctx context.Context, b *bucket) error {
 				row.LeaseOwner, row.LeaseUntil = "", time.Time{} // the intent stays: a response may be lost
 				return row, old.row.LeaseOwner != "" && old.holder == s.config.Database
 			})
-			if err != nil && !errors.Is(err, errUnreadable) { // its own credential reports that
+			if err != nil && !errors.Is(err, errUnreadable) { // reported when the credential is used
 				return err
 			}
 		}
@@ -130,8 +130,8 @@ func (s *Store) prepare(ctx context.Context, b *bucket) error {
 	return nil
 }
 
-// move copies the local rows to the bucket, and deletes each that the bucket has. A row that the bucket
-// already has, of the same or a higher generation, stays there: it is the copy, or newer.
+// move copies the local rows to the bucket, and deletes each local row after that. A row that the bucket
+// already has with the same or a higher generation is kept: it is the copy, or newer.
 func (s *Store) move(ctx context.Context, b *bucket) error {
 	rows, err := s.config.Local.TokenRows(ctx)
 	if err != nil {

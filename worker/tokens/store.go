@@ -20,30 +20,30 @@ import (
 )
 
 const (
-	// patience bounds one use of the store, with its repetitions. It is shorter than what a source allows
-	// for the write of an outcome, and longer than the election of a stream's leader takes.
+	// patience bounds one use of the store, including retries. It is shorter than the time that a source allows
+	// for saving a token response, and longer than the election of a stream leader.
 	patience = 4 * time.Second
-	// openTimeout bounds the opening of the bucket, with the move of a database's rows.
+	// openTimeout bounds opening the bucket, including moving the rows of a database.
 	openTimeout = time.Minute
-	// downFor is how long after a failed use others fail at once, with its error: each holds the lock on
-	// the keys meanwhile.
+	// downFor is the time after a failed use in which other uses fail immediately with the same error: each use holds a
+	// lock on the keys.
 	downFor = time.Second
-	// openPause is the pause before the bucket is opened again.
+	// openPause is the pause before opening the bucket is retried.
 	openPause = time.Second
-	// bucketBytes limits the bucket if the streams have a limit. A row takes a few KB.
+	// bucketBytes is the size limit of the bucket if the streams have a limit. A row needs a few KB.
 	bucketBytes = 64 << 20
 )
 
-// errNotAttached is that there is no connection yet.
+// errNotAttached means that the store has no connection yet.
 var errNotAttached = errors.New("not connected to NATS yet")
 
 // Config has a store's dependencies.
 type Config struct {
 	NATS bus.Config
-	// Database is the id of the process's database, which only one process uses at a time: leases that
-	// were held with the same id are those of a process that has ended. "" ends no leases.
+	// Database is the id of the database, which only one process uses at a time: leases that
+	// were taken with the same id belong to an ended process and are ended when the bucket is opened. "" ends no leases.
 	Database string
-	// Local has rows from before the tokens were on NATS, nil for none. They are moved when the bucket is
+	// Local has rows from before the tokens were stored in NATS, nil for none. They are moved when the bucket is
 	// opened.
 	Local Local
 	// Check is called by Run with all rows, with their sealed tokens, when the bucket is open; nil for none.
@@ -51,18 +51,18 @@ type Config struct {
 	Log   *slog.Logger
 }
 
-// Local is a store of a single process, whose rows are moved to the bucket.
+// Local is a token store of a single process. Its rows are moved to the bucket.
 type Local interface {
 	TokenRows(ctx context.Context) ([]auth.Row, error)
-	// DeleteToken deletes a row that still has that generation.
+	// DeleteToken deletes a row if it still has that generation.
 	DeleteToken(ctx context.Context, key string, generation int64) error
 }
 
-// Store is an [auth.Store] and a [seal.Resealer] in a bucket on NATS. Each write is a compare-and-set
-// on the revision of the entry that its condition was checked on. It is safe for concurrent use, also by
+// Store implements [auth.Store] and [seal.Resealer] with a key-value bucket in NATS. Each write is a compare-and-set
+// on the revision of the entry for which the condition was checked. It is safe for concurrent use, also by
 // several processes.
 //
-// A use that NATS does not answer is repeated for a few seconds, and then fails; the next one tries
+// If NATS does not respond, a call is retried for a few seconds and then fails; the next call tries
 // again.
 type Store struct {
 	config  Config
@@ -74,8 +74,8 @@ type Store struct {
 	conn     *bus.Conn  // nil before [Store.Attach]
 	activity *problems.Activity
 	bucket   *bucket // nil until it was looked up
-	prepared bool    // leases of an ended process have ended, and the local rows are moved
-	down     error   // of the last use, if that failed
+	prepared bool    // leases of an ended process were ended, and the local rows were moved
+	down     error   // error of the last use, nil if it succeeded
 	downAt   time.Time
 }
 
@@ -87,17 +87,17 @@ func New(c Config) *Store {
 	}
 }
 
-// Bucket is the name of the bucket.
+// Bucket returns the name of the bucket.
 func (s *Store) Bucket() string { return s.wanted.Bucket }
 
-// Attach gives the store its connection, which outlasts all uses. Failures are reported to activity.
+// Attach sets the connection, which must stay open while the store is in use. Failures are reported to activity.
 func (s *Store) Attach(conn *bus.Conn, activity *problems.Activity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.activity = conn, activity
 }
 
-// attached returns what [Store.Attach] has set.
+// attached returns the values that [Store.Attach] has set.
 func (s *Store) attached() (*bus.Conn, *problems.Activity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +105,7 @@ func (s *Store) attached() (*bus.Conn, *problems.Activity) {
 }
 
 // Run opens the bucket, moves the rows of the database to it, and checks all rows, as soon as NATS is
-// there. It returns when that is done or ctx ends. Uses of the store before also open it.
+// available. It returns when that is done or ctx ends. Earlier calls of other methods also open the bucket.
 func (s *Store) Run(ctx context.Context) {
 	for {
 		err := s.prepareAndCheck(ctx)
@@ -113,7 +113,7 @@ func (s *Store) Run(ctx context.Context) {
 			return
 		}
 		s.report(s.explained(err))
-		if errors.Is(err, errUnreadable) { // trying again does not help
+		if errors.Is(err, errUnreadable) { // retrying does not help
 			return
 		}
 		if !wait.For(ctx, openPause) {
@@ -176,7 +176,7 @@ func (s *Store) Commit(ctx context.Context, l auth.Lease, row auth.Row) (committ
 	return committed, nil
 }
 
-// Reseal implements [seal.Resealer], row by row: after an error some rows have changed.
+// Reseal implements [seal.Resealer], row by row: after an error, some rows may have been changed.
 func (s *Store) Reseal(ctx context.Context, change func(auth.Row) auth.Row) error {
 	b, err := s.open(ctx)
 	if err != nil {
@@ -226,8 +226,8 @@ func (s *Store) Credentials(ctx context.Context) (list []auth.Row, err error) {
 	return list, nil
 }
 
-// use calls do with the bucket, within patience. Right after a failed use another one fails at once. One
-// that must store something waits for NATS instead.
+// use calls do with the bucket, within patience. Shortly after a failed use, it fails immediately, unless must
+// is true: then it waits for NATS.
 func (s *Store) use(ctx context.Context, must bool, do func(ctx context.Context, b *bucket) error) error {
 	s.mu.Lock()
 	down := s.down
@@ -263,7 +263,7 @@ func (s *Store) use(ctx context.Context, must bool, do func(ctx context.Context,
 	return err
 }
 
-// report records how a use of the store ended. A failed connection is reported elsewhere.
+// report records the result of a use of the store. Connection failures are reported elsewhere.
 func (s *Store) report(err error) {
 	switch conn, activity := s.attached(); {
 	case activity == nil:
@@ -276,7 +276,7 @@ func (s *Store) report(err error) {
 	}
 }
 
-// explained adds to an error which bucket it is about, and what it means for the configuration.
+// explained adds the name of the bucket to an error, and advice on the configuration.
 func (s *Store) explained(err error) error {
 	conn, _ := s.attached()
 	if err == nil || conn == nil {

@@ -1,4 +1,4 @@
-// Package wait has the pauses of the worker's loops, and what wakes them. It imports nothing else.
+// Package wait has interruptible pauses for the worker's loops. It imports no other package of Orderbeat.
 package wait
 
 import (
@@ -9,7 +9,7 @@ import (
 // For waits for d and reports whether ctx is still active.
 func For(ctx context.Context, d time.Duration) bool { return Until(ctx, nil, d) }
 
-// Until waits until wake has a value, for d at most, and reports whether ctx is still active.
+// Until waits until wake receives a value, at most for d, and reports whether ctx is still active.
 func Until(ctx context.Context, wake <-chan struct{}, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -21,7 +21,7 @@ func Until(ctx context.Context, wake <-chan struct{}, d time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// Signal wakes a goroutine that receives from it. Set several times before that, it wakes it once.
+// Signal wakes a goroutine that receives from it. Several calls of Set before the receive wake it only once.
 type Signal chan struct{}
 
 // NewSignal returns a signal that is not set.
@@ -31,6 +31,6 @@ func NewSignal() Signal { return make(Signal, 1) }
 func (s Signal) Set() {
 	select {
 	case s <- struct{}{}:
-	default: // it is set already
+	default: // already set
 	}
 }

@@ -13,14 +13,14 @@ import (
 const certEvery = time.Second
 
 // certificate is the listener's certificate, which is reloaded when its files change. If they
-// cannot be loaded, because they are being replaced or are wrong, the previous one stays in use.
+// cannot be loaded because they are being replaced or are invalid, the previous certificate stays in use.
 type certificate struct {
 	cert, key string
 	log       *slog.Logger
 
 	mu       sync.Mutex // guards the rest; one goroutine reads the files, at most once a second
 	pair     *tls.Certificate
-	stamp    string // of the files that pair was loaded from
+	stamp    string // identifies the files that pair was loaded from
 	lookedAt time.Time
 	logged   string // the last error that was logged
 }
@@ -57,12 +57,12 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 }
 
 func (c *certificate) read() (*tls.Certificate, string, error) {
-	stamp := c.stamped() // first: a change during loading is seen by the next check
+	stamp := c.stamped() // before loading, so that the next check notices a change during loading
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	return &pair, stamp, err
 }
 
-// stamped identifies the state of the files.
+// stamped returns a text that identifies the state of the files.
 func (c *certificate) stamped() (stamp string) {
 	for _, path := range []string{c.cert, c.key} {
 		info, err := os.Stat(path)

@@ -16,21 +16,21 @@ import (
 // consentTimeout bounds the token request of a callback.
 const consentTimeout = time.Minute
 
-// consents are the two pages through which a user grants access: one redirects the browser to the
+// consents has the two pages with which a user grants access: one redirects the browser to the
 // provider, the other is the provider's callback.
 type consents struct {
 	SiteConfig
 	begun  *authorization.Pending
-	decoys *Words // states of decoys, by provider
+	decoys *Words // states of decoy redirects, by provider
 }
 
-// start redirects a user's browser to the provider. A user with a grant is redirected only with a
-// link of auth.authorize or the password of web.auth. To everybody else all users look alike,
-// whether they exist or not, have granted access or not: the browser is redirected with a decoy.
+// start redirects a user's browser to the provider. A user who has already granted access is redirected only with a
+// link of auth.authorize or the password of web.auth. Other callers cannot tell users apart,
+// whether they exist or have granted access: their browsers are redirected with a decoy state.
 func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	if !isNavigation(r) {
 		page{Status: http.StatusForbidden, Title: "Request from another site"}.addLines(
-			"Another site's page opened this link. Open it yourself: it is in the alert, and \"orderbeat auth login\" prints it.",
+			"A page of another site opened this link. Open it from the alert, or run \"orderbeat auth login\" to get it.",
 		).show(rw, r)
 		return
 	}
@@ -46,8 +46,8 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := credential.Prepare(r.Context()); err != nil {
-		c.Log.Warn("failed to begin a consent", "provider", provider, "user", user, "err", err)
-		failed("The state of this user cannot be read now.", err).addRetryLink(c.link(credential)).show(rw, r)
+		c.Log.Warn("failed to start a consent", "provider", provider, "user", user, "err", err)
+		failed("The state of this user cannot be read at the moment.", err).addRetryLink(c.link(credential)).show(rw, r)
 		return
 	}
 	if st := credential.Status(); st.State != auth.StateConsent {
@@ -69,9 +69,9 @@ func (c *consents) start(rw http.ResponseWriter, r *http.Request) {
 	rw.WriteHeader(http.StatusSeeOther)
 }
 
-// isNavigation reports whether a person opened the page, according to the browser (Fetch Metadata):
-// pages of other sites must not begin consents with images, frames or scripts. A link in a mail
-// or a chat that is clicked is a navigation.
+// isNavigation reports whether the user opened the page, according to the browser (Fetch Metadata):
+// pages of other sites must not start consents with images, frames or scripts. A clicked link in a mail
+// or a chat is a navigation.
 func isNavigation(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":
@@ -80,7 +80,7 @@ func isNavigation(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" && r.Header.Get("Sec-Fetch-User") == "?1"
 }
 
-// decoy is a credential of a provider with users, nil if it has none.
+// decoy returns a credential of any user of the provider, nil if the provider has no users.
 func (c *consents) decoy(provider string) *auth.Source {
 	for _, credential := range c.Sources(provider, "") {
 		if credential.User() != "" {
@@ -90,7 +90,7 @@ func (c *consents) decoy(provider string) *auth.Source {
 	return nil
 }
 
-// redirectDecoy redirects the browser to the provider with the state of a decoy.
+// redirectDecoy redirects the browser to the provider with a decoy state, with which the callback changes nothing.
 func (c *consents) redirectDecoy(rw http.ResponseWriter, r *http.Request, credential *auth.Source) {
 	to, _, err := credential.Authorize(c.redirectURI(credential.Provider()))
 	if err != nil {
@@ -104,10 +104,10 @@ func (c *consents) redirectDecoy(rw http.ResponseWriter, r *http.Request, creden
 	rw.WriteHeader(http.StatusSeeOther)
 }
 
-// ConsentOf identifies a user's consent.
+// ConsentOf returns the purpose of [Words] for a user's consent.
 func ConsentOf(provider, user string) string { return fmt.Sprintf("%q %q", provider, user) }
 
-// callback redeems the provider's code. It continues if the browser disconnects: a code is valid
+// callback exchanges the provider's code for tokens. It continues if the browser disconnects, because a code is valid
 // once.
 func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 	provider := r.PathValue("provider")
@@ -136,7 +136,7 @@ func (c *consents) callback(rw http.ResponseWriter, r *http.Request) {
 	).show(rw, r)
 }
 
-// rejected is the page about a consent that failed.
+// rejected returns the page for a failed consent.
 func (c *consents) rejected(provider string, err error) page {
 	e, ok := errors.AsType[*authorization.Error](err)
 	if !ok {
@@ -164,7 +164,7 @@ func (c *consents) rejected(provider string, err error) page {
 	return p
 }
 
-// find is the credential of a user, nil if there is none.
+// find returns the credential of a user, nil if there is none.
 func (c *consents) find(provider, user string) *auth.Source {
 	found := c.Sources(provider, user)
 	if user == "" || len(found) != 1 {
@@ -173,7 +173,7 @@ func (c *consents) find(provider, user string) *auth.Source {
 	return found[0]
 }
 
-// unknown is the page about an unknown provider or user. It repeats nothing of the request.
+// unknown returns the page for an unknown provider or user. It does not echo parts of the request.
 func (c *consents) unknown(provider string) page {
 	p := page{Status: http.StatusNotFound, Title: "Unknown provider or user"}
 	switch _, configured := c.Redirects()[provider]; {
@@ -186,17 +186,17 @@ func (c *consents) unknown(provider string) page {
 	}
 }
 
-// granted is the page for a user whose access is granted already.
+// granted returns the page for a user who has already granted access.
 func granted(st auth.Status) page {
 	p := page{Status: http.StatusOK, Title: "Access is granted already"}
 	p = p.addLines(fmt.Sprintf("Nothing needs to be done for user %s of provider %s.", st.User, st.Provider))
 	if st.State != auth.StateValid && st.LastFailure != nil {
-		p = p.addLines("There is no token now; granting access again would not help: " + sentence(st.LastFailure.Reason))
+		p = p.addLines("There is no valid token at the moment, but granting access again would not help: " + sentence(st.LastFailure.Reason))
 	}
 	return p.addLines("To request access again anyway, run \"orderbeat auth login --force\", or add &again=1 to the address of this page.")
 }
 
-// failed is the page about an internal failure.
+// failed returns the page for an internal failure.
 func failed(what string, err error) page {
 	return page{Status: http.StatusServiceUnavailable, Title: "Request failed"}.addLines(what, sentence(err.Error()))
 }
@@ -209,10 +209,10 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:] + "."
 }
 
-// link is where a user starts.
+// link returns the URL at which a user starts to grant access.
 func (c *consents) link(s *auth.Source) string { return StartURL(c.Public, s.Provider(), s.User()) }
 
-// StartURL is where a user starts to grant access, on a web listener at public; "" without one.
+// StartURL returns the URL at which a user starts to grant access, on the web listener at public; "" without one.
 func StartURL(public, provider, user string) string {
 	if public == "" {
 		return ""
@@ -220,7 +220,7 @@ func StartURL(public, provider, user string) string {
 	return public + startPath + url.PathEscape(provider) + "?user=" + url.QueryEscape(user)
 }
 
-// redirectURI is where the provider redirects users.
+// redirectURI returns the URI to which the provider redirects users.
 func (c *consents) redirectURI(provider string) string {
 	if own := c.Redirects()[provider]; own != "" {
 		return own
@@ -228,7 +228,7 @@ func (c *consents) redirectURI(provider string) string {
 	return c.Public + callbackPath + url.PathEscape(provider)
 }
 
-// paths maps the paths of the providers' own redirect URIs to their providers. [CheckRedirects] has
+// paths returns a map from the paths of the providers' own redirect URIs to the providers. [CheckRedirects] has
 // validated them.
 func (c *consents) paths() map[string]string {
 	paths := map[string]string{}

@@ -1,7 +1,7 @@
-// Package web is the HTTP listener: the password, the pages through which users grant access, and
+// Package web implements the HTTP listener: the login, the pages with which users grant access, and
 // the paths of health, readiness and metrics.
 //
-// It owns the listener with its certificate, the limit on wrong passwords, the accepted Host
-// headers and the pages' layout. It knows neither NATS nor the database: its content is in
+// It manages the listener and its certificate, limits wrong passwords, checks Host
+// headers and renders the consent pages. It does not depend on NATS or the database: its content is in
 // [SiteConfig]. Start reading at [Site.Pages].
 package web

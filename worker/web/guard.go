@@ -12,12 +12,12 @@ import (
 	"orderbeat/auth"
 )
 
-// probes are the pages for health checks: they need no password and accept any Host header.
+// probes has the paths of health checks: they require no password and accept any Host header.
 var probes = []string{"/livez", "/healthz", "/readyz"}
 
-// guarded requires the password, if there is one, and sets security headers on every response. It
-// serves its own hosts and the given ones only, so that no other site's name can be resolved to
-// it (DNS rebinding).
+// guarded requires the password, if one is configured, and sets security headers on every response. It
+// accepts only its own hosts and the given ones, which prevents DNS rebinding: a host name of another site that resolves to
+// this listener is rejected.
 func guarded(c Config, hosts func() []string, log *slog.Logger, pages http.Handler) http.Handler {
 	guesses := newGuesses(log)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -54,14 +54,14 @@ func guarded(c Config, hosts func() []string, log *slog.Logger, pages http.Handl
 	})
 }
 
-// Admits reports whether the request has a login, or none is required.
+// Admits reports whether the request has a valid login, or no login is required.
 func (w Config) Admits(r *http.Request) bool {
 	_, _, ok := w.Caller(r)
 	return ok
 }
 
-// Caller returns who sends a request, and whether they are an operator, who may act; ok is false
-// without a valid login. Without configured logins everybody is an operator without a name. It
+// Caller returns the user of a request, and whether the user is an operator, who may perform actions. ok is false
+// without a valid login. If no logins are configured, every caller is an operator without a name. Caller
 // compares in constant time.
 func (w Config) Caller(r *http.Request) (name string, operator, ok bool) {
 	if w.User == "" {
@@ -83,14 +83,14 @@ func (w Config) authenticated(r *http.Request) bool {
 }
 
 func same(a, b string) int {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b)) // of one length
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b)) // hashes have the same length
 	return subtle.ConstantTimeCompare(x[:], y[:])
 }
 
-// serves reports whether a Host header names this listener, with any port, since forwarding may
-// change it: the host of web.listen, that of web.external_url, or one of others. A loopback
+// serves reports whether a Host header is valid for this listener, with any port, since forwarding may
+// change the port: the host of web.listen, the host of web.external_url, or one of others. A loopback
 // listener accepts all loopback names, and one that listens on all interfaces accepts every IP
-// address, which no other site can claim.
+// address, because DNS rebinding needs a host name.
 func (w Config) serves(host string, others []string) bool {
 	name := hostname(host)
 	listen, _, err := net.SplitHostPort(w.Listen)
@@ -111,7 +111,7 @@ func (w Config) serves(host string, others []string) bool {
 	return ip != nil && ip.Equal(net.ParseIP(listen))
 }
 
-// hostname is the host of host or host:port, in lower case, without brackets.
+// hostname returns the host of "host" or "host:port", in lower case, without brackets.
 func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// guessBurst wrong passwords of one address are checked at once, and then one every
-	// guessEvery. Correct ones do not count.
+	// guessBurst is the number of wrong passwords that one address may send at once, followed by one every
+	// guessEvery. Correct passwords do not count.
 	guessBurst = 5
 	guessEvery = 5 * time.Second
-	// maxGuessers bounds how many addresses are counted separately; others share one limit.
+	// maxGuessers bounds the number of addresses with separate limits; other addresses share one limit.
 	maxGuessers = 1000
 	// guessLogEvery limits how often wrong passwords are logged.
 	guessLogEvery = 10 * time.Second
@@ -44,7 +44,7 @@ func (g *guesses) allowed(remote string) bool {
 	limiter := g.of[clientPrefix(remote)]
 	if limiter == nil {
 		if len(g.of) < maxGuessers {
-			return true // no wrong one yet
+			return true // no wrong password from this address yet
 		}
 		limiter = g.others
 	}
@@ -64,7 +64,7 @@ func (g *guesses) wrong(remote string) {
 	}
 }
 
-// limiter is the limit of an address. Limits that have recovered are removed to make room.
+// limiter returns the limiter of an address. If there are too many, it removes limiters that have recovered.
 func (g *guesses) limiter(from netip.Prefix) *rate.Limiter {
 	if limiter := g.of[from]; limiter != nil {
 		return limiter
@@ -83,8 +83,8 @@ func (g *guesses) limiter(from netip.Prefix) *rate.Limiter {
 	return g.of[from]
 }
 
-// clientPrefix is what counts as one client: an IPv4 address, or an IPv6 network, all of whose
-// addresses one machine may have.
+// clientPrefix returns the prefix that counts as one client: an IPv4 address, or an IPv6 /64 network, because
+// one machine can use all addresses of such a network.
 func clientPrefix(remote string) netip.Prefix {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {

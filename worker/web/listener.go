@@ -17,7 +17,7 @@ type Listener struct {
 	log      *slog.Logger
 }
 
-// Open starts to listen, so that a port in use is an error at start.
+// Open starts listening, so that a port in use is reported at startup.
 func Open(ctx context.Context, c Config, log *slog.Logger) (*Listener, error) {
 	w := &Listener{config: c, log: log}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
@@ -37,16 +37,16 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (*Listener, error) {
 	return w, nil
 }
 
-// URL is the listener's URL on this machine.
+// URL returns the listener's URL on this machine.
 func (w *Listener) URL() string { return w.config.URL(w.listener.Addr().String()) }
 
-// Public is the URL for browsers.
+// Public returns the URL for browsers.
 func (w *Listener) Public() string { return w.config.Public(w.listener.Addr().String()) }
 
 // close closes a listener that was never served.
-func (w *Listener) close() { _ = w.listener.Close() } // the port is free again, or the process ends
+func (w *Listener) close() { _ = w.listener.Close() } // on an error the process exits anyway
 
-// Serve serves pages until ctx ends, for the listener's own hosts and the given ones.
+// Serve serves pages until ctx ends. It accepts requests for the listener's own hosts and the given ones.
 func (w *Listener) Serve(ctx context.Context, hosts func() []string, pages http.Handler) error {
 	server := &http.Server{
 		Handler: guarded(w.config, hosts, w.log, pages), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,

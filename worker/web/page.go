@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// page is a page for people. It has no external content and no script.
+// page is an HTML page without external content and scripts.
 type page struct {
 	Status int
 	Title  string
@@ -45,7 +45,7 @@ var contentPolicy = func() string {
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }()
 
-// addLines adds lines.
+// addLines adds the lines that are not empty.
 func (p page) addLines(lines ...string) page {
 	for _, line := range lines {
 		if line != "" {

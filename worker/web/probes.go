@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Probes are the pages of a process without data: /livez and /healthz, /readyz and
+// Probes returns the handler of a process without a database: /livez, /healthz, /readyz and
 // /metrics.
 func Probes(ready http.HandlerFunc, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()

@@ -15,14 +15,14 @@ const (
 	callbackPath = "/oauth/callback/"
 )
 
-// PagePath is the path below which the operator's page is, except for "/".
+// PagePath is the path prefix of the operator's page, which is also at "/".
 const PagePath = "/ui/"
 
-// ownPaths are the listener's other pages.
+// ownPaths has the paths of the listener's other pages.
 var ownPaths = []string{"/", "/livez", "/healthz", "/readyz", "/metrics"}
 
-// CheckRedirects returns which redirect URIs the web listener cannot serve for their provider,
-// and why. uris has the redirect URI that each provider configures, or "". Only paths are
+// CheckRedirects returns, by provider, why the web listener cannot serve a redirect URI. Providers with valid URIs are
+// omitted. uris has the redirect URI that each provider configures, or "". Only paths are
 // compared: how a proxy maps hosts is unknown here.
 func CheckRedirects(uris map[string]string) map[string]string {
 	wrong, taken := map[string]string{}, map[string]string{}
@@ -36,7 +36,7 @@ func CheckRedirects(uris map[string]string) map[string]string {
 		_, others := uris[callback]
 		switch first, again := taken[at]; {
 		case strings.Contains(u.EscapedPath(), "%"):
-			wrong[provider] = "must have a path without braces, spaces and other characters that URLs escape: the web listener cannot serve it"
+			wrong[provider] = "must have a path without braces, spaces and other characters that URLs escape"
 		case strings.TrimSuffix(at, "/") != strings.TrimSuffix(path.Clean(at), "/"):
 			wrong[provider] = `must have a path without "//", "/." and "/..": browsers and the web listener change it`
 		case slices.Contains(ownPaths, at) || strings.HasPrefix(at, startPath) || strings.HasPrefix(at+"/", PagePath):
@@ -44,7 +44,7 @@ func CheckRedirects(uris map[string]string) map[string]string {
 		case isCallback && others && callback != provider:
 			wrong[provider] = fmt.Sprintf("must have another path: %s is the callback of provider %s", at, callback)
 		case again:
-			wrong[provider] = fmt.Sprintf("must have another path: provider %s uses %s already", first, at)
+			wrong[provider] = fmt.Sprintf("must have another path: provider %s already uses %s", first, at)
 		default:
 			taken[at] = provider
 		}
@@ -52,7 +52,7 @@ func CheckRedirects(uris map[string]string) map[string]string {
 	return wrong
 }
 
-// redirectPath is the path that a browser requests after a redirect to u.
+// redirectPath returns the path that a browser requests after a redirect to u.
 func redirectPath(u *url.URL) string {
 	if u.Path == "" {
 		return "/"

@@ -11,12 +11,12 @@ import (
 // SiteConfig has the content of the web listener's pages.
 type SiteConfig struct {
 	Config    Config
-	Public    string       // URL of the web listener, as people reach it
+	Public    string       // URL of the web listener for browsers
 	NotLeader func() error // why this process is not the leader, nil if it is
 	Ready     http.HandlerFunc
 	Metrics   http.Handler
-	Page      http.Handler // "/" and what is below [PagePath]
-	// Sources returns the token sources of a provider, and of one user only unless "".
+	Page      http.Handler // serves "/" and all paths below [PagePath]
+	// Sources returns the token sources of a provider, or only those of a user unless user is "".
 	Sources func(provider, user string) []*auth.Source
 	// Redirects maps each provider to the redirect URI that it configures, "" if it uses the
 	// listener's.
@@ -31,12 +31,12 @@ type Site struct {
 	consents *consents
 }
 
-// NewSite returns the site.
+// NewSite returns a site with the given content.
 func NewSite(c SiteConfig) *Site {
 	return &Site{c, &consents{SiteConfig: c, begun: authorization.NewPending(), decoys: &Words{}}}
 }
 
-// Hosts are the hosts of the providers' own redirect URIs.
+// Hosts returns the hosts of the providers' own redirect URIs.
 func (s *Site) Hosts() (hosts []string) {
 	for _, uri := range s.Redirects() {
 		if host := hostOf(uri); host != "" {
@@ -46,7 +46,7 @@ func (s *Site) Hosts() (hosts []string) {
 	return hosts
 }
 
-// Pages is the handler of all pages.
+// Pages returns the handler of all pages.
 func (s *Site) Pages() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/{$}", s.Page)
@@ -64,7 +64,7 @@ func (s *Site) Pages() http.Handler {
 	return mux
 }
 
-// callback is the provider's callback, at its own path or at the listener's.
+// callback handles a provider's callback, at the path of its own redirect URI or at the default path.
 func (s *Site) callback(rw http.ResponseWriter, r *http.Request) {
 	if provider, ok := s.consents.paths()[r.URL.Path]; ok {
 		r.SetPathValue("provider", provider)
@@ -78,7 +78,7 @@ func (s *Site) onlyLeader(h http.HandlerFunc) http.Handler {
 		if err := s.NotLeader(); err != nil {
 			text := "this worker is not the leader: use the leader's address"
 			if s.Config.authenticated(r) {
-				text = err.Error() // has a host and a path
+				text = err.Error() // only for operators: the text has a host and a path
 			}
 			http.Error(rw, text, http.StatusServiceUnavailable)
 			return
@@ -87,7 +87,7 @@ func (s *Site) onlyLeader(h http.HandlerFunc) http.Handler {
 	})
 }
 
-// onlyGet also rejects HEAD, which patterns of GET match: a link preview must not use up a code.
+// onlyGet accepts only GET. It also rejects HEAD, which GET patterns match: a link preview must not use up a code.
 func onlyGet(h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {

@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	// wordLife is how long a word, or the state of a decoy, is valid.
+	// wordLife is how long a single-use token or a decoy state is valid.
 	wordLife = 10 * time.Minute
 	maxWords = 100
 )
 
-// Words are random single-use tokens, each for one purpose. If there are too many, the oldest is
+// Words has random single-use tokens, each for one purpose. If there are too many, the oldest is
 // dropped. It is safe for concurrent use.
 type Words struct {
 	mu   sync.Mutex // guards list
@@ -25,7 +25,7 @@ type word struct {
 	until       time.Time
 }
 
-// Make creates a word for a purpose.
+// Make creates a single-use token for the purpose about.
 func (w *Words) Make(about string) (text string, until time.Time) {
 	text, until = rand.Text(), time.Now().Add(wordLife)
 	w.add(text, about, until)
@@ -43,7 +43,7 @@ func (w *Words) add(text, about string, until time.Time) {
 	w.list = append(w.list, word{text, about, until})
 }
 
-// use reports whether a word is valid for a purpose, and removes it. All words are compared, in
+// use reports whether a token is valid for a purpose, and removes it. All tokens are compared, in
 // constant time.
 func (w *Words) use(text, about string) bool {
 	w.mu.Lock()

@@ -16,31 +16,31 @@ import (
 )
 
 const (
-	// maxInline is the longest outcome, compressed, that is in the message itself.
+	// maxInline is the maximum size of a compressed outcome that is sent in the message itself, in bytes.
 	maxInline = 512 << 10
-	// slowest is the slowest rate, in bytes a second, at which an object is sent or received.
+	// slowest is the minimum transfer rate of an object, in bytes per second; it determines the timeout.
 	slowest = 64 << 10
 )
 
-// transfer limits the time in which an object of a size is sent or received.
+// transfer returns a context with the timeout for sending or receiving an object of that size.
 func transfer(ctx context.Context, size int64) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, 2*bus.Timeout+time.Duration(size/slowest)*time.Second)
 }
 
-// blobLife is how long an object is kept that is not deleted.
+// blobLife is the time after which objects expire.
 const blobLife = 7 * 24 * time.Hour
 
 // Blobs is the object store for outcomes that are larger than a message. It is safe for concurrent use.
 type Blobs struct{ Conn *bus.Conn }
 
-// Open returns the object store, and creates it if it is missing, for processes that may not.
+// Open returns the object store, and creates it if it is missing: some processes have no permission to do so.
 func (b *Blobs) Open(ctx context.Context) (jetstream.ObjectStore, error) {
 	store, err := bus.OpenObjectStore(ctx, b.Conn.JS, b.Conn.Config.ObjectStoreConfig("blobs", "outcomes that are larger than a message", blobLife), true)
 	return store, b.Conn.Explain(err)
 }
 
-// Shrink puts the body of a message into the object store if it is too large for a message. The message
-// names the object then.
+// Shrink moves the body of a message to the object store if it is too large for a message. The headers
+// then have the name of the object.
 func (b *Blobs) Shrink(ctx context.Context, m *nats.Msg) error {
 	if int64(len(m.Data)) <= min(maxInline, b.Conn.MaxBody()) {
 		return nil
@@ -51,8 +51,8 @@ func (b *Blobs) Shrink(ctx context.Context, m *nats.Msg) error {
 	if err != nil {
 		return err
 	}
-	// The name is new: another process may put the same attempt, and an object must not change that a
-	// message names.
+	// Use a new name: another process may store the same attempt, and an object that a message refers
+	// to must not change.
 	name := "outcome." + m.Header.Get(nats.MsgIdHdr) + "." + ulid.Make().String()
 	info, err := bus.PutObject(ctx, b.Conn.JS, store, name, bytes.NewReader(m.Data))
 	if err != nil {
@@ -64,8 +64,8 @@ func (b *Blobs) Shrink(ctx context.Context, m *nats.Msg) error {
 	return nil
 }
 
-// ErrGone is that the object of an outcome is missing or is not the one that was sent.
-var ErrGone = errors.New("the object with the outcome is missing or damaged")
+// ErrGone means that the object of an outcome is missing or is not the one that was sent.
+var ErrGone = errors.New("the object of the outcome is missing or damaged")
 
 // Body returns the body of an outcome's message, from the object store if the message names an object.
 func (b *Blobs) Body(ctx context.Context, h nats.Header, data []byte) ([]byte, error) {
@@ -106,7 +106,7 @@ func (b *Blobs) Body(ctx context.Context, h nats.Header, data []byte) ([]byte, e
 	return body, nil
 }
 
-// Delete deletes the object of a message, if it names one. An object that is not deleted expires.
+// Delete deletes the object of a message, if the message has one. Objects that are not deleted expire.
 func (b *Blobs) Delete(ctx context.Context, h nats.Header) {
 	name := h.Get(HeaderObject)
 	if name == "" {

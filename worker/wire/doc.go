@@ -1,6 +1,6 @@
-// Package wire has the encoding of jobs and outcomes between processes: a job as JSON, an outcome as
-// compressed lines of JSON, and the object store for outcomes that are larger than a message.
+// Package wire encodes jobs and outcomes for the exchange between processes: a job as JSON, an outcome as
+// compressed JSON lines. It also has the object store for outcomes that are larger than a message.
 //
-// It makes no attempts, commits nothing and decides no retries. It knows jobs, and of NATS only messages
+// It does not perform jobs, commit outcomes or decide on retries. It depends on package jobs and, of NATS, only on messages
 // and the object store. Start reading at [EncodeOutcome].
 package wire

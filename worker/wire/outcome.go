@@ -19,8 +19,8 @@ import (
 // maxOutcome bounds an outcome in bytes, uncompressed, for every process.
 const maxOutcome = 1 << 30
 
-// outcome is the first line of an encoded [jobs.Outcome]. The orders follow, one in each line: they are
-// encoded as they are stored, which is fast, and decoded one by one.
+// outcome is the first line of an encoded [jobs.Outcome]. The orders follow, one per line: they are
+// encoded in the format of the database, which is fast, and decoded one by one.
 type outcome struct {
 	Job         jobs.Job            `json:"job"`
 	State       jobs.State          `json:"state"`
@@ -38,7 +38,7 @@ type outcome struct {
 	Traceparent string              `json:"traceparent,omitempty"`
 }
 
-// marks are what an order's document does not have. Most orders have none.
+// marks has the fields of an order that are not part of its JSON document. Most orders have none.
 type marks struct {
 	Order  int                    `json:"order"` // its index
 	Unread clients.Unread         `json:"unread,omitempty"`
@@ -116,15 +116,15 @@ func marksOf(orders []clients.Order) (list []marks) {
 	return list
 }
 
-// Size is the length of a compressed outcome when it is decompressed. It is stated by the sender;
-// [DecodeOutcome] reads no more.
+// Size returns the decompressed size of a compressed outcome, as stated by the sender.
+// [DecodeOutcome] does not read more than that.
 func Size(body []byte) (int64, error) {
 	var h zstd.Header
 	if err := h.Decode(body); err != nil {
 		return 0, fmt.Errorf("not an outcome: %w", err)
 	}
 	if !h.HasFCS || h.FrameContentSize > maxOutcome {
-		return 0, errors.New("not an outcome: it states no size, or one that is too large")
+		return 0, errors.New("not an outcome: its size is missing or too large")
 	}
 	return int64(h.FrameContentSize), nil //nolint:gosec // at most maxOutcome
 }
@@ -185,7 +185,7 @@ func decodeOrders(text []byte, n int) ([]clients.Order, error) {
 		orders = append(orders, o)
 	}
 	if len(orders) != n {
-		return nil, fmt.Errorf("not an outcome: it has %d orders of %d", len(orders), n)
+		return nil, fmt.Errorf("not an outcome: got %d orders, want %d", len(orders), n)
 	}
 	return orders, nil
 }
@@ -193,13 +193,13 @@ func decodeOrders(text []byte, n int) ([]clients.Order, error) {
 func mark(orders []clients.Order, list []marks) error {
 	for _, m := range list {
 		if m.Order < 0 || m.Order >= len(orders) {
-			return errors.New("not an outcome: it marks an order that it does not have")
+			return errors.New("not an outcome: marks refer to a missing order")
 		}
 		o := &orders[m.Order]
 		o.Unread, o.Stated = m.Unread, m.Stated
 		for n, unread := range m.Lines {
 			if n < 0 || n >= len(o.Lines) {
-				return errors.New("not an outcome: it marks a line that it does not have")
+				return errors.New("not an outcome: marks refer to a missing order line")
 			}
 			o.Lines[n].Unread = unread
 		}
@@ -207,7 +207,7 @@ func mark(orders []clients.Order, list []marks) error {
 	return nil
 }
 
-// packer and unpacker are made when they are first used: a process without a fleet needs neither.
+// packer and unpacker are created on first use: a process without a fleet needs neither.
 var packer = sync.OnceValue(func() *zstd.Encoder {
 	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(true))
 	if err != nil {

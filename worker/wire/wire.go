@@ -14,8 +14,8 @@ import (
 	"orderbeat/worker/bus"
 )
 
-// Version is the version of the encoding. Processes with the same one work together, whatever the
-// version of the program is. A member that an earlier decoder may ignore does not change it.
+// Version is the version of the encoding. Processes with the same encoding version are compatible, whatever the
+// program version. Adding a member that earlier decoders can ignore does not change it.
 const Version = 1
 
 // The headers of messages with jobs and outcomes.
@@ -29,8 +29,8 @@ const (
 	HeaderTrace   = "traceparent"       // the W3C trace context
 )
 
-// ErrVersion is that a message has another version than this process.
-var ErrVersion = errors.New("another version of the encoding between processes")
+// ErrVersion means that a message has another encoding version than this process.
+var ErrVersion = errors.New("incompatible version of the encoding")
 
 // Attempt identifies an attempt at a job.
 type Attempt struct {
@@ -38,13 +38,13 @@ type Attempt struct {
 	Number int
 }
 
-// AttemptOf is the attempt of a job.
+// AttemptOf returns the current attempt of a job.
 func AttemptOf(j *jobs.Job) Attempt { return Attempt{j.ID, j.Attempt} }
 
-// String is the id of the attempt's messages.
+// String returns the Nats-Msg-Id of the attempt's messages.
 func (a Attempt) String() string { return a.JobID + "." + strconv.Itoa(a.Number) }
 
-// ReadAttempt reads the attempt that a message is about, also if the body cannot be read.
+// ReadAttempt reads the attempt of a message from its headers, so it works even if the body cannot be read.
 func ReadAttempt(h nats.Header) (Attempt, error) {
 	number, err := strconv.Atoi(h.Get(HeaderAttempt))
 	if h.Get(HeaderJob) == "" || err != nil || number < 1 {
@@ -53,29 +53,29 @@ func ReadAttempt(h nats.Header) (Attempt, error) {
 	return Attempt{h.Get(HeaderJob), number}, nil
 }
 
-// JobSubject is the subject of a job.
+// JobSubject returns the subject of a job.
 func JobSubject(s bus.Subjects, j *jobs.Job) string {
 	return s.Of("jobs." + outbox.Token(j.Provider) + "." + outbox.Token(j.Account) + "." + outbox.Token(j.Kind))
 }
 
-// OutcomeSubject is the subject of the outcomes of a job.
+// OutcomeSubject returns the subject of the outcomes of a job.
 func OutcomeSubject(s bus.Subjects, j *jobs.Job) string {
 	return s.Of("outcomes." + outbox.Token(j.Provider) + "." + outbox.Token(j.Account))
 }
 
-// CancelSubject is the subject of a job's cancellation; "*" is that of all jobs.
+// CancelSubject returns the subject for the cancellation of a job; with "*", the wildcard for all jobs.
 func CancelSubject(s bus.Subjects, jobID string) string { return s.Of("cancel." + jobID) }
 
-// FetchSubject is the subject of live requests to a provider.
+// FetchSubject returns the subject of live requests to a provider.
 func FetchSubject(s bus.Subjects, provider string) string {
 	return s.Of("fetch." + outbox.Token(provider))
 }
 
-// Consumer is the durable consumer of a provider's jobs.
+// Consumer returns the name of the durable consumer of a provider's jobs.
 func Consumer(provider string) string { return outbox.Token(provider) }
 
-// EncodeJob returns the message of a job without its subject. Within a term an attempt is sent once; ""
-// is for a message that is sent once anyway.
+// EncodeJob returns the message of a job without its subject. term is added to the Nats-Msg-Id, so that an attempt is sent
+// once per term; "" adds nothing.
 func EncodeJob(j *jobs.Job, term, traceparent string) (*nats.Msg, error) {
 	body, err := json.Marshal(j)
 	if err != nil {
@@ -113,7 +113,7 @@ func CheckVersion(h nats.Header) error {
 	return nil
 }
 
-// header has what all messages about an attempt have.
+// header returns the headers that all messages about an attempt have.
 func header(a Attempt) nats.Header {
 	h := nats.Header{}
 	h.Set(HeaderVersion, strconv.Itoa(Version))
@@ -123,7 +123,7 @@ func header(a Attempt) nats.Header {
 	return h
 }
 
-// Timeout reads the time that a live request may take.
+// Timeout reads the timeout of a live request from its headers.
 func Timeout(h nats.Header) (time.Duration, error) {
 	d, err := time.ParseDuration(h.Get(HeaderTimeout))
 	if err != nil || d <= 0 {

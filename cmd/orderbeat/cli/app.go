@@ -16,7 +16,7 @@ import (
 	"orderbeat/db"
 )
 
-// App is what the commands share.
+// App has the state that the commands share.
 type App struct {
 	Providers      map[string]section.Kind // by kind
 	Version        string
@@ -29,7 +29,7 @@ type App struct {
 	ConfigPath           string // the flag --config
 	// Zone is the time zone in which times are printed: UTC if nil, the machine's with --local.
 	Zone  *time.Location
-	began bool // the command line was valid: later errors are no usage errors
+	began bool // the command line was valid: later errors are not usage errors
 
 	command              string // path of the command that runs
 	saidFollows, saidWho bool   // see follower.go
@@ -45,7 +45,7 @@ func (a *App) LoadWithoutSecrets() (*config.Config, error) {
 
 // Reload reads the whole configuration again. Its secrets are added to known, and its samples are tried.
 func (a *App) Reload(ctx context.Context, known *mask.Set) (*config.Config, error) {
-	c, err := a.load(config.Options{Mask: known}) //nolint:contextcheck // as at the start, the file is read whatever happens to a caller
+	c, err := a.load(config.Options{Mask: known}) //nolint:contextcheck // as at startup, the file is read even if the caller has gone
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (a *App) load(o config.Options) (*config.Config, error) {
 	return c, nil
 }
 
-// LoadPart reads some sections of the configuration; errors in others do not matter.
+// LoadPart reads some sections of the configuration; errors in others are ignored.
 func (a *App) LoadPart(sections ...string) (*config.Config, error) {
 	path, err := config.Find(a.ConfigPath, a.Getenv)
 	if err != nil {
@@ -133,7 +133,7 @@ func (a *App) DialWorker() (*Client, error) {
 	return w, err
 }
 
-// OpenDatabase opens the database read-only; call Close. It prints whether that is the database of a follower.
+// OpenDatabase opens the database read-only; call Close. It prints a note if the database belongs to a follower.
 func (a *App) OpenDatabase(ctx context.Context) (*db.DB, error) {
 	return a.openDatabase(ctx, a.noteFollower)
 }
@@ -160,7 +160,7 @@ func (a *App) ReadDatabase(ctx context.Context, do func(database *db.DB) error) 
 	return do(database)
 }
 
-// Group completes a command that has only subcommands: it prints its help.
+// Group adds subcommands to a command that itself only prints its help.
 func Group(c *cobra.Command, sub ...*cobra.Command) *cobra.Command {
 	c.Args = cobra.NoArgs
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }

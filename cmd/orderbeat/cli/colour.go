@@ -15,8 +15,8 @@ const (
 	grey   = "90"
 )
 
-// colours are those of the states of runs, jobs, orders, alerts, ticks, breakers and credentials.
-// A state that needs no attention and has not ended has none.
+// colours has the colours of the states of runs, jobs, orders, alerts, ticks, breakers and credentials.
+// Other states are not coloured.
 var colours = map[string]string{
 	"succeeded": green, "running": cyan, "waiting": yellow, "paused": yellow, "blocked": yellow, "partial": yellow, "failed": red,
 	"dead": red, "cancelled": grey,
@@ -48,7 +48,7 @@ func colourOf(heading, cell string) string {
 	return colours[state]
 }
 
-// colourful returns the terminal that shows colours, or nil.
+// colourful returns w if it is a terminal that shows colours, else nil.
 func colourful(w io.Writer) *terminal {
 	if t, ok := w.(*terminal); ok && t.colours {
 		return t
@@ -56,7 +56,7 @@ func colourful(w io.Writer) *terminal {
 	return nil
 }
 
-// painted returns text in a colour. It must be free of control characters.
+// painted returns text in a colour. The text must not contain control characters.
 func painted(colour, text string) string { return "\x1b[" + colour + "m" + text + "\x1b[0m" }
 
 // PrintState writes a state, in its colour on a terminal.

@@ -12,7 +12,7 @@ import (
 	"orderbeat/db/runs"
 )
 
-// completed is the number of recent ids that a shell proposes.
+// completed is the number of recent ids that shell completion proposes.
 const completed = 20
 
 // Complete returns the completion of a flag. It proposes nothing if values cannot be read.
@@ -25,7 +25,7 @@ func (a *App) Complete(values func(ctx context.Context) []string) cobra.Completi
 	}
 }
 
-// CompleteArg sets the completion of the first argument of a command; there are no others.
+// CompleteArg sets the completion of the only argument of a command.
 func (a *App) CompleteArg(c *cobra.Command, values func(ctx context.Context) []string) *cobra.Command {
 	propose := a.Complete(values)
 	c.ValidArgsFunction = func(c *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {

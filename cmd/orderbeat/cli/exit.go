@@ -10,7 +10,7 @@ import (
 const (
 	Done      = 0
 	Failed    = 1
-	Usage     = 2 // the command line or the configuration is wrong
+	Usage     = 2 // the command line or the configuration is invalid
 	Partial   = 3 // part of it was done
 	Abandoned = 4 // `run` stopped while jobs were still running
 )
@@ -27,7 +27,7 @@ func Exit(status int, err error) error { return &ExitError{status, err} }
 
 func (e *ExitError) Error() string { return fmt.Sprintf("exit status %d: %v", e.status, e.Err) }
 
-// ExitOf returns the exit status of a command that succeeded for some of all: nil if for all.
+// ExitOf returns the exit error of a command that succeeded for some of several items: nil if for all.
 func ExitOf(succeeded, all int) error {
 	switch succeeded {
 	case all:

@@ -9,7 +9,7 @@ import (
 	"orderbeat/jobs"
 )
 
-// The flags below have one meaning and one text in all commands.
+// The flags below have the same meaning and help text in all commands.
 
 // JSONFlag adds the flag --json.
 func JSONFlag(c *cobra.Command, into *bool) {
@@ -41,25 +41,25 @@ func (a *App) AccountsFlag(c *cobra.Command, into *[]string) {
 
 // RunFlag adds the flag --run.
 func (a *App) RunFlag(c *cobra.Command, into *string) {
-	c.Flags().StringVar(into, "run", "", "only this run: its id, or a beginning that is unique")
+	c.Flags().StringVar(into, "run", "", "only this run: its id or a unique prefix of it")
 	complete(c, "run", a.Complete(a.RecentRuns))
 }
 
 // JobFlag adds the flag --job.
 func (a *App) JobFlag(c *cobra.Command, into *string) {
-	c.Flags().StringVar(into, "job", "", "only this job: its id, or a beginning that is unique")
+	c.Flags().StringVar(into, "job", "", "only this job: its id or a unique prefix of it")
 	complete(c, "job", a.Complete(a.RecentJobs))
 }
 
 // SinceFlag adds the flag --since.
 func SinceFlag(c *cobra.Command, into *string, usual string) {
-	c.Flags().StringVar(into, "since", usual, "only since: 24h, 14d, or a date such as 2026-01-31")
+	c.Flags().StringVar(into, "since", usual, "only after this time: 24h or 14d ago, or a date such as 2026-01-31")
 	complete(c, "since", cobra.NoFileCompletions)
 }
 
 // UntilFlag adds the flag --until.
 func UntilFlag(c *cobra.Command, into *string) {
-	c.Flags().StringVar(into, "until", "", "only before, in the format of --since")
+	c.Flags().StringVar(into, "until", "", "only before this time, in the format of --since")
 	complete(c, "until", cobra.NoFileCompletions)
 }
 
@@ -75,7 +75,7 @@ func ChoiceFlag[S ~string](c *cobra.Command, into *string, name, about string, a
 	complete(c, name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// complete sets the completion of a flag, which exists.
+// complete sets the completion of an existing flag.
 func complete(c *cobra.Command, flag string, values cobra.CompletionFunc) {
 	_ = c.RegisterFlagCompletionFunc(flag, values)
 }

@@ -15,7 +15,7 @@ import (
 	"orderbeat/worker/fleet"
 )
 
-// notCopied is what commands read that the database of a follower does not have, by the command's path.
+// notCopied has, by command path, the data that the command reads and that a follower's database lacks.
 var notCopied = map[string]string{
 	"orderbeat jobs":              "jobs",
 	"orderbeat runs":              "jobs, and runs that have not ended",
@@ -25,12 +25,12 @@ var notCopied = map[string]string{
 	"orderbeat status":            "jobs, and messages to publish",
 }
 
-// fleetPatience bounds the request about the fleet, and its connection to each server.
+// fleetPatience is the timeout for connecting to one NATS server. Connecting and the request take at most 4 times as long.
 const fleetPatience = 500 * time.Millisecond
 
-// noteFollower prints, once, whether the database of this machine is one of a follower, how far behind it is and
-// where the leader is. With the embedded NATS there is no follower. Nothing is printed if no process replies:
-// then nothing is published, either.
+// noteFollower prints, once, that the database of this machine belongs to a follower, how far behind it is and
+// where the leader is. With the embedded NATS there are no followers. Nothing is printed if no process replies:
+// then nothing is published that this database could lack.
 func (a *App) noteFollower(ctx context.Context, path string) {
 	if !a.began || a.saidFollows { // completions are silent
 		return
@@ -51,7 +51,7 @@ func (a *App) noteFollower(ctx context.Context, path string) {
 		return
 	}
 	if err != nil {
-		fmt.Fprintf(a.Stderr, "not known whether this database is up to date: %s\n", Plain(err.Error()))
+		fmt.Fprintf(a.Stderr, "cannot determine whether this database is up to date: %s\n", Plain(err.Error()))
 		return
 	}
 	leader := slices.IndexFunc(list, func(p api.Process) bool { return p.Leader })
@@ -80,7 +80,7 @@ func (a *App) noteFollower(ctx context.Context, path string) {
 	}
 }
 
-// processes asks the fleet for its processes.
+// processes requests the list of processes in the fleet.
 func processes(ctx context.Context, c bus.Config) ([]api.Process, error) {
 	w, err := Dial(c, nats.Timeout(fleetPatience))
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"orderbeat/db/runs"
 )
 
-// maxCandidates bounds the ids that an error lists.
+// maxCandidates is the maximum number of ids that an error lists.
 const maxCandidates = 10
 
-// RunID returns the id of the run whose id begins with text, or text if the database of this machine has
-// none: a worker elsewhere may know it. Several are a usage error.
+// RunID returns the id of the run whose id begins with text. It returns text if the database of this machine
+// has no such run: a worker on another machine may have it. Several matches are a usage error.
 func (a *App) RunID(ctx context.Context, text string) (string, error) {
 	return a.expand(ctx, "run", text, func(database *db.DB) (found []candidate, err error) {
 		if r, ok, err := database.Run(ctx, text); ok || err != nil {
@@ -49,7 +49,7 @@ func (a *App) expand(ctx context.Context, noun, text string, find func(*db.DB) (
 	}
 	database, err := a.openDatabase(ctx, func(context.Context, string) {})
 	if err != nil {
-		return text, nil // the worker decides
+		return text, nil // the worker looks it up
 	}
 	defer database.Close()
 	found, err := find(database)

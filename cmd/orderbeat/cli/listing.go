@@ -10,12 +10,12 @@ type Listing[T any] struct {
 	Noun string // "run"
 	Head []string
 	Row  func(T) []string
-	// Provider and Account are those of the filter: [App.CheckFound].
+	// Provider and Account are the values of the filter, for [App.CheckFound].
 	Provider, Account string
 }
 
-// Print prints at most limit rows of a list as a table, or as JSON. The list has one more than limit
-// if there are more.
+// Print prints at most limit rows of a list as a table, or as JSON. Pass one row more than limit
+// if there are more: this is how Print notices it.
 func (l Listing[T]) Print(a *App, list []T, limit int, asJSON bool) error {
 	if err := a.CheckFound(len(list), l.Provider, l.Account); err != nil {
 		return err
@@ -56,9 +56,9 @@ func (a *App) CheckFound(found int, provider, account string) error {
 	}
 	switch providers := conf.ProviderNames(); {
 	case provider != "" && !slices.Contains(providers, provider):
-		return Misuse("--provider: %q is not configured; there are %s", provider, Words(providers))
+		return Misuse("--provider: %q is not configured; configured: %s", provider, Words(providers))
 	case account != "" && !slices.Contains(accounts, account):
-		return Misuse("--account: %q is not configured; there are %s", account, Words(accounts))
+		return Misuse("--account: %q is not configured; configured: %s", account, Words(accounts))
 	}
 	return nil
 }

@@ -25,10 +25,10 @@ type Client struct {
 	conn   *nats.Conn
 	prefix string
 	server string // URL, for messages
-	shared bool   // there may be several workers on it
-	// deadline is what the worker may take for a request, 0 for its default.
+	shared bool   // several workers may use this server
+	// deadline is the worker's time limit for a request, 0 for its default.
 	deadline time.Duration
-	// place is where the worker that replied last has its database, "" if it does not say.
+	// place is the host and database path of the worker that replied last, "" if unknown.
 	place string
 }
 
@@ -88,7 +88,7 @@ func MissingPassword(err error, server string) error {
 	return err
 }
 
-// requestTimeout is longer than the worker's own limit of 30 s for a provider call.
+// requestTimeout is longer than the worker's default deadline of 30 s for a request.
 const requestTimeout = 35 * time.Second
 
 // Call sends a request to an endpoint of the running worker, such as "runs.start", and returns
@@ -126,7 +126,7 @@ func CallOver[R any](ctx context.Context, w *Client, endpoint string, request an
 	return reply, usageError(err)
 }
 
-// SetDeadline sets what the worker may take for each request.
+// SetDeadline sets the worker's time limit for each request.
 func (a *Client) SetDeadline(deadline time.Duration) { a.deadline = deadline }
 
 // Close ends the connection.
@@ -174,16 +174,16 @@ type RunRequest struct {
 	Accounts []string       `json:"accounts,omitempty"`
 }
 
-// StartRun starts a run and returns it as it was accepted.
+// StartRun starts a run and returns the accepted run.
 func StartRun(ctx context.Context, w *Client, request RunRequest) (jobs.Run, error) {
 	reply, err := CallOver[api.Run](ctx, w, "runs.start", request)
 	return reply.Run, err
 }
 
-// TokenBucket returns the token store of an external NATS for a command without a worker, and what ends
-// its connection.
+// TokenBucket returns the token store of an external NATS for a command without a worker, and a function
+// that closes its connection.
 func TokenBucket(c bus.Config) (bucket *tokens.Store, disconnect func(), err error) {
-	log := slog.New(slog.DiscardHandler) // what fails is in the errors
+	log := slog.New(slog.DiscardHandler) // failures are returned as errors
 	conn, err := bus.Open(c, nil, problems.NewSet(log), log, func(error) {})
 	if err != nil {
 		return nil, nil, err

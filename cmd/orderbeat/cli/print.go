@@ -27,7 +27,7 @@ func PrintJSON(w io.Writer, v any) error {
 	return err
 }
 
-// Plain makes foreign text safe for a terminal: one line, without control characters.
+// Plain makes untrusted text safe for a terminal: one line, without control characters.
 func Plain(s string) string { return plain.Line(s) }
 
 // OrDash returns s, or "-" if it is empty.

@@ -14,10 +14,10 @@ import (
 // minColumn is the width below which a column is not shortened: the date of a time still fits.
 const minColumn = 11
 
-// number matches the cells of columns that are aligned at the right.
+// number matches the cells of right-aligned columns.
 var number = regexp.MustCompile(`^(-|-?[0-9][0-9.,]*%?)$`)
 
-// PrintTable writes a header and rows in aligned columns, numbers at the right. On a terminal, the
+// PrintTable writes a header and rows in aligned columns, numbers right-aligned. On a terminal, the
 // widest columns are shortened to its width, except for the first one, which is the name to use in
 // other commands, and not with the flag --wide.
 func PrintTable(w io.Writer, head []string, rows [][]string) error {
@@ -49,7 +49,7 @@ func PrintTable(w io.Writer, head []string, rows [][]string) error {
 	return err
 }
 
-// layout returns the width of each column, and which are aligned at the right.
+// layout returns the width of each column, and which columns are right-aligned.
 func layout(head []string, rows [][]string) (widths []int, right []bool) {
 	widths, right = make([]int, len(head)), make([]bool, len(head))
 	for i, title := range head {
@@ -64,10 +64,10 @@ func layout(head []string, rows [][]string) (widths []int, right []bool) {
 	return widths, right
 }
 
-// gap is between two columns.
+// gap separates two columns.
 const gap = "  "
 
-// shrink shortens the widest columns but the first until a line has at most most characters.
+// shrink narrows the widest columns, except for the first, until a line fits into most characters.
 func shrink(widths []int, most int) {
 	total := -len(gap)
 	for _, width := range widths {
@@ -88,7 +88,7 @@ func shrink(widths []int, most int) {
 	}
 }
 
-// tableLine returns a line without spaces at its end. colours are those of the cells, "" for none.
+// tableLine returns a line without trailing spaces. colours has the colours of the cells, "" for none.
 func tableLine(row, colours []string, widths []int, right []bool) string {
 	var b strings.Builder
 	for i, cell := range row {

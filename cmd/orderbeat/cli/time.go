@@ -56,7 +56,7 @@ func (a *App) ParseSince(flag, s string) (time.Time, error) {
 	return time.Time{}, Misuse(`--%s: %q is neither a duration such as "24h" or "14d" nor a date such as "2026-01-31"`, flag, s)
 }
 
-// ParsePeriod replaces two bounds, each if it is set, by the times that the worker expects.
+// ParsePeriod converts the bounds that are set to the format that the worker expects.
 func (a *App) ParsePeriod(since, until *string) error {
 	for _, bound := range []struct {
 		name string

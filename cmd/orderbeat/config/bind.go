@@ -27,8 +27,8 @@ type binder struct {
 	secrets secrets
 }
 
-// table decodes the table at path into the struct dst. The keys in also are allowed too; other
-// code reads them.
+// table decodes the table at path into the struct dst. Keys in also are allowed but ignored: other
+// code decodes them.
 func (b *binder) table(path string, values map[string]any, dst reflect.Value, also ...field) {
 	known := tagged(dst.Type())
 	for key, value := range values {
@@ -115,7 +115,7 @@ func (b *binder) value(path string, value any, dst reflect.Value) {
 	b.kind(path, value, dst)
 }
 
-// kind decodes a value into a type that is no reader.
+// kind decodes a value into a type that does not implement reader.
 func (b *binder) kind(path string, value any, dst reflect.Value) {
 	switch dst.Kind() {
 	case reflect.String:

@@ -45,10 +45,10 @@ func (c *Config) Changes(before *Config) (apply, restart []string) {
 	return append(apply, differences("notify: ", before.Notify, c.Notify, func(t notifier.Target) string { return t.Name }, unlessEqual)...), restart
 }
 
-// Same reports whether a section is unchanged, with all that it refers to.
+// Same reports whether a section is unchanged, including the secrets and files that it refers to.
 func (p Provider) Same(before Provider) bool { return maps.Equal(p.keys, before.keys) }
 
-// changed says which keys of a section differ, "" if none does.
+// changed returns which keys of a section differ, "" if none.
 func (p Provider) changed(before Provider) string {
 	all := maps.Clone(p.keys)
 	maps.Copy(all, before.keys)
@@ -66,7 +66,7 @@ func unlessEqual[T any](a, b T) string {
 	return "changed"
 }
 
-// differences describes the elements of a list that were added, changed or removed. changed says how two
+// differences describes the elements of a list that were added, changed or removed. changed returns how two
 // elements differ, "" if they do not.
 func differences[T any](prefix string, before, after []T, name func(T) string, changed func(a, b T) string) (list []string) {
 	for _, a := range after {
@@ -87,7 +87,7 @@ func differences[T any](prefix string, before, after []T, name func(T) string, c
 	return list
 }
 
-// keysOf are the values of the keys of the fixed sections.
+// keysOf returns the values of the keys of the fixed sections.
 func keysOf(f *file) map[string]any {
 	found := map[string]any{}
 	eachKey(reflect.ValueOf(f).Elem(), "", func(key string, v reflect.Value) { found[key] = v.Interface() })
@@ -97,7 +97,7 @@ func keysOf(f *file) map[string]any {
 	return found
 }
 
-// eachKey calls do with the keys of a struct and of the sections in it.
+// eachKey calls do for every key of a struct and of the sections nested in it.
 func eachKey(v reflect.Value, path string, do func(key string, v reflect.Value)) {
 	for _, f := range tagged(v.Type()) {
 		value, key := v.FieldByIndex(f.index), tomlfile.Key(path, f.key)
@@ -113,7 +113,7 @@ func eachKey(v reflect.Value, path string, do func(key string, v reflect.Value))
 	}
 }
 
-// eachText calls do with the texts in a TOML value, in the order of their keys.
+// eachText calls do for every string in a TOML value, in the order of the keys.
 func eachText(value any, do func(text string)) {
 	switch v := value.(type) {
 	case string:
@@ -129,7 +129,7 @@ func eachText(value any, do func(text string)) {
 	}
 }
 
-// fingerprint identifies a TOML value and the secrets that it refers to.
+// fingerprint returns a hash of a TOML value and of the secrets that it refers to.
 func (l *loader) fingerprint(value any) string {
 	h := sha256.New()
 	text, err := json.Marshal(value)
@@ -147,7 +147,7 @@ func (l *loader) fingerprint(value any) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// contents identifies the contents of files.
+// contents returns a hash of the contents of files.
 func contents(paths ...string) string {
 	h := sha256.New()
 	for _, path := range paths {

@@ -1,5 +1,5 @@
 // Package config reads config.toml strictly. It reports all errors at once, with file, line,
-// column and key, before anything is opened. It makes values; it opens no connection and runs
+// column and key, before anything is opened. It only reads files: it opens no connection and runs
 // no worker.
 //
 // Start reading at [Load]. The fixed sections are in sections.go, those of providers in
@@ -62,7 +62,7 @@ type Config struct {
 	keys     map[string]any  // of the fixed sections, with their values
 }
 
-// ProviderNames are the names of the providers.
+// ProviderNames returns the names of the providers.
 func (c *Config) ProviderNames() (names []string) {
 	for _, p := range c.Providers {
 		names = append(names, p.Name)
@@ -138,7 +138,7 @@ func Load(path string, kinds map[string]section.Kind, getenv func(string) string
 
 // Options are how [LoadWith] treats secrets.
 type Options struct {
-	// Mask has the secrets that the process masks already: new ones are added to it. nil makes one.
+	// Mask has the secrets that the process masks already: new ones are added to it. nil creates a set.
 	Mask *mask.Set
 	// WithoutSecrets resolves no secrets: the result has placeholders, and its providers must not be opened.
 	WithoutSecrets bool
@@ -175,7 +175,7 @@ func LoadWith(path string, kinds map[string]section.Kind, getenv func(string) st
 
 // LoadPart reads some sections, such as "db"; the rest of the result is undefined. "nats"
 // includes "worker", which has the path of the embedded server's password. Secrets and errors
-// of other sections are ignored, so that orders can be shown whatever state the rest is in.
+// of other sections are ignored, so that orders can be shown even if other sections are invalid.
 func LoadPart(path string, getenv func(string) string, sections ...string) (*Config, error) {
 	l, err := read(path, getenv, mask.New())
 	if err != nil {
@@ -253,7 +253,7 @@ func (l *loader) set(section, key string) bool {
 }
 
 // sections decodes values, which are the whole file or a part of it, and checks the sections
-// other than providers and schedules.
+// other than providers, schedules and notify.
 func (l *loader) sections(values map[string]any) {
 	l.table("", values, reflect.ValueOf(&l.file).Elem())
 	l.config.NATS = l.nats(l.file.NATS)
@@ -266,7 +266,7 @@ func (l *loader) sections(values map[string]any) {
 	l.config.NATS.PasswordFile = passwordFile(l.config.NATS, l.config.Key)
 	l.config.Web = l.web(l.file.Web)
 	if l.file.Worker.Role == RoleFetch && !l.set("web", "listen") {
-		l.config.Web.Listen = "" // it has no pages of its own, and several of them may share a machine
+		l.config.Web.Listen = "" // a fetcher has no pages, and several may run on one machine
 	}
 	l.oneOf("log.level", l.file.Log.Level, "debug", "info", "warn", "error")
 	l.oneOf("log.format", l.file.Log.Format, "auto", "text", "json")

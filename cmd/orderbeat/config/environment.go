@@ -25,10 +25,10 @@ var notKeys = []string{"ORDERBEAT_CONFIG"}
 type variable struct {
 	key    string // "db.path"
 	kind   reflect.Type
-	secret bool // cannot be set: the file refers to secrets
+	secret bool // cannot be set by a variable: the file refers to secrets
 }
 
-// variables are all variables by name: the keys of the fixed sections with a single value.
+// variables returns all variables by name: the keys of the fixed sections with a single value.
 func variables() map[string]variable {
 	found := map[string]variable{}
 	eachKey(reflect.New(reflect.TypeFor[file]()).Elem(), "", func(key string, v reflect.Value) {
@@ -40,7 +40,7 @@ func variables() map[string]variable {
 	return found
 }
 
-// variableOf is the variable that sets a key.
+// variableOf returns the name of the variable that sets a key.
 func variableOf(key string) string {
 	return variablePrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
@@ -61,7 +61,7 @@ func (v variable) value(text string) any {
 	return text // if invalid, the binder reports what is expected
 }
 
-// environment overrides the document's values by environment variables. Errors about such a
+// environment overrides the document's values with environment variables. Errors about such a
 // value name the variable.
 func (l *loader) environment(getenv func(string) string) {
 	all := variables()

@@ -15,7 +15,7 @@ type mistakes struct{ all []mistake }
 
 // mistake is an error without a position.
 type mistake struct {
-	key     string // its path in the configuration, also if a declaration has it
+	key     string // its path in the configuration, even if it is set in a declaration
 	offset  int    // as in [section.ConfigError]
 	message string
 }
@@ -71,7 +71,7 @@ func (l *loader) addAt(at origin, format string, args ...any) {
 	l.placed = append(l.placed, at.doc.Error(at.path, 0, fmt.Sprintf(format, args...)))
 }
 
-// cause is an error about a file without the operation and the path.
+// cause returns a file error without its operation and path.
 func cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err

@@ -11,8 +11,8 @@ import (
 	"orderbeat/cmd/orderbeat/config/tomlfile"
 )
 
-// Keys that only the section itself may have: they select the layers below it. And the key
-// whose tables of all layers are concatenated.
+// Keys with rules of their own: kind, declaration and accounts are allowed only in the section itself;
+// samples of all layers are concatenated; exchanges may not exceed what a lower layer allows.
 const (
 	keyKind        = "kind"
 	keyDeclaration = "declaration"
@@ -36,7 +36,7 @@ type overlay struct {
 	file string
 }
 
-// overlay combines a section, its declaration file and the preset of its kind. An unknown kind
+// overlay returns a section with its declaration file and the preset of its kind. An unknown kind
 // is treated as declared.
 func (l *loader) overlay(path string, table map[string]any, kind section.Kind, known bool) *overlay {
 	table = maps.Clone(table)
@@ -112,7 +112,7 @@ func (l *loader) values(path string, s *overlay) map[string]any {
 // kept are the values of the key exchanges, in ascending order of detail.
 var kept = []exchange.Detail{exchange.Off, exchange.Metadata, exchange.Full}
 
-// checkExchanges checks that no layer records more of exchanges than a layer below it allows:
+// checkExchanges checks that no layer records more detail of exchanges than a layer below it allows:
 // a declaration may forbid storing responses.
 func (l *loader) checkExchanges(layers []layer) {
 	allowed, by := len(kept), ""
@@ -120,7 +120,7 @@ func (l *loader) checkExchanges(layers []layer) {
 		text, ok := from.values[keyExchanges].(string)
 		keep := slices.Index(kept, exchange.Detail(text))
 		switch {
-		case !ok || keep < 0: // the provider reports other values
+		case !ok || keep < 0: // the provider reports invalid values
 		case keep > allowed:
 			l.addAt(origin{doc: from.doc, path: tomlfile.Key(from.path, keyExchanges)}, "is %q, but %s allows at most %q: remove it", text, by, kept[allowed])
 		default:

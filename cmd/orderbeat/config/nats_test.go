@@ -104,7 +104,7 @@ func TestPasswordFileReadableByOthersIsRejected(t *testing.T) {
 	if err := os.Chmod(file, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Load(path, kinds, env()); err == nil || !strings.Contains(err.Error(), "nats.auth: NATS password: others may read "+file+" (mode 0640)") {
+	if _, err := config.Load(path, kinds, env()); err == nil || !strings.Contains(err.Error(), "nats.auth: NATS password: other users may read "+file+" (mode 0640)") {
 		t.Errorf("got %v", err)
 	}
 }

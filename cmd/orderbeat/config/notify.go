@@ -12,10 +12,10 @@ import (
 	"orderbeat/worker/notifier"
 )
 
-// maxTargets bounds the targets of notifications.
+// maxTargets is the maximum number of notification targets.
 const maxTargets = 50
 
-// notifySection is one of the [[notify]] before it is checked.
+// notifySection is a [[notify]] section before it is checked.
 type notifySection struct {
 	// Name of the target: letters, digits, - and _.
 	Name string `toml:"name,required"`
@@ -39,10 +39,10 @@ func (l *loader) notify() {
 	}
 }
 
-// distinct reports a name that an element before it has. seen has the paths of elements by their names.
+// distinct reports a name that an earlier element has already. seen maps names to the paths of their elements.
 func (l *loader) distinct(seen map[string]string, path, name string) {
 	if first, taken := seen[name]; taken && name != "" {
-		l.add(path+".name", "%.80q is the name of %s already", name, first)
+		l.add(path+".name", "%.80q is already the name of %s", name, first)
 	}
 	seen[name] = path
 }
@@ -63,7 +63,7 @@ func (l *loader) target(path string, s notifySection) notifier.Target {
 	for i, code := range s.Codes {
 		t.Codes = append(t.Codes, clients.Code(code))
 		if !slices.Contains(alerts.Codes, clients.Code(code)) {
-			l.add(tomlfile.Index(path+".codes", i), "%.40q is not a code of an alert; known codes: %s", code, joined(alerts.Codes))
+			l.add(tomlfile.Index(path+".codes", i), "%.40q is not an alert code; known codes: %s", code, joined(alerts.Codes))
 		}
 	}
 	for i, provider := range s.Providers {

@@ -30,7 +30,7 @@ type Provider struct {
 	section.Config
 	// Traits are the requests that it supports.
 	Traits clients.Traits
-	// Origin is the base URL of its requests: that of the kind's BaseURL method, or the
+	// Origin is the base URL of its requests: from the provider's BaseURL method, else the
 	// configured one.
 	Origin string
 	// redirectURI is the kind's own redirect URI, "" for that of the web listener.
@@ -41,13 +41,13 @@ type Provider struct {
 	// lacks returns what an account lacks for order requests; nil if accounts of this kind are
 	// always complete.
 	lacks func(clients.Account) error
-	// SamplesPath and SamplesTable are where a new sample belongs: the file of the declaration, or else of
-	// the section, and the name of the [[table]] there. Both are "" if the kind is not declared.
+	// SamplesPath is the file that new samples are added to: the declaration file, or else the file of the
+	// section. SamplesTable is the name of the [[table]] in it. Both are "" if the kind is not declared.
 	SamplesPath, SamplesTable string
 	keys                      map[string]string // fingerprints of the values of its keys
 }
 
-// AccountNames are the names of the accounts.
+// AccountNames returns the names of the accounts.
 func (p Provider) AccountNames() (names []string) {
 	for _, a := range p.Accounts {
 		names = append(names, a.Name)
@@ -66,7 +66,7 @@ type ProviderDeps struct {
 	Watch func(exchange.Exchange)
 }
 
-// providerDefaults are the defaults of a provider's section.
+// providerDefaults returns the defaults of a provider's section.
 func providerDefaults(name string) section.Config {
 	return section.Config{
 		Name: name, Environment: "sandbox", Concurrency: 4,
@@ -109,7 +109,7 @@ func (l *loader) redirects() {
 }
 
 // provider reads the keys that all kinds share, and lets the kind read the rest. An invalid
-// section is kept: schedules are checked against it.
+// section is added to the configuration too, so that schedules can be checked against it.
 func (l *loader) provider(path, name string, table map[string]any, kinds map[string]section.Kind) {
 	named, _ := table[keyKind].(string)
 	kind, known := kinds[named]
@@ -148,7 +148,7 @@ func (l *loader) provider(path, name string, table map[string]any, kinds map[str
 	l.config.Providers = append(l.config.Providers, p)
 }
 
-// anyTraits are the traits of a provider that could not be opened: it may support any
+// anyTraits are used for a provider that could not be opened: schedules for it may use any
 // request.
 var anyTraits = clients.Traits{MaxReferences: math.MaxInt, MaxDespatchDays: 1, MaxInvoiceDays: 1}
 
@@ -238,7 +238,7 @@ func (l *loader) trial() ProviderDeps {
 	return deps
 }
 
-// decode fills a kind's own struct, as [section.Section.Decode] promises.
+// decode implements [section.Section.Decode]: it decodes the kind's own keys into a struct.
 func (l *loader) decode(path string, own map[string]any, into any, frame []field) error {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
@@ -253,7 +253,7 @@ func (l *loader) decode(path string, own map[string]any, into any, frame []field
 	return errors.Join(all...)
 }
 
-// maxName bounds names, in characters.
+// maxName is the maximum length of names, in characters.
 const maxName = 64
 
 // accounts checks the names of a provider's accounts, which identify them in tables and

@@ -23,7 +23,7 @@ org = "10030/MMD"
 	}
 	for _, test := range []struct{ name, first, second, want string }{
 		{"two of one's own", "https://dms.example/one", "https://dms.example/two", ""},
-		{"the same twice", "https://dms.example/one", "https://dms.example/one", "16:1: providers.south.redirect_uri: must have another path: provider north uses /one already"},
+		{"the same twice", "https://dms.example/one", "https://dms.example/one", "16:1: providers.south.redirect_uri: must have another path: provider north already uses /one"},
 		{"the other's callback", "https://dms.example/oauth/callback/south", "https://dms.example/two", "6:1: providers.north.redirect_uri: must have another path: /oauth/callback/south is"},
 		{"the listener's own page", "https://dms.example/one", "https://dms.example/metrics", "16:1: providers.south.redirect_uri: must have another path: /metrics is"},
 		{"a pattern", "https://dms.example/{one}", "https://dms.example/two", "6:1: providers.north.redirect_uri: must have a path without braces"},

@@ -34,7 +34,7 @@ func (p Provider) CheckSamples(ctx context.Context) error {
 	return cmp.Or(ctx.Err(), tomlfile.Errors(p.SamplesPath, wrong))
 }
 
-// samplesAt returns where new samples of the section at path of the file main belong.
+// samplesAt returns the file and table for new samples of a section, which is at path in the file main.
 func (s *overlay) samplesAt(main, path string) (file, table string) {
 	switch {
 	case !s.declared:
@@ -71,7 +71,7 @@ var sandboxCredentials = map[string]credentials{
 	"shell":     {sandbox.ShellClientID, sandbox.ShellClientSecret},
 }
 
-// sandboxOf is the sandbox at a URL for a provider of a kind.
+// sandboxOf returns the sandbox at url with the credentials for a kind of provider.
 func sandboxOf(url, kind string) section.Sandbox {
 	return section.Sandbox{URL: url, ClientID: secret.New(sandboxCredentials[kind].id), ClientSecret: secret.New(sandboxCredentials[kind].secret)}
 }

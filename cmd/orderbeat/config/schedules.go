@@ -16,7 +16,7 @@ import (
 	"orderbeat/worker/settings"
 )
 
-// Schedule is one of the [[schedules]].
+// Schedule is a [[schedules]] section.
 type Schedule struct {
 	settings.Schedule
 	// Location is the time zone of the spec.
@@ -38,7 +38,7 @@ const maxPauseAfter = 1000
 // maxJitter is the maximum of jitter.
 const maxJitter = 24 * time.Hour
 
-// scheduleSection is one of the [[schedules]] before it is checked.
+// scheduleSection is a [[schedules]] section before it is checked.
 type scheduleSection struct {
 	Name     string `toml:"name,required"`
 	Cron     string `toml:"cron,required"`
@@ -152,8 +152,8 @@ func (l *loader) complete(provider string, accounts []clients.Account) {
 	}
 }
 
-// chosen checks the names of a schedule's accounts (none means all) and returns the
-// provider's accounts among them. A provider's account without a readable name matches any.
+// chosen checks the account names of a schedule (none means all) and returns the accounts with these
+// names. If some of the provider's account names cannot be read, unknown names are not reported.
 func (l *loader) chosen(path string, names []string, p Provider) []clients.Account {
 	if len(names) == 0 {
 		return p.Accounts

@@ -71,7 +71,7 @@ func isReference(s string) bool {
 	return ok && name != "" && (kind == "env" || kind == "file" || kind == "credential")
 }
 
-// trimmed removes trailing line ends and a byte order mark, which editors and shells add, and
+// trimmed removes line ends at both ends and a byte order mark, which editors and shells add, and
 // decodes UTF-16, as Windows writes it.
 func trimmed(value string) string {
 	for mark, order := range map[string]binary.ByteOrder{"\xff\xfe": binary.LittleEndian, "\xfe\xff": binary.BigEndian} {
@@ -95,7 +95,7 @@ func (s secrets) private(path string, info fs.FileInfo) error {
 	return secret.CheckPrivate(path, info)
 }
 
-// fromFile reads a secret, [trimmed].
+// fromFile reads a secret from a file and applies [trimmed].
 func fromFile(path string) (secret.Secret, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {

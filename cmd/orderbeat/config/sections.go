@@ -44,7 +44,7 @@ type Worker struct {
 	Drain time.Duration `toml:"drain"`
 	// QueueAlert is how long a job may wait in the queue before an alert is raised.
 	QueueAlert time.Duration `toml:"queue_alert"`
-	// MaxLag is how far behind what is published a follower may be that replies to requests or takes over.
+	// MaxLag is the maximum lag of a follower that replies to requests or takes over.
 	MaxLag time.Duration `toml:"max_lag"`
 	// SnapshotEvery is how often the leader makes a snapshot for new followers.
 	SnapshotEvery time.Duration `toml:"snapshot_every"`
@@ -117,7 +117,7 @@ const (
 
 var roles = []string{RoleAll, RoleStore, RoleFetch}
 
-// defaults are the values of keys that are not set.
+// defaults returns the values of keys that are not set.
 func defaults() file {
 	const day = 24 * time.Hour
 	return file{
@@ -184,8 +184,8 @@ func (l *loader) sandbox(s Sandbox) {
 	}
 }
 
-// telemetry returns where traces go. A mistake in the section is an error. One in a variable of
-// OpenTelemetry, which may be set for all programs of a machine, is a notice, and turns traces off.
+// telemetry returns where traces go. A mistake in the section is an error. A mistake in an OTEL_*
+// variable, which may be set for all programs of a machine, is only a notice and turns traces off.
 func (l *loader) telemetry(s telemetrySection) telemetry.Config {
 	l.oneOf("telemetry.protocol", s.Protocol, telemetry.Protocol)
 	c := telemetry.Config{Sample: s.Sample.value}
@@ -234,7 +234,7 @@ func (l *loader) existing(key, path string) string {
 	return path
 }
 
-// private is existing for a file with a key or credentials, which other users may not read.
+// private is like existing, and also checks that other users cannot read the file.
 func (l *loader) private(key, path string) string {
 	path, info := l.found(key, path)
 	if info != nil {
@@ -245,7 +245,7 @@ func (l *loader) private(key, path string) string {
 	return path
 }
 
-// found returns the absolute path of a file that a key names, and its info, nil if it does not
+// found returns the absolute path of a file that a key names, and its info: nil if the file does not
 // exist.
 func (l *loader) found(key, path string) (string, fs.FileInfo) {
 	if path == "" {
@@ -280,7 +280,7 @@ type Shape struct {
 	Schedule any
 	// Notify is one of the targets of notifications.
 	Notify any
-	// URLs and Sync are texts with forms of their own, Share is a number from 0 to 1.
+	// URLs and Sync are strings with their own formats, Share is a number from 0 to 1.
 	URLs, Sync, Share any
 }
 

@@ -1,4 +1,4 @@
-// Package lock keeps a second worker away from a database, and identifies the worker that has
+// Package lock prevents two workers from using one database, and identifies the worker that uses
 // it.
 package lock
 
@@ -34,9 +34,9 @@ func Acquire(path string) (unlock func(), err error) {
 
 func lockOf(path string) string { return path + ".lock" }
 
-// Identify returns the identity of the worker with this database, and its place (host and
-// path), for other workers. It survives restarts and differs for a copy of the file on
-// another machine or of the whole folder. The caller holds the lock.
+// Identify returns the identity of the worker that uses this database, and its place (host and
+// path), for other workers. The identity survives restarts. A copy of the database at another
+// path or on another machine has another identity. The caller holds the lock.
 func Identify(path string) (id, place string, err error) {
 	place, own, err := read(path)
 	if err == nil && len(own) != length {
@@ -55,7 +55,7 @@ func Identity(path string) (string, error) {
 	return identity(place, own), err
 }
 
-// read returns the place of a database, and the word in its lock file.
+// read returns the place of a database, and the random id in its lock file.
 func read(path string) (place string, own []byte, err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
@@ -69,7 +69,7 @@ func read(path string) (place string, own []byte, err error) {
 	return host + ":" + path, own, err
 }
 
-// length is that of the word in the lock file, of [rand.Text].
+// length is the length of the id in the lock file, which is from [rand.Text].
 const length = 26
 
 func identity(place string, own []byte) string {

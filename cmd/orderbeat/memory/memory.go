@@ -36,7 +36,7 @@ func Limit(log *slog.Logger) {
 }
 
 // addressSpace returns the limit of the heap if the address space is limited: half of the
-// rest, because threads and C need some too, and the heap grows in steps of 64 MB.
+// rest, because threads and C code need memory too, and the heap grows in steps of 64 MB.
 func addressSpace() (bytes int64, ok bool) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_AS, &limit); err != nil || limit.Cur >= math.MaxInt64 {

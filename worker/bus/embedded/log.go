@@ -9,15 +9,15 @@ import (
 	"orderbeat/worker/problems"
 )
 
-// serverLog forwards the embedded server's warnings: each distinct message once, then with
-// growing pauses, since the server repeats some with every attempt.
+// serverLog forwards the embedded server's warnings: each distinct message once, and again after
+// growing pauses, because the server repeats some messages with every attempt.
 type serverLog struct {
 	log      *slog.Logger
 	activity *problems.Activity
 	fail     func(what string) // called when the store is not writable
 }
 
-// failures match the messages by which the server reports that a stream, or all of JetStream, no
+// failures matches the messages with which the server reports that a stream, or all of JetStream, no
 // longer accepts messages. It has no other signal for this.
 var failures = regexp.MustCompile(`(?i)critical write error|will be DISABLED|can't start JetStream`)
 

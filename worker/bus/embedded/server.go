@@ -25,12 +25,12 @@ import (
 	"orderbeat/worker/wait"
 )
 
-// Server is the NATS server within this process. A stream that fails to write once, because the
-// disk is full, stays read-only as long as the server runs: the server is restarted when the disk
+// Server is the NATS server within this process. After a failed write, for example because the disk
+// is full, a stream stays read-only as long as the server runs. So the server is restarted when the disk
 // is writable again.
 type Server struct {
 	options  *server.Options
-	lock     *flock.Flock // guards its files
+	lock     *flock.Flock // on its files
 	log      *slog.Logger
 	activity *problems.Activity // what the server logs
 
@@ -39,7 +39,7 @@ type Server struct {
 	storeErr string // why the store is not writable, "" if it is
 }
 
-// Open starts a server. Two servers on one folder lose messages unnoticed, so the folder is
+// Open starts a server. Two servers on one folder would silently lose messages, so the folder is
 // locked first.
 func Open(ctx context.Context, c bus.Config, log *slog.Logger) (_ *Server, err error) {
 	s := &Server{log: log, activity: problems.NewSet(log).Activity("nats-server"), options: &server.Options{
@@ -94,7 +94,7 @@ func equal(a, b string) int {
 	return subtle.ConstantTimeCompare(x[:], y[:])
 }
 
-// start starts a server. After a restart it has the same address.
+// start starts the server. After a restart it has the same address.
 func (s *Server) start() error {
 	srv, err := server.NewServer(s.options.Clone())
 	if err != nil {
@@ -115,8 +115,8 @@ func (s *Server) start() error {
 	return nil
 }
 
-// free checks that the address is available, because the server would only log that it is not.
-// Port 0 is any port.
+// free checks that the address is available, because the server would only log an error.
+// Port 0 selects any port.
 func free(ctx context.Context, address string) (host string, port int, err error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -138,7 +138,7 @@ func free(ctx context.Context, address string) (host string, port int, err error
 	return host, port, nil
 }
 
-// Address is the server's host:port, "" if it does not listen.
+// Address returns the server's host:port, "" if it does not listen.
 func (s *Server) Address() string {
 	if s.options.DontListen {
 		return ""
@@ -152,7 +152,7 @@ func (s *Server) current() *server.Server {
 	return s.server
 }
 
-// InProcessConn implements [nats.InProcessConnProvider]: it connects to the server that runs now.
+// InProcessConn implements [nats.InProcessConnProvider]: it connects to the current server.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.current().InProcessConn() }
 
 // fail records why the store is not writable.
@@ -164,7 +164,7 @@ func (s *Server) fail(what string) {
 	}
 }
 
-// Err is why the store is not writable, nil if it is.
+// Err returns why the store is not writable, nil if it is writable.
 func (s *Server) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +188,7 @@ func (s *Server) Maintain(ctx context.Context) {
 		if s.Err() == nil || s.probe() != nil {
 			continue
 		}
-		s.log.Warn("embedded NATS restarts: its store is writable again")
+		s.log.Warn("restarting the embedded NATS: its store is writable again")
 		s.stop()
 		if err := s.start(); err != nil {
 			s.log.Error("embedded NATS failed to start, will retry", "err", err)
@@ -198,7 +198,7 @@ func (s *Server) Maintain(ctx context.Context) {
 	}
 }
 
-// probe writes about as much as a few messages to the store, and removes it.
+// probe writes a file of 1 MiB to the store, and deletes it.
 func (s *Server) probe() (err error) {
 	file, err := os.CreateTemp(s.options.StoreDir, "probe-*")
 	if err != nil {
@@ -218,7 +218,7 @@ func (s *Server) stop() {
 	}
 }
 
-// Close stops the server. All its users must have ended.
+// Close stops the server. Nothing may use it any more.
 func (s *Server) Close() {
 	s.stop()
 	_ = s.lock.Unlock() // the lock ends with the process anyway

@@ -1,4 +1,4 @@
-// Package notifiertest has servers that receive notifications, for tests: a webhook and a mail
+// Package notifiertest provides test servers that receive notifications: a webhook and a mail
 // server.
 package notifiertest
 
@@ -20,7 +20,7 @@ import (
 type Inbox struct {
 	mu       sync.Mutex // guards the rest
 	messages []string
-	refused  int
+	refused  int // number of rejected messages
 	failing  bool
 }
 
@@ -31,14 +31,14 @@ func (b *Inbox) Messages() []string {
 	return slices.Clone(b.messages)
 }
 
-// Refused returns the number of messages that the server refused.
+// Refused returns the number of messages that the server rejected.
 func (b *Inbox) Refused() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.refused
 }
 
-// Fail makes the server refuse messages, or accept them again.
+// Fail makes the server reject messages, or accept them again.
 func (b *Inbox) Fail(failing bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -59,7 +59,7 @@ func (b *Inbox) Wait(t *testing.T, n int) []string {
 	}
 }
 
-// receive adds a message, or reports that it is refused.
+// receive adds a message and reports whether it was accepted.
 func (b *Inbox) receive(message string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -111,7 +111,7 @@ func Mail(t *testing.T, user, password string) (*Inbox, string) {
 	return b, fmt.Sprintf("smtp://%s:%s@%s/?from=orderbeat@example.com&to=ops@example.com", user, password, listener.Addr())
 }
 
-// serveSMTP is the server's side of SMTP, as far as a client needs it.
+// serveSMTP implements the server side of the SMTP commands that the client uses.
 func (b *Inbox) serveSMTP(conn net.Conn) {
 	lines := bufio.NewScanner(conn)
 	say := func(s string) { fmt.Fprintf(conn, "%s\r\n", s) }

@@ -1,4 +1,4 @@
-// Draws the plots, and loads the parts of a page again when the worker reports a change. Without
+// Draws the plots, and reloads parts of a page when the worker reports a change. Without
 // this script a page is complete, but does not update itself, and has no plots.
 "use strict";
 
@@ -61,7 +61,7 @@
   }
 
   // Updates: while the page is visible, a stream of events says when something changed; then the
-  // part with data-refresh is loaded again, unless somebody is working in it.
+  // part with data-refresh is reloaded, unless the user is working in it.
   let stream = null, pending = false, last = 0;
   const least = 2000; // ms between two updates
 

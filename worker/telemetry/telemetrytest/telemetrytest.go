@@ -1,5 +1,5 @@
 // Package telemetrytest is an OpenTelemetry collector for tests: it receives traces over OTLP (HTTP
-// with protobuf), and holds the spans. It knows nothing of the worker. Start reading at [New].
+// with protobuf) and records the spans. It does not depend on the worker. Start reading at [New].
 package telemetrytest
 
 import (
@@ -28,7 +28,7 @@ type Collector struct {
 	header   http.Header
 }
 
-// Span is a received span. Attributes are as text.
+// Span is a received span. Attribute values are converted to text.
 type Span struct {
 	Name, Trace, ID, Parent string
 	Kind                    tracepb.Span_SpanKind
@@ -38,7 +38,7 @@ type Span struct {
 	Start, End              time.Time
 }
 
-// New starts a collector, which ends with the test.
+// New starts a collector. It is stopped at the end of the test.
 func New(t *testing.T) *Collector {
 	t.Helper()
 	c := &Collector{}
@@ -103,21 +103,21 @@ func texts(attributes []*commonpb.KeyValue) map[string]string {
 	return all
 }
 
-// Requests counts the exports.
+// Requests returns the number of exports.
 func (c *Collector) Requests() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.requests
 }
 
-// Header is the header of the last export.
+// Header returns the HTTP header of the last export.
 func (c *Collector) Header() http.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.header.Clone()
 }
 
-// Spans are the spans of a trace, of all if it is "", sorted by their start.
+// Spans returns the spans of a trace, or of all traces if trace is "", sorted by start time.
 func (c *Collector) Spans(trace string) []Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -74,8 +74,8 @@ func rekeyCommand(a *cli.App) *cobra.Command {
 		Use:   "rekey",
 		Short: "Seal all stored tokens with a new key",
 		Long: `Have the running worker create a new key, seal every stored token with it, and remove the
-old key from the file of worker.key. No login is needed, and nothing stops meanwhile. An
-older copy of the database needs the key file of its time.
+old key from the file of worker.key. No login is needed, and the worker keeps running. An
+older copy of the database needs a copy of the key file from the same time.
 
 Processes on one external NATS share their tokens: copy the file to the other machines at
 once.`,
@@ -90,7 +90,7 @@ once.`,
 				fmt.Fprintln(a.Stderr, "note: copy the worker's file of worker.key to the other machines that use this NATS; until then they cannot read the tokens")
 			}
 			if reply.Unreadable > 0 {
-				return cli.Exit(cli.Partial, fmt.Errorf("%s could not be decrypted, before and after", cli.Count(reply.Unreadable, "credential")))
+				return cli.Exit(cli.Partial, fmt.Errorf("%s could not be decrypted and were left unchanged", cli.Count(reply.Unreadable, "credential")))
 			}
 			return nil
 		},

@@ -59,7 +59,7 @@ func (t *credentialReader) list(ctx context.Context) (list []auth.Status, from s
 	return list, from, nil
 }
 
-// stored returns the rows of the worker's token store, and which it is.
+// stored returns the rows of the worker's token store, and which store that is.
 func (t *credentialReader) stored(ctx context.Context) (rows []auth.Row, from string, err error) {
 	if t.conf.NATS.URL != "" {
 		bucket, disconnect, err := cli.TokenBucket(t.conf.NATS)

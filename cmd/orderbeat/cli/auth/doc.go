@@ -1,6 +1,6 @@
 // Package auth has the commands about credentials: status, login, logout, introspect,
 // unlatch and rekey.
 //
-// It sees the state of credentials and never a token: the running worker has those. Start
+// It reads the state of credentials, never a token: only the running worker has tokens. Start
 // reading at [Command].
 package auth

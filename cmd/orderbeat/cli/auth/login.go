@@ -129,14 +129,14 @@ func authorize(ctx context.Context, conf *config.Config, of api.Credential) (aga
 	return link.Query().Get("again"), nil
 }
 
-// granted reports whether a user has granted access, and prints it, if a worker is running:
+// granted reports whether a user has granted access according to the running worker, and prints it:
 // the worker's page treats all users alike. A user who is not configured is an error.
 func granted(ctx context.Context, a *cli.App, conf *config.Config, of api.Credential) (bool, error) {
 	t := newCredentialReader(conf)
 	defer t.Close()
 	list, from, err := t.list(ctx)
 	if err != nil || from != fromWorker {
-		return false, nil // the page shows what is wrong
+		return false, nil // the page shows the error
 	}
 	i := slices.IndexFunc(list, func(st auth.Status) bool { return st.Provider == of.Provider && st.User == of.User })
 	switch {

@@ -58,7 +58,7 @@ func readLine(ctx context.Context, from *bufio.Reader) (string, error) {
 	}
 }
 
-// redirectQuery returns the query of a pasted redirect address. A code alone is taken as the
+// redirectQuery returns the query of a pasted redirect address. A code alone is treated as the
 // response to the authorization request just made. Errors do not repeat the pasted text.
 func redirectQuery(pasted, state string) (url.Values, error) {
 	_, query, has := strings.Cut(pasted, "?")

@@ -20,8 +20,8 @@ func statusCommand(a *cli.App) *cobra.Command {
 		Use:   "status",
 		Short: "Show the state of every credential",
 		Long: `Show the state of every credential: the remaining lifetime of its token, when it was
-renewed, the last failure, when the next attempt is allowed, and how many logins, replays
-after a 401, and reuses of a token (a login saved) there were.
+renewed, the last failure, when the next attempt is allowed, and the number of logins, replays
+after a 401, and calls that reused a token instead of logging in (SAVED).
 
 The state is that of the running worker, counted since its start. Without a worker, it is
 that of the last token request in the database, or in the bucket on an external NATS, with
@@ -83,7 +83,7 @@ func printStatuses(a *cli.App, list []auth.Status, now time.Time) error {
 		default:
 		}
 		if st.NextSecret {
-			fmt.Fprintf(w, "\n%s uses client_secret_next: make it client_secret, then run orderbeat reload\n", st.Provider)
+			fmt.Fprintf(w, "\n%s uses client_secret_next: move its value to client_secret, then run orderbeat reload\n", st.Provider)
 		}
 		if st.Unreadable {
 			fmt.Fprintf(w, "\nthe stored token of %s cannot be read: was the file of worker.key replaced, or does it differ from that of other machines?\n", strings.TrimSpace(st.Provider+" "+cli.Plain(st.User)))
@@ -104,7 +104,7 @@ func lifeLeft(st auth.Status) string {
 	return left
 }
 
-// nextAttempt returns when a token may be requested next: "-" for any time, "never" if
+// nextAttempt returns when a token may be requested next: "-" for now, "never" if
 // someone has to act first.
 func nextAttempt(a *cli.App, st auth.Status, now time.Time) string {
 	switch {

@@ -15,14 +15,14 @@ func backupCommand(a *cli.App) *cobra.Command {
 		Use:   "backup <file>",
 		Short: "Copy the database into a new file",
 		Long: `Copy the database, as of one moment, into a new file that only its owner may read. A
-running worker continues meanwhile. The copy is checked (quick_check) before the file gets
-its name. Existing files are never overwritten.
+running worker continues meanwhile. The copy is checked (quick_check) before it is renamed to
+the given name. Existing files are never overwritten.
 
 To go back to the copy, stop the worker and run "orderbeat db restore <file>". The tokens in
-it are sealed; the file of worker.key, which opens them, is not included.`,
+it are sealed; the file of worker.key, which unseals them, is not included.`,
 		Example: `  orderbeat db backup /var/backups/orderbeat-monday.db
   orderbeat db backup before-upgrade.db --json`,
-		Args: cli.OneArg("the file to be made"),
+		Args: cli.OneArg("the new file"),
 		RunE: func(c *cobra.Command, args []string) error {
 			conf, err := a.LoadPart("db")
 			if err != nil {

@@ -15,12 +15,12 @@ func checkCommand(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Check the database: file, references, and consistency of its tables",
-		Long: `Read the whole database and report what is wrong with it: SQLite's integrity_check, foreign
+		Long: `Read the whole database and report faults: SQLite's integrity_check, foreign
 keys, and whether its tables agree: orders with their documents, lines and history, messages
 with events, runs with jobs. Nothing is changed; a worker may be running. It takes about
 a second per 100 MB.
 
-Exit status: 0 nothing is wrong, 1 something is.`,
+Exit status: 0 no faults, 1 faults were found.`,
 		Example: `  orderbeat db check
   orderbeat db check --json`,
 		Args: cobra.NoArgs,

@@ -18,7 +18,7 @@ func migrateCommand(a *cli.App) *cobra.Command {
 		Short: "Update the database schema, or create the database",
 		Long: "Update the database schema, each step in its own transaction, or create the database.\n" +
 			"`orderbeat run` does the same at start; this command does it beforehand. No worker may run\n" +
-			"meanwhile. Back up first: only a backup leads back.",
+			"meanwhile. Back up first: there is no downgrade.",
 		Example: `  orderbeat db backup before-upgrade.db && orderbeat db migrate`,
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return migrateDatabase(c.Context(), a, asJSON) },

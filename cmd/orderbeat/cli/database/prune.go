@@ -22,12 +22,12 @@ func pruneCommand(a *cli.App) *cobra.Command {
 		Use:   "prune",
 		Short: "Delete records that are older than db.retention",
 		Long: `Delete records that are older than db.retention, or than a flag. A running worker does so
-by itself every hour; this command requests it from the worker, or prunes by itself if none
+every hour; this command has the worker prune now, or prunes the database itself if no worker
 runs. It deletes in small steps and can be interrupted.
 
 If exchanges take more than db.retention.exchanges_size, the oldest are deleted too.
 
-Kept whatever their age: orders, despatch advices and invoices; the last event of each
+Kept regardless of age: orders, despatch advices and invoices; the last event of each
 order, the last one about each of its documents, and unpublished ones; jobs that a raised
 alert names, that wait for a consent, or that have a recorded exchange; dead jobs for 30
 days; the last tick of each schedule.`,
@@ -94,7 +94,7 @@ func prunable(ctx context.Context, path string, keep retention.Periods) (retenti
 	return database.Prunable(ctx, keep, time.Now())
 }
 
-// pruneNow prunes the database, or requests it from the worker that has it. The lock decides:
+// pruneNow prunes the database, or requests that from the worker that uses it. The lock decides which:
 // a worker may be running and unreachable.
 func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep retention.Periods) (by string, p retention.Pruned, err error) {
 	reader, err := db.OpenReadOnly(ctx, conf.DB.Path) // fails if there is no database; neither creates nor migrates one
@@ -121,7 +121,7 @@ func pruneNow(ctx context.Context, conf *config.Config, o pruneOptions, keep ret
 	return byCommand, p, errors.Join(err, database.Close())
 }
 
-// pruneByWorker requests pruning until it is done: the worker prunes for some seconds per
+// pruneByWorker repeats the request until pruning is done: the worker prunes for some seconds per
 // request.
 func pruneByWorker(ctx context.Context, conf *config.Config, o pruneOptions) (p retention.Pruned, err error) {
 	w, err := cli.Dial(conf.NATS)

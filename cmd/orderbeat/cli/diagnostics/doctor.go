@@ -130,7 +130,7 @@ func reportBreaker(a *cli.App, provider string, b *clients.BreakerStatus) {
 	if b == nil || b.State == clients.BreakerClosed {
 		return
 	}
-	fmt.Fprintf(a.Stderr, "%s: breaker open after %d failed requests in a row; a probe is sent now and then\n", cli.Plain(provider), b.Failures)
+	fmt.Fprintf(a.Stderr, "%s: breaker open after %d failed requests in a row; probe requests are sent until one succeeds\n", cli.Plain(provider), b.Failures)
 }
 
 // triedJobs waits until each job of a run was tried once or ctx ends, and returns all of

@@ -18,7 +18,7 @@ func HealthCommand(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Report whether the worker on this machine is ready",
-		Long: `Report whether the worker on this machine is ready, as its web listener's /readyz states:
+		Long: `Report whether the worker on this machine is ready, according to /readyz of its web listener:
 exit status 0 if it is, 1 with the reason if it is not. A follower is ready. Intended for
 health checks of images without a shell or an HTTP client.`,
 		Example: `  orderbeat health            this process leads, or could take over

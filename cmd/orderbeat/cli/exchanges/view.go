@@ -37,7 +37,7 @@ func ViewOf(x exchange.Exchange) View {
 	}
 }
 
-// hiddenHeaders are response headers that say nothing about orders.
+// hiddenHeaders are response headers that are not printed: they are never about orders.
 var hiddenHeaders = []string{
 	"Alt-Svc", "Cache-Control", "Connection", "Content-Encoding", "Content-Length", "Date", "Etag", "Expires", "Keep-Alive", "Pragma",
 	"Server", "Set-Cookie", "Strict-Transport-Security", "Transfer-Encoding", "Vary", "Via", "X-Content-Type-Options", "X-Frame-Options",

@@ -13,7 +13,7 @@ import (
 
 // Command returns the command notify.
 func Command(a *cli.App) *cobra.Command {
-	return cli.Group(&cobra.Command{Use: "notify", Short: "Test the targets of notifications"}, testCommand(a))
+	return cli.Group(&cobra.Command{Use: "notify", Short: "Test notification targets"}, testCommand(a))
 }
 
 func testCommand(a *cli.App) *cobra.Command {
@@ -21,7 +21,7 @@ func testCommand(a *cli.App) *cobra.Command {
 		Use:   "test [target]",
 		Short: "Send a test message to each target of [[notify]], or to one",
 		Long: `Send a test message to each target of [[notify]] in config.toml, or to one, and print whether
-it was accepted. The worker is not needed.
+the target accepted it. No worker needs to run.
 
 Exit status: 0 every target accepted it, 3 some did, 1 none did.`,
 		Example: `  orderbeat notify test

@@ -97,7 +97,7 @@ func brief(v any) string {
 	return fmt.Sprint(v)
 }
 
-// describeEvent returns one line for each thing that an event reports.
+// describeEvent returns one line for each change or document in an event.
 func describeEvent(e outbox.Event) ([]string, error) {
 	again := "" // " changed" for a document that was published before
 	if e.DespatchAdvice != nil || e.Invoice != nil {

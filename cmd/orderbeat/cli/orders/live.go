@@ -11,7 +11,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// liveReply is what came of a request to the provider.
+// liveReply is the result of a request to the provider.
 type liveReply struct {
 	// Source is "live", or "stored" if the provider does not list the order any more. Absent with an
 	// error.
@@ -19,8 +19,8 @@ type liveReply struct {
 	Error  *api.Error `json:"error,omitempty"`
 }
 
-// requestLive has the running worker request an order from the provider and store it. The error is
-// nil if the provider did not answer and the order is stored: the reply has the reason then.
+// requestLive has the running worker request an order from the provider and store it. If the provider
+// does not respond and the order is stored, the error is nil and the reply has the reason.
 func requestLive(ctx context.Context, a *cli.App, o orderOptions, stored []orders.StoredOrder) (reply liveReply, err error) {
 	request := api.GetOrder{Provider: o.provider, Account: o.account, OrderID: o.name, MaxAge: "0s"}
 	switch {
@@ -56,7 +56,7 @@ func requestLive(ctx context.Context, a *cli.App, o orderOptions, stored []order
 	return reply, nil
 }
 
-// getOrder requests an order within a deadline of the worker.
+// getOrder requests an order. timeout is the deadline for the worker.
 func getOrder(ctx context.Context, w *cli.Client, request api.GetOrder, timeout time.Duration) (source string, err error) {
 	const transit = 5 * time.Second
 	var reply api.Order

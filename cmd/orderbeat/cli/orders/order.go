@@ -25,11 +25,11 @@ func ShowCommand(a *cli.App) *cobra.Command {
 		Use:   "order <id|reference>",
 		Short: "Show one order with its lines and history",
 		Long: `Show one order, by the supplier's number or by your own (PO): its lines, schedule,
-despatches, shipments, invoices and history. The number or reference can be shortened to a
-beginning that is unique. Reads the database; no worker needs to run.
+despatches, shipments, invoices and history. The number or reference can be abbreviated to a
+unique prefix. Reads the database; no worker needs to run.
 
 With --live, the running worker requests the order from the provider now and stores it. If
-the provider does not answer, the order is shown as stored, and the exit status is 1. An
+the provider does not respond, the order is shown as stored, and the exit status is 1. An
 order that is not stored needs --provider and --account.`,
 		Example: `  orderbeat order SO10234567
   orderbeat order PO-104233 --account detroit
@@ -135,7 +135,7 @@ func ambiguous(a *cli.App, o orderOptions, found []orders.StoredOrder) error {
 	return cli.Exit(cli.Usage, fmt.Errorf("%q matches several orders%s: give the whole order number, --account or --provider", o.name, more))
 }
 
-// maxCandidates bounds the orders that an error lists.
+// maxCandidates is the maximum number of orders that an error lists.
 const maxCandidates = 10
 
 // findOrders finds orders by the supplier's number, or else by the customer's, or else those whose

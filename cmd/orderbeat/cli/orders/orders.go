@@ -23,14 +23,14 @@ func ListCommand(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "orders",
 		Short: "List orders",
-		Long: `List orders as last reported, by account and number; with --since in the order of their
+		Long: `List orders as last reported, sorted by account and number; with --since by their
 last change. Reads the database; no worker needs to run.
 
 --late lists orders with an open promise before today, in the account's time zone. PROMISED
 is the earliest such promise.
 
-NOT FOUND SINCE is shown if the provider no longer knows one of the orders: the time of the
-first request for its number that was answered without it.`,
+NOT FOUND SINCE is shown if the provider no longer reports one of the orders: the time of the
+first request by number whose response did not contain the order.`,
 		Example: `  orderbeat orders --late
   orderbeat orders --open --account detroit
   orderbeat orders --since 24h --csv > changed.csv

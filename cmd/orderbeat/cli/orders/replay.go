@@ -15,8 +15,8 @@ func ReplayCommand(a *cli.App) *cobra.Command {
 	var o replayOptions
 	c := &cobra.Command{
 		Use:   "replay",
-		Short: "Publish events of the history again",
-		Long: `Have the running worker publish events of the history again, in their original order: for a
+		Short: "Republish events from the history",
+		Long: `Have the running worker republish events from the history, in their original order: for a
 subscriber that missed them, or a new one that starts from the beginning. Each event keeps
 its ce-id and gets the header Orderbeat-Replay. Without a filter, every event is published.
 --since and --until select by when a change was observed.

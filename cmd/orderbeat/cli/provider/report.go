@@ -19,7 +19,7 @@ type tryReport struct {
 	Provider string        `json:"provider"`
 	Account  string        `json:"account"`
 	Question jobs.Question `json:"question"`
-	// Windows is the number of requests that the date range needs; this was the newest.
+	// Windows is the number of requests that the date range needs; only the newest was sent.
 	Windows   int              `json:"windows"`
 	Exchanges []exchanges.View `json:"exchanges"`
 	Orders    []clients.Order  `json:"orders"`
@@ -73,7 +73,7 @@ func printTry(a *cli.App, r tryReport, asJSON bool) error {
 		hidden = hidden || strings.Contains(x.ResponseBody, "REDACTED")
 	}
 	if hidden {
-		fmt.Fprintln(a.Stdout, "\nnote: REDACTED values look like secrets; the mapping sees them, unless redact names them")
+		fmt.Fprintln(a.Stdout, "\nnote: values that look like secrets are shown as REDACTED; the mapping gets the real ones, unless redact names them")
 	}
 	if r.More {
 		fmt.Fprintln(a.Stdout, "\nnote: there are more pages; a run requests them all")

@@ -50,7 +50,7 @@ func saveSample(ctx context.Context, a *cli.App, p config.Provider, client *decl
 func checkAgain(ctx context.Context, a *cli.App, provider string) error {
 	conf, err := a.Load()
 	if e, ok := errors.AsType[*cli.ExitError](err); ok {
-		return e.Err // it is no usage error
+		return e.Err // it is not a usage error
 	}
 	if err != nil {
 		return err

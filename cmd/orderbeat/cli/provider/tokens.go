@@ -14,8 +14,8 @@ import (
 	"orderbeat/db"
 )
 
-// sharedTokens opens the worker's token store: on NATS if that is external, or else the database. Without
-// a key or database, neither of which it creates, the store is in memory and empty.
+// sharedTokens opens the worker's token store: on an external NATS, or else the database. If the key file or
+// the database does not exist, it creates neither and returns an empty store in memory.
 func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Closer, error) {
 	needed := []string{conf.DB.Path, conf.Key.Path}
 	if conf.NATS.URL != "" {

@@ -27,18 +27,18 @@ func tryCommand(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "try <provider>",
 		Short: "Send one request and show the orders in its response",
-		Long: `Send one request to a provider and show the request, the response and the orders made of
-it. No order is stored and nothing is published. Only the first page of a paged response is
-requested; of a list whose items are requested one by one, the list and its first item.
+		Long: `Send one request to a provider and show the request, the response and the orders mapped
+from it. Nothing is stored or published. Only the first page of a paged response is
+requested; for a list whose items are requested one by one, the list and its first item.
 The worker's tokens are used if there are any.
 
-Values that are secret by name or form are shown as REDACTED; the mapping sees them, unless
+Values that look like secrets are shown as REDACTED; the mapping gets the real values, unless
 the declaration's key redact names them.
 
 --save-sample adds the response to the declaration as a sample for "orderbeat check", with
 secrets redacted. Personal data is still in it: review it before you commit it.
 
-Exit status: 0 the response was mapped, also to no orders; 1 the request or the mapping failed.`,
+Exit status: 0 the response was mapped, even to no orders; 1 the request or the mapping failed.`,
 		Example: `  orderbeat provider try acme
   orderbeat provider try acme --account main --lookback 7d
   orderbeat provider try acme --from 2026-01-01 --to 2026-01-31 --json
@@ -73,7 +73,7 @@ type tryOptions struct {
 	save, asJSON       bool
 }
 
-// tryProvider is one straight line: the request, the call, the output, the sample.
+// tryProvider builds and sends the request, prints the result and saves the sample.
 func tryProvider(ctx context.Context, a *cli.App, o tryOptions) (err error) {
 	given, err := o.Params()
 	if err != nil {

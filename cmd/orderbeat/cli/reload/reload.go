@@ -24,10 +24,10 @@ func Command(a *cli.App) *cobra.Command {
 		Long: `Make the running worker read its configuration again: the file, the declarations and
 secrets that it refers to. Providers, accounts, schedules, targets of notifications, secrets,
 db.retention, log.level, worker.concurrency and worker.queue_alert apply at once. Other keys
-are listed: they take effect after a restart. Jobs that run end with the settings that they
+are listed: they take effect after a restart. Running jobs finish with the settings that they
 started with.
 
-An invalid configuration changes nothing: the mistakes are printed, and the exit status is 2.
+An invalid configuration changes nothing: its errors are printed, and the exit status is 2.
 "orderbeat check" finds them beforehand. With several workers, the leader reloads; send
 SIGHUP to the others.`,
 		Example: `  orderbeat check && orderbeat reload

@@ -18,7 +18,7 @@ func Command(a *cli.App) *cobra.Command {
 	return cli.Group(&cobra.Command{
 		Use:   "report",
 		Short: "Report how suppliers perform",
-		Long:  `Report what the history of orders shows. Reads the database; no worker needs to run.`,
+		Long:  `Report statistics from the history of orders. Reads the database; no worker needs to run.`,
 	}, suppliersCommand(a))
 }
 
@@ -32,14 +32,14 @@ func suppliersCommand(a *cli.App) *cobra.Command {
 	var o supplierOptions
 	c := &cobra.Command{
 		Use:   "suppliers",
-		Short: "Report how suppliers keep their promises",
+		Short: "Report how reliably suppliers keep promised dates",
 		Long: `Report how often and how far promised dates slip, and how lines are despatched against
 their first promise, by provider, account, article or month. Reads the database; no worker
 needs to run.
 
 A line belongs to the month of its first promise; --since selects months. It slipped if its last promise is after
 the first one. ON TIME and DAYS LATE compare the last despatch of a complete line with its
-first promise. FILL RATE is what was shipped of what was ordered, of ended lines.
+first promise. FILL RATE is the shipped share of the ordered quantity, of ended lines.
 
 A running worker counts new revisions every 20 seconds.`,
 		Example: `  orderbeat report suppliers

@@ -21,8 +21,8 @@ func JobsCommand(a *cli.App) *cobra.Command {
 		Use:   "jobs [job-id]",
 		Short: "List, show, retry and cancel jobs",
 		Long: `List jobs, newest first; with a job id, show it. Reads the database; no worker needs to
-run. A job id can be shortened to a beginning that is unique. --since selects by the end of
-a job, or until it ends by when it was planned.
+run. A job id can be abbreviated to a unique prefix. --since selects by the end of
+a job or, if it has not ended, by the time when it was planned.
 
 "jobs retry" retries dead or failed jobs, and "jobs cancel" cancels one that has not ended;
 both need a running worker.`,

@@ -16,10 +16,10 @@ func RemapCommand(a *cli.App) *cobra.Command {
 		Use:   "remap <provider>",
 		Short: "Re-run the mapping over recorded responses, and show progress",
 		Long: `Have the running worker re-run the current mapping over recorded responses, and show
-progress until it ends. No request is sent: the provider may be down. An order that comes
-out as it is stored causes no event; a difference is a change like any other, observed when
-the response was received. Only the newest response about an order counts, and none that is
-older than what is stored. Correct the mapping and restart the worker first.
+progress until it ends. No request is sent: the provider may be down. An order that maps to
+what is stored causes no event; a difference is a change like any other, observed when
+the response was received. Only the newest response about an order counts, and only if it is
+not older than what is stored. Correct the mapping and restart the worker first.
 
 Responses can be mapped while they are recorded in full (exchanges = "full" of the provider,
 for as long as db.retention keeps them). An order with a redacted value stays as it is and

@@ -18,9 +18,9 @@ func retryCommand(a *cli.App) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "retry [job-id]",
 		Short: "Retry one job, or jobs by run, provider, state or time",
-		Long: `Have the running worker queue jobs again that failed, are dead or were cancelled, with all
-their attempts and their full time. Their runs are reopened and end again. Jobs of low
-priority wait for a free slot, and while their run is paused.
+		Long: `Have the running worker queue failed, dead or cancelled jobs again, with all
+their attempts and their full retry time. Their runs are reopened and end again. Jobs of low
+priority wait for a free slot and until their run is resumed if it is paused.
 
 Without a job id, the flags choose the jobs; without --state, failed and dead ones. --since
 selects by the end of a job. Jobs in state queued are published to NATS again, in case their messages were lost.`,

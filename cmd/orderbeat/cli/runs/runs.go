@@ -22,7 +22,7 @@ func Command(a *cli.App) *cobra.Command {
 		Use:   "runs [run-id]",
 		Short: "List, show, pause, resume and cancel runs",
 		Long: `List runs, newest first; with a run id, show the run and its jobs. Reads the database; no
-worker needs to run. A run id can be shortened to a beginning that is unique. --since selects
+worker needs to run. A run id can be abbreviated to a unique prefix. --since selects
 by the time of the request.`,
 		Example: `  orderbeat runs
   orderbeat runs --state failed --limit 5

@@ -12,7 +12,7 @@ func StartCommands(a *cli.App) []*cobra.Command {
 	return []*cobra.Command{syncCommand(a), fetchCommand(a), trackCommand(a), backfillCommand(a), despatchCommand(a), invoiceCommand(a)}
 }
 
-// A starter is a command that starts runs of a kind. Its text is completed with what all have.
+// A starter describes a command that starts runs of a kind. command adds what all of them share.
 type starter struct {
 	kind, short, long, example string
 	args                       cobra.PositionalArgs // nil: the provider only
@@ -29,7 +29,7 @@ func (s starter) command(a *cli.App) *cobra.Command {
 		Short: s.short,
 		Long: s.long + `
 
-Interrupted, the command stops watching; the run continues: see "orderbeat runs".
+If it is interrupted, the command stops watching and the run continues: see "orderbeat runs".
 
 Exit status: 0 every job succeeded, 3 some did, 1 none did.`,
 		Example: s.example,
@@ -97,8 +97,8 @@ func backfillCommand(a *cli.App) *cobra.Command {
 		kind: "backfill", short: "Sync a long date range at low priority, and show progress",
 		long: `Have the running worker sync any date range, in windows that the provider accepts, at low
 priority: at most half of the provider's concurrency, one job per account, after schedules
-and other runs. Show progress until it ends. The run continues after a restart of the
-worker, where it was. Pause, resume and cancel it with "orderbeat runs pause", "resume" and
+and other runs. Show progress until it ends. After a restart of the worker the run continues
+where it stopped. Pause, resume and cancel it with "orderbeat runs pause", "resume" and
 "cancel".`,
 		example: `  orderbeat backfill michelin --from 2024-01-01
   orderbeat backfill michelin --lookback 730d --newest-first --account detroit`,
@@ -124,8 +124,8 @@ func fetchCommand(a *cli.App) *cobra.Command {
 	return starter{
 		kind: "fetch", short: "Fetch single orders by number, and show progress",
 		long: `Have the running worker request single orders from the provider, by the supplier's numbers
-or by your own (--reference), and show progress until it ends. Every account is asked for
-each of them, or those of --account. The provider must support requests for single orders.
+or by your own (--reference), and show progress until it ends. Each order is requested for
+every account, or for those of --account. The provider must support such requests.
 
 To see one order as the provider reports it now, use "orderbeat order --live".`,
 		example: `  orderbeat fetch michelin SO10234567 SO10234568

@@ -1,3 +1,3 @@
 // Package sandbox serves the sandbox of the provider APIs over HTTP: for a worker, for the
-// command provider, or alone by the command sandbox.
+// command provider, or standalone for the command sandbox.
 package sandbox

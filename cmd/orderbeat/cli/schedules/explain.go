@@ -23,8 +23,8 @@ func explainCommand(a *cli.App) *cobra.Command {
 		Use:   "explain <schedule>",
 		Short: "Show the due times of a schedule and their outcomes",
 		Long: `Show the outcomes of a schedule's latest due times before a time (now, or --at), and the next
-due times after it. --since shows all due times since then, up to --limit. Due times that have passed without a record are shown too. Reads the configuration
-and the database.`,
+due times after it. --since shows all due times since then, up to --limit. Past due times without
+a record are shown too. Reads the configuration and the database.`,
 		Example: `  orderbeat schedules explain michelin-recent
   orderbeat schedules explain michelin-recent --since 24h --limit 100
   orderbeat schedules explain michelin-recent --at 2026-11-20T06:00:00Z`,
@@ -106,7 +106,7 @@ func explainSchedule(ctx context.Context, a *cli.App, conf *config.Config, name 
 		return cli.PrintJSON(a.Stdout, reply)
 	}
 	if paused {
-		fmt.Fprintln(a.Stdout, strings.TrimSpace(name+" is paused since "+a.Minute(pause.PausedAt)+": "+pause.Note))
+		fmt.Fprintln(a.Stdout, strings.TrimSpace(name+" has been paused since "+a.Minute(pause.PausedAt)+": "+pause.Note))
 	}
 	rows := make([][]string, len(list))
 	for i, d := range list {
@@ -147,7 +147,7 @@ func dueTimes(ctx context.Context, database *db.DB, s config.Schedule, o explain
 	_, counts := s.Cron.(cron.ConstantDelaySchedule)
 	for due := s.Cron.Next(begin.Add(-time.Second)); !counts && !due.IsZero() && !due.After(at) && len(list) < 1000; due = s.Cron.Next(due) {
 		if !recorded[due.Unix()] {
-			list = append(list, explained{DueAt: due.UTC(), Local: local(due), Outcome: "not recorded", Reason: "no worker with this schedule ran, or has looked since"})
+			list = append(list, explained{DueAt: due.UTC(), Local: local(due), Outcome: "not recorded", Reason: "no worker with this schedule was running, or none has checked it since"})
 		}
 	}
 	slices.SortFunc(list, func(a, b explained) int { return a.DueAt.Compare(b.DueAt) })

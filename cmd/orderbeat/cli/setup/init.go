@@ -21,7 +21,7 @@ func Command(a *cli.App) *cobra.Command {
 process and a sandbox of the provider's API, and syncs sample orders. path is a file or an
 existing folder, ./config.toml by default. An existing file is never overwritten.
 
-With --provider it has only that kind of provider, of the sandbox.`,
+With --provider it has only that kind of provider, for the sandbox.`,
 		Example: `  orderbeat init
   orderbeat init --provider shell
   orderbeat init /etc/orderbeat`,

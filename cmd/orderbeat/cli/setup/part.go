@@ -17,7 +17,7 @@ var (
 	schemaLine = regexp.MustCompile(`\A#:schema .*\n`)
 )
 
-// Kinds are the kinds of providers that the shipped configuration has, sorted.
+// Kinds returns the kinds of providers in the shipped configuration, sorted.
 func Kinds() []string {
 	var kinds []string
 	for _, m := range owner.FindAllStringSubmatch(orderbeat.Config, -1) {
@@ -27,11 +27,11 @@ func Kinds() []string {
 	return slices.Compact(kinds)
 }
 
-// shippedConfig is a configuration outside the source tree.
+// shippedConfig returns the shipped configuration without references to the source tree.
 func shippedConfig(shipped string) string { return schemaLine.ReplaceAllString(shipped, "") }
 
-// only is the part of a configuration that one provider needs: its paragraphs, those before the
-// first provider, and explanations of schedules. If the provider is commented out, it is not in
+// only returns the part of a configuration that one provider needs: its paragraphs, those before the
+// first provider, and explanations of schedules. A provider that is commented out is uncommented in
 // the result. ok is false for an unknown provider.
 func only(shipped, provider string) (text string, ok bool) {
 	active := strings.Contains(shipped, "\n[providers."+provider+"]")

@@ -86,7 +86,7 @@ func printAlerts(a *cli.App, list []alerts.Alert, o alertOptions) error {
 	return nil
 }
 
-// printAlert prints what is wrong, and below it what to do.
+// printAlert prints an alert, and below it what to do.
 func printAlert(a *cli.App, alert alerts.Alert) {
 	names := slices.DeleteFunc([]string{alert.Provider, alert.Account, alert.User}, func(s string) bool { return s == "" })
 	subject := strings.Join(names, "/")

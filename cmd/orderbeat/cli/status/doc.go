@@ -1,5 +1,5 @@
-// Package status has the commands that show the whole: status, alerts and providers.
+// Package status has the commands that give an overview: status, alerts and providers.
 //
-// They read the database, and ask the running worker for what only it knows: breakers, rates and
+// They read the database, and request from the running worker what only it has: breakers, rates and
 // credentials. Start reading at [Command].
 package status

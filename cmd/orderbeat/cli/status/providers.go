@@ -60,7 +60,7 @@ failure, and from a running worker the breaker, the rate limit and the credentia
 	return c
 }
 
-// providers are those of the running worker; without one, those of the configuration, and absent says
+// providers returns the providers of the running worker, or else those of the configuration: absent then says
 // why.
 func providers(ctx context.Context, a *cli.App, conf *config.Config, database *db.DB) (list []api.Provider, absent, err error) {
 	reply, absent := asked[api.Providers](ctx, a, "providers.list")
@@ -108,7 +108,7 @@ func since(a *cli.App, t *time.Time) string {
 	return a.Minute(*t)
 }
 
-// failure is the last failure, unless a success came after it.
+// failure returns the last failure, "-" if a success came after it.
 func failure(a *cli.App, of api.Account) string {
 	if of.LastFailureAt == nil || of.LastSuccessAt != nil && of.LastSuccessAt.After(*of.LastFailureAt) {
 		return "-"
@@ -123,7 +123,7 @@ func breaker(p api.Provider) string {
 	return string(p.Breaker.State)
 }
 
-// credentials is the state of the credentials: the worst of several users, with their number.
+// credentials returns the state of the credentials: the worst one, with the number of users in it.
 func credentials(p api.Provider) string {
 	counts := map[auth.State]int{}
 	for _, c := range p.Credentials {

@@ -18,7 +18,7 @@ import (
 	"orderbeat/worker/api"
 )
 
-// report is the state of the whole.
+// report is the result of `orderbeat status`.
 type report struct {
 	Worker    string             `json:"worker"` // "running", or why none responds
 	Config    *api.Configuration `json:"config"` // null without a worker
@@ -41,8 +41,8 @@ func Command(a *cli.App) *cobra.Command {
 		Use:   "status",
 		Short: "Show what is wrong now and what to do",
 		Long: `Show on one screen whether a worker runs, when each account last succeeded, late orders,
-jobs, messages that wait to be published, and what is wrong with what to do about it. Reads
-the database, and asks the running worker for breakers, credentials and the processes of the
+jobs, messages that wait to be published, and current problems with what to do. Reads
+the database, and requests from the running worker breakers, credentials and processes of the
 fleet: who leads, who follows and how far behind, who fetches.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -106,7 +106,7 @@ func read(ctx context.Context, a *cli.App) (r report, err error) {
 	return r, nil
 }
 
-// noLeader says why the leader did not reply although other processes do.
+// noLeader returns why the leader did not reply although other processes did.
 func noLeader(processes []api.Process) string {
 	if slices.ContainsFunc(processes, func(p api.Process) bool { return p.Leader }) {
 		return "the leader does not respond"
@@ -114,14 +114,14 @@ func noLeader(processes []api.Process) string {
 	return "no process leads at the moment"
 }
 
-// asked is the running worker's reply to a request without parameters.
+// asked sends a request without parameters to the running worker and returns its reply.
 func asked[R any](ctx context.Context, a *cli.App, endpoint string) (R, error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	return cli.Call[R](ctx, a, endpoint, struct{}{})
 }
 
-// unwrapped is an error without its exit status.
+// unwrapped returns an error without its exit status.
 func unwrapped(err error) error {
 	if e, ok := errors.AsType[*cli.ExitError](err); ok && e.Err != nil {
 		return e.Err
@@ -177,7 +177,7 @@ func printFleet(a *cli.App, processes []api.Process) error {
 	return cli.PrintTable(a.Stdout, []string{"HOST", "ROLE", "DOES", "LAG", "VERSION", a.Head("SINCE"), "SLOTS", "JOBS", "PROCESS"}, rows)
 }
 
-// printConfig says whether the configuration that applies differs from the file.
+// printConfig prints whether the configuration in effect differs from the file.
 func (r report) printConfig(a *cli.App) {
 	w := a.Stdout
 	if r.Config == nil {
@@ -192,7 +192,7 @@ func (r report) printConfig(a *cli.App) {
 	}
 }
 
-// waiting says how long the oldest message has waited.
+// waiting returns since when the oldest message has waited.
 func (r report) waiting(a *cli.App) string {
 	if r.OutboxAge == nil {
 		return ""
@@ -216,7 +216,7 @@ func (r report) printAlerts(a *cli.App) {
 	}
 }
 
-// count is a number, with a plus sign if there may be more.
+// count formats a number, with a plus sign if there may be more.
 func count(n int) string {
 	if n >= reports.MaxCounted {
 		return fmt.Sprintf("%d+", n)

@@ -71,7 +71,7 @@ func parseEvery(spec string) (cron.Schedule, error) {
 func inZone(wall cron.Schedule, zone *time.Location, dst string, realTime bool) (cron.Schedule, error) {
 	fields, ok := wall.(*cron.SpecSchedule)
 	if !ok {
-		return nil, fmt.Errorf("cannot read %T in a zone", wall)
+		return nil, fmt.Errorf("unsupported schedule type %T", wall)
 	}
 	fields.Location = time.UTC
 	if realTime || dst == "strict" {

@@ -59,7 +59,7 @@ func (d *Document) Error(path string, offset int, message string) *Error {
 	return &Error{File: d.Name, Line: line, Column: column, Key: path, Message: message}
 }
 
-// Position is the position of the key at path, or of the nearest table or list around it; line
+// Position returns the position of the key at path, or of the nearest table or list around it; line
 // 0 is the document as a whole. An offset, in bytes from 1, is a position within the key's
 // string value.
 func (d *Document) Position(path string, offset int) (line, column int) {
@@ -97,8 +97,8 @@ func (d *Document) characters(line, column int) (int, int) {
 	return d.lineAt(begin + column - 1)
 }
 
-// Parent is the path without its last part. A quoted part with dots or brackets takes several
-// steps, over paths that no key has.
+// Parent returns the path without its last part. For a quoted part with dots or brackets it returns
+// paths that no key has, until repeated calls have removed the whole part.
 func Parent(path string) string { return path[:max(0, strings.LastIndexAny(path, ".["))] }
 
 // walker records the positions of keys, which the decoder of values does not report.

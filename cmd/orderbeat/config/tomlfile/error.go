@@ -11,10 +11,10 @@ import (
 // Error is one mistake in a file.
 type Error struct {
 	// File is the path of the file relative to the working directory, or the name of a text
-	// that is no file: "preset ptv".
+	// that was not read from a file: "preset ptv".
 	File string
-	// Line and Column count from 1, columns in characters. Line 0 is the file as a
-	// whole, and Column 0 with it.
+	// Line and Column count from 1, columns in characters. Both are 0 for an error about
+	// the whole file.
 	Line, Column int
 	// Key is the key's path in that file, such as "providers.michelin.rate"; "" for none.
 	Key string
