@@ -149,7 +149,7 @@ func shown(c web.Config, req *http.Request, err error) string {
 		return err.Error()
 	}
 	host, _ := os.Hostname()
-	return bus.WithoutPlaces(err, host)
+	return bus.RedactLocations(err, host)
 }
 
 // page serves /readyz: 200 while work proceeds, or could proceed after a takeover; with ?leader 200 for the

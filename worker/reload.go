@@ -121,8 +121,8 @@ func (r *reloader) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(configLoaded, prometheus.GaugeValue, float64(state.LoadedAt.UnixMilli())/1000)
 }
 
-// custody has the credentials of the configured providers, and maintains them while run runs.
-type custody struct {
+// credentialManager has the credentials of the configured providers, and maintains them while run runs.
+type credentialManager struct {
 	open func([]Provider) *credentials.Credentials
 	now  atomic.Pointer[credentials.Credentials]
 
@@ -131,14 +131,14 @@ type custody struct {
 	stop  func()
 }
 
-func newCustody(providers []Provider, open func([]Provider) *credentials.Credentials) *custody {
-	c := &custody{open: open, stop: func() {}}
+func newCredentialManager(providers []Provider, open func([]Provider) *credentials.Credentials) *credentialManager {
+	c := &credentialManager{open: open, stop: func() {}}
 	c.now.Store(open(providers))
 	return c
 }
 
 // run maintains the credentials until ctx ends.
-func (c *custody) run(ctx context.Context) {
+func (c *credentialManager) run(ctx context.Context) {
 	c.mu.Lock()
 	c.start = func(creds *credentials.Credentials) func() {
 		own, stop := context.WithCancel(ctx)
@@ -158,7 +158,7 @@ func (c *custody) run(ctx context.Context) {
 
 // replace replaces the providers. It misses no change of a credential's state, because all states are
 // processed again.
-func (c *custody) replace(ctx context.Context, providers []Provider) {
+func (c *credentialManager) replace(ctx context.Context, providers []Provider) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stop()
@@ -171,13 +171,13 @@ func (c *custody) replace(ctx context.Context, providers []Provider) {
 }
 
 // sources returns the token sources of a provider and a user; "" matches all.
-func (c *custody) sources(provider, user string) []*auth.Source {
+func (c *credentialManager) sources(provider, user string) []*auth.Source {
 	return c.now.Load().Sources(provider, user)
 }
 
 // close closes all sources, which first store the results of running renewals. The channel is closed
 // when that is done.
-func (c *custody) close() <-chan struct{} { return closeAll(c.sources("", "")) }
+func (c *credentialManager) close() <-chan struct{} { return closeAll(c.sources("", "")) }
 
 // closeAll closes sources. The channel is closed when all have ended.
 func closeAll(sources []*auth.Source) <-chan struct{} {

@@ -102,7 +102,7 @@ func Run(ctx context.Context, c Config) error {
 	live := settings.NewLive(c.Providers, c.Schedules)
 	var rest atomic.Pointer[Settings] // settings other than providers and schedules
 	rest.Store(&Settings{QueueAlert: c.QueueAlert, Retention: c.Retention})
-	creds := newCustody(c.Providers, func(providers []Provider) *credentials.Credentials {
+	creds := newCredentialManager(c.Providers, func(providers []Provider) *credentials.Credentials {
 		return credentials.New(credentials.Config{
 			DB: c.DB, Providers: providers, Alerts: alert, Shared: c.TokenBucket != nil, Log: c.Log,
 			ConsentURL: func(provider, user string) string { return web.StartURL(public, provider, user) },
@@ -123,7 +123,7 @@ func Run(ctx context.Context, c Config) error {
 	ticks := metrics.NewTicks(c.Schedules)
 	var clock *scheduler.Scheduler
 	documents := &bus.Documents{Conn: conn}
-	follow := newFollowing(c, conn, documents, server != nil, troubles)
+	follow := newFollowerMode(c, conn, documents, server != nil, troubles)
 	lease := leader.New(leader.Config{
 		Conn: conn, ID: c.ID, Place: c.Place, Activity: troubles.Activity("lease"),
 		Log: c.Log,
@@ -147,7 +147,7 @@ func Run(ctx context.Context, c Config) error {
 		Conn: conn, Lease: lease, Problems: troubles, Log: c.Log,
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers, AckWait: c.Intervals.AckWait,
 	}
-	crew := newCrew(c, conn, queues, live, tracer, troubles)
+	crew := newFleetMember(c, conn, queues, live, tracer, troubles)
 	crew.stand(lease, follow)
 	outbox := relay.New(relay.Config{
 		DB: c.DB, Streams: queues, Documents: documents,
@@ -166,7 +166,7 @@ func Run(ctx context.Context, c Config) error {
 	pruning := func(ctx context.Context, keep retention.Periods) (retention.Pruned, error) {
 		return prune(ctx, c.DB, keep, c.Log)
 	}
-	again := &web.Words{}
+	again := &web.OneTimeTokens{}
 	reloads := newReloader(c, func(s Settings) {
 		ctx := context.WithoutCancel(ctx) // applied as a whole
 		metrics.StartTicks(ticks, s.Schedules)
@@ -272,7 +272,7 @@ func Run(ctx context.Context, c Config) error {
 				return err
 			}
 		}
-		open.Resume(taken, func(ctx context.Context, l handover.Left) (bool, error) {
+		open.Resume(taken, func(ctx context.Context, l handover.OpenRun) (bool, error) {
 			return plans.TakeOver(ctx, l.Run, l.Jobs, l.Joined, l.Answered)
 		}, backing.Go)
 		creds.now.Load().Prepare(taken)
@@ -413,7 +413,7 @@ func caller(c web.Config) func(*http.Request) (name string, operator bool) {
 
 // consentLink returns a function that creates single-use links where users grant access; nil without a web
 // listener.
-func consentLink(public string, again *web.Words) func(provider, user string) (string, time.Time) {
+func consentLink(public string, again *web.OneTimeTokens) func(provider, user string) (string, time.Time) {
 	if public == "" {
 		return nil
 	}

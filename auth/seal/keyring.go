@@ -48,6 +48,8 @@ type Keyring struct {
 //
 // The error names the file, the line and what to do, and contains no key. A file that other users may read
 // is an error, unless it is in $CREDENTIALS_DIRECTORY.
+//
+//nolint:contextcheck // it is bounded by lockTimeout
 func LoadKeyring(path string, create bool) (*Keyring, error) {
 	k := &Keyring{path: path}
 	_, err := k.read()

@@ -104,9 +104,9 @@ func (b *breaker) openedSince(openings int) error {
 	return b.refusal(time.Now())
 }
 
-// admit lets a call for an account pass, or returns an error. The caller of a call that passes must call leave
+// acquire lets a call for an account pass, or returns an error. The caller of a call that passes must call leave
 // once.
-func (b *breaker) admit(account string) (leave func(came error, last *clients.Error), refused error) {
+func (b *breaker) acquire(account string) (leave func(came error, last *clients.Error), refused error) {
 	probe, change, refused := b.pass()
 	if refused != nil {
 		return nil, refused

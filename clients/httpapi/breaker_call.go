@@ -16,7 +16,7 @@ func (h *HTTP) guard(ctx context.Context, c Call, ask func() error) error {
 	if c.Check || exchange.IsPlayback(ctx) {
 		return ask()
 	}
-	leave, refused := h.base.breaker.admit(c.Account)
+	leave, refused := h.base.breaker.acquire(c.Account)
 	if refused != nil {
 		return h.failure(ctx, c.Op, 0, refused)
 	}

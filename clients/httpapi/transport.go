@@ -2,194 +2,238 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"orderbeat/clients"
-	"orderbeat/clients/httpapi/httpspan"
+	"orderbeat/auth/endpoint"
 	"orderbeat/clients/section"
 )
 
-// limited applies the provider's rate limit, which 429s reduce, and the pauses after them, and gives
-// every exchange, from the first byte sent to the closing of the body, the same timeout. Waiting for
-// the rate limit is not part of the exchange.
-type limited struct {
-	base    http.RoundTripper
-	rate    clients.Rate // as configured
-	limiter *callRate
-	timeout time.Duration
-	pause   *pause
-	breaker *breaker // decides whether a call that waited may still be sent
-	calls   *prometheus.HistogramVec
+const (
+	connectTimeout = 10 * time.Second
+	// idleTimeout is shorter than the 60 s after which common load balancers silently drop an idle
+	// connection.
+	idleTimeout = 45 * time.Second
+	// maxPingAfter and maxPingTimeout end an HTTP/2 connection without incoming frames before its call
+	// times out: see [pings].
+	maxPingAfter   = 15 * time.Second
+	maxPingTimeout = 5 * time.Second
+)
+
+// Transport opens the connections to one provider, and replaces them. A reused connection may be dead:
+// dropped by a firewall, or its backend is being removed. So a connection is not reused if it is
+// older than [section.Config.MaxConnAge], or after [Transport.Renew]. TLS is 1.2 or newer. It is safe
+// for concurrent use. Bodies of responses are plain UTF-8: see [readable].
+type Transport struct {
+	config  section.Config
+	kept    bool        // connections are reused
+	asked   atomic.Bool // the server requested a client certificate
+	current atomic.Pointer[connections]
+	mu      sync.Mutex // held while current is replaced
 }
 
-func newLimited(s section.Section, log *slog.Logger) *limited {
-	l := &limited{
-		base: NewTransport(s.Config), rate: s.Rate, limiter: newCallRate(s.Rate), timeout: s.Timeout, pause: &pause{},
-		breaker: newBreaker(len(s.Accounts), log.With("provider", s.Name)),
-		calls:   newCallMetrics(s.Name),
-	}
-	l.breaker.renew = func() { l.renew(time.Now()) }
-	return l
+// connections are the connections opened between two renewals.
+type connections struct {
+	*http.Transport
+	born   time.Time
+	err    error       // why none can be opened
+	served atomic.Bool // one of them has received a response
 }
 
-// succeed shares the rate limit, the pauses and the metrics of an earlier client of the same API, whose calls in
-// flight continue, and applies this client's rate. Connections and the breaker are new: the configuration
-// of both may have changed.
-func (l *limited) succeed(before *limited) {
-	before.limiter.tune(l.rate, 0)
-	l.limiter, l.pause, l.calls = before.limiter, before.pause, before.calls
+// NewTransport opens the connections for calls: as many as concurrent jobs
+// ([section.Config.Concurrency]), and as many again for live requests.
+func NewTransport(c section.Config) *Transport { return newTransport(c, true) }
+
+// NewTokenTransport opens the connections for token requests, which are few: each has a connection of
+// its own, so that none waits for calls or uses a broken connection.
+func NewTokenTransport(c section.Config) *Transport { return newTransport(c, false) }
+
+func newTransport(c section.Config, kept bool) *Transport {
+	t := &Transport{config: c, kept: kept}
+	t.current.Store(t.connections())
+	return t
 }
 
-// renew makes further calls use connections opened after a time.
-func (l *limited) renew(before time.Time) {
-	if t, ok := l.base.(*Transport); ok {
-		t.Renew(before)
+// connections makes a new set. It reads the certificate files again, so that renewed files take
+// effect.
+func (t *Transport) connections() *connections {
+	c := t.config
+	most := 2 * c.Concurrency
+	tlsConfig, err := c.TLS.Config()
+	tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		t.asked.Store(true)
+		return c.TLS.Pair()
 	}
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
-	count, err := l.wait(req.Context())
-	if err != nil {
-		closeBody(req)
-		return nil, err
+	pingAfter, pingTimeout := pings(&c)
+	dialer := &net.Dialer{
+		Timeout:         connectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: maxPingAfter, Interval: maxPingTimeout, Count: 3},
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
-	began, span := time.Now(), httpspan.Start(req)
-	resp, err := l.base.RoundTrip(req.WithContext(ctx))
-	if err != nil {
-		err = l.timeUp(ctx, began, err)
-		l.observe(req.Context(), began, span, 0, err)
-		cancel()
-		return nil, err
-	}
-	if !l.pause.noteResponse(resp, count) {
-		l.limiter.noteResponse(resp.StatusCode == http.StatusTooManyRequests)
-	}
-	sendingOf(ctx).note(resp, began)
-	resp.Body = &timedBody{
-		ReadCloser: resp.Body, timeUp: func(err error) error { return l.timeUp(ctx, began, err) },
-		end: func(err error) { //nolint:contextcheck // the request has it
-			l.observe(req.Context(), began, span, resp.StatusCode, err)
-			cancel()
+	return &connections{
+		born: time.Now(), err: err,
+		Transport: &http.Transport{
+			Proxy:                  func(req *http.Request) (*url.URL, error) { return proxyFor(&c, req) },
+			OnProxyConnectResponse: proxyAnswered,
+			DialContext:            dialer.DialContext,
+			ForceAttemptHTTP2:      true,
+			HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: pingAfter},
+			TLSClientConfig:        tlsConfig,
+			TLSHandshakeTimeout:    connectTimeout,
+			ResponseHeaderTimeout:  c.Timeout,
+			DisableKeepAlives:      !t.kept,
+			DisableCompression:     true, // see readable
+			MaxConnsPerHost:        most,
+			MaxIdleConnsPerHost:    most,
+			MaxIdleConns:           most,
+			IdleConnTimeout:        idleTimeout,
 		},
 	}
+}
+
+// pings returns the time without a frame after which an HTTP/2 connection is pinged, and the timeout of the
+// ping: together less than the timeout of a call.
+func pings(c *section.Config) (after, timeout time.Duration) {
+	if c.Timeout <= 0 {
+		return maxPingAfter, maxPingTimeout
+	}
+	return min(c.Timeout/2, maxPingAfter), min(c.Timeout/4, maxPingTimeout)
+}
+
+// Renew makes further requests use connections opened after a time. Requests in flight are not
+// affected.
+func (t *Transport) Renew(before time.Time) {
+	if !t.current.Load().born.Before(before) {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.current.Load()
+	if !old.born.Before(before) {
+		return
+	}
+	next := t.connections()
+	if next.err != nil && old.err == nil { // half-written files: the earlier ones are still valid
+		next.err, next.TLSClientConfig = nil, old.TLSClientConfig.Clone()
+	}
+	t.current.Store(next)
+	old.CloseIdleConnections()
+}
+
+// CloseIdleConnections renews all connections.
+func (t *Transport) CloseIdleConnections() { t.Renew(time.Now()) }
+
+// RoundTrip implements [http.RoundTripper]. A request that may be sent twice (see [Call.Idempotent])
+// is sent again on a new connection if a reused one broke before any response.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if age := t.config.MaxConnAge; age > 0 {
+		t.Renew(time.Now().Add(-age))
+	}
+	c := t.current.Load()
+	resp, broke, err := t.send(c, req)
+	if broke {
+		again := req.Clone(req.Context())
+		if req.GetBody != nil {
+			if again.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+		t.Renew(time.Now())
+		c = t.current.Load()
+		resp, _, err = t.send(c, again)
+	}
+	if err != nil {
+		return nil, t.named(c, err)
+	}
+	c.served.Store(true)
+	readable(resp)
 	return resp, nil
 }
 
-// timeUp calls the function timeUp. After a timeout it also replaces all connections of the same
-// age.
-func (l *limited) timeUp(ctx context.Context, began time.Time, err error) error {
-	if err = timeUp(ctx, err); isTimeout(err) {
-		l.renew(began)
+// send sends a request once; broke reports that it may be sent again.
+func (t *Transport) send(c *connections, req *http.Request) (resp *http.Response, broke bool, err error) {
+	if c.err != nil {
+		closeBody(req)
+		return nil, false, c.err
 	}
-	return err
+	if !t.kept || !isReplayable(req) {
+		resp, err = c.RoundTrip(req)
+		return resp, false, err
+	}
+	var reused, answered atomic.Bool
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		GotConn:              func(i httptrace.GotConnInfo) { reused.Store(i.Reused) },
+		GotFirstResponseByte: func() { answered.Store(true) },
+	})
+	resp, err = c.RoundTrip(req.WithContext(ctx))
+	broke = err != nil && reused.Load() && !answered.Load() && req.Context().Err() == nil && !isTimeout(err)
+	return resp, broke, err
 }
 
-// wait waits until a call may be sent, and returns the number of pauses so far. A pause or an open
-// breaker that begins during the wait for the rate limit blocks it too.
-func (l *limited) wait(ctx context.Context) (count int64, err error) {
-	openings := l.breaker.openings()
-	for {
-		if err := l.pause.wait(ctx); err != nil {
-			return 0, err
-		}
-		if err := l.limiter.Wait(ctx); err != nil {
-			if errors.Is(err, context.Canceled) {
-				return 0, err
-			}
-			// The limiter also returns an error at once if the deadline would pass during the wait.
-			return 0, &clients.Error{Code: clients.CodeUnavailable, NotSent: true, Message: "timed out waiting for the provider's rate limit", Err: context.DeadlineExceeded}
-		}
-		if err := l.breaker.openedSince(openings); err != nil {
-			return 0, err
-		}
-		if until, count := l.pause.state(); !time.Now().Before(until) {
-			return count, nil
-		}
+// named returns err, or a readable error if a proxy or the client certificate is the cause. A server's alert
+// about a certificate is often lost with the connection: if it requested one and never responded,
+// the certificate is assumed to be the cause.
+func (t *Transport) named(c *connections, err error) error {
+	if e := endpoint.ConnectionFailure(err); e != nil {
+		return e
 	}
-}
-
-// timeUp returns err, wrapping [context.DeadlineExceeded] if that is the cause: a connection is closed when ctx
-// ends, and a reader only sees the closed connection.
-func timeUp(ctx context.Context, err error) error {
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+	op, ok := errors.AsType[*net.OpError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	if !t.asked.Load() || c.served.Load() || ok && op.Op == "dial" || untrusted || isTimeout(err) || errors.Is(err, context.Canceled) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
-}
-
-// timedBody ends its exchange when it is closed.
-type timedBody struct {
-	io.ReadCloser
-	timeUp func(error) error
-	end    func(error) // gets the error of a read that failed
-	failed error
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = b.timeUp(err)
-		b.failed = err
+	if t.config.TLS.Cert == "" {
+		return &endpoint.ConnectionError{Reason: "the server requires a client certificate", Hint: "set tls = { cert, key } of the provider", Err: err}
 	}
-	return n, err
+	return &endpoint.ConnectionError{Reason: "the server does not accept the client certificate", Hint: "check tls.cert and tls.key, and whether the provider knows them", Err: err}
 }
 
-func (b *timedBody) Close() error {
-	err := b.ReadCloser.Close()
-	b.end(b.failed)
-	return err
-}
-
-func isTimeout(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return true
+// isReplayable reports whether a request may and can be sent a second time.
+func isReplayable(req *http.Request) bool {
+	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+		return false
 	}
-	e, ok := errors.AsType[net.Error](err)
-	return ok && e.Timeout()
+	return sendingOf(req.Context()).Idempotent
 }
 
-// newCallMetrics returns the histogram of a provider's HTTP exchanges, from the first byte sent to the
-// end of the response. Waiting for the rate limit and for tokens is not part of it; a call that is
-// replayed has two exchanges.
-func newCallMetrics(provider string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:        "orderbeat_provider_call_duration_seconds",
-		Help:        "Duration of HTTP calls to a provider, by operation and class: the status such as 2xx or 429, timeout or failed.",
-		ConstLabels: prometheus.Labels{"provider": provider},
-		Buckets:     []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
-	}, []string{"operation", "class"})
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
 }
 
-// observe counts an exchange with its status, or its error, and ends its span. Cancelled ones say
-// nothing about the provider and are not counted.
-func (l *limited) observe(ctx context.Context, began time.Time, span *httpspan.Span, status int, err error) {
-	class := strconv.Itoa(status/100) + "xx"
-	switch {
-	case ctx.Err() == context.Canceled:
-		span.End(status, "cancelled")
-		return
-	case isTimeout(err):
-		class = "timeout"
-	case err != nil:
-		class = "failed"
-	case status == 401 || status == 429:
-		class = strconv.Itoa(status)
+// proxyFor returns the proxy of a request: the provider's own, or the environment's
+// (HTTPS_PROXY, NO_PROXY).
+func proxyFor(c *section.Config, req *http.Request) (*url.URL, error) {
+	switch proxy := c.Proxy.Reveal(); proxy {
+	case "":
+		return http.ProxyFromEnvironment(req)
+	case section.NoProxy:
+		return nil, nil //nolint:nilnil // as [http.Transport.Proxy] has it
+	default:
+		return url.Parse(proxy)
 	}
-	failure := ""
-	if err != nil {
-		failure = class
+}
+
+// proxyAnswered returns an error if a proxy does not connect.
+func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
 	}
-	span.End(status, failure)
-	l.calls.WithLabelValues(sendingOf(ctx).Op, class).Observe(time.Since(began).Seconds())
+	e := &endpoint.ConnectionError{Reason: fmt.Sprintf("the proxy %s does not connect (status %d)", proxy.Host, resp.StatusCode), Hint: "check HTTPS_PROXY, or the provider's proxy"}
+	switch resp.StatusCode {
+	case http.StatusProxyAuthRequired:
+		e.Reason = fmt.Sprintf("the proxy %s requires a user name and a password (status 407)", proxy.Host)
+		e.Hint = "add them to the proxy's URL: HTTPS_PROXY, or the provider's proxy as a reference to a secret"
+	case http.StatusForbidden:
+		e.Hint = "ask the proxy's administrator to allow the provider's host"
+	}
+	return e
 }

@@ -109,7 +109,7 @@ func (d *reader) read(element func(jsontext.Value) error) error {
 // check checks the whole document: an error response, or another document, must never be read as one
 // without entries.
 func (d *reader) check() error {
-	if d.head.code == "" && !(d.headOptional && d.identified && d.listed) {
+	if d.head.code == "" && (!d.headOptional || !d.identified || !d.listed) {
 		return d.invalid("it has no errorHead with an errorCode")
 	}
 	if err := checkErrorHead(d.head, &d.answer); err != nil {

@@ -34,7 +34,7 @@ func (s *scan) json(document []byte, hidden paths, depth int) (shown []byte, ok 
 	if w.value(at) != nil {
 		return nil, false
 	}
-	if _, err := d.ReadToken(); err != io.EOF {
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, false
 	}
 	return w.shown(), true
@@ -81,8 +81,7 @@ func (w *walk) value(at []paths) error {
 	if w.stop() {
 		return errStopped
 	}
-	switch kind := w.PeekKind(); kind {
-	case '{', '[':
+	if kind := w.PeekKind(); kind == '{' || kind == '[' {
 		if _, err := w.ReadToken(); err != nil {
 			return err
 		}

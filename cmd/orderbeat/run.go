@@ -162,7 +162,7 @@ func runWorker(ctx context.Context, current *liveConfig, h hooks, log *slog.Logg
 		return fmt.Errorf("db.path: %w", err)
 	}
 
-	keys, err := prepare(c, c.Key.Make, log) //nolint:contextcheck // reads a local file at startup
+	keys, err := prepare(c, c.Key.Make, log)
 	if err != nil {
 		return err
 	}

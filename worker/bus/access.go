@@ -18,9 +18,9 @@ import (
 // natsUser is the default user of the embedded server.
 const natsUser = "orderbeat"
 
-// Reach returns the URL for other clients: the configured URL, or the URL of the embedded server, given
+// ClientURL returns the URL for other clients: the configured URL, or the URL of the embedded server, given
 // its host:port. It is "" if the server does not listen.
-func (c Config) Reach(listen string) string {
+func (c Config) ClientURL(listen string) string {
 	if c.URL != "" || listen == "" {
 		return c.URL
 	}

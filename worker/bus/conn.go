@@ -60,7 +60,7 @@ func Open(c Config, embedded Server, set *problems.Set, log *slog.Logger, lost f
 		}
 	}()
 	if embedded != nil {
-		b.URL = c.Reach(embedded.Address())
+		b.URL = c.ClientURL(embedded.Address())
 	}
 	options, err := b.connectOptions()
 	if err != nil {

@@ -147,8 +147,8 @@ var places = regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s"',;]+|[\w.-]+:/[^\s"',
 // paths matches absolute paths at the start of a word.
 var paths = regexp.MustCompile(`(^|[\s"'(=,])/[^\s"',;:)]+`)
 
-// WithoutPlaces returns an error text for unauthenticated readers: without hosts, paths and the given names.
-func WithoutPlaces(err error, names ...string) string {
+// RedactLocations returns an error text for unauthenticated readers: without hosts, paths and the given names.
+func RedactLocations(err error, names ...string) string {
 	text := err.Error()
 	if e, ok := errors.AsType[*natsError](err); ok {
 		text = e.cause

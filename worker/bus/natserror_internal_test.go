@@ -202,7 +202,7 @@ func TestConnectionErrorsAreExplained(t *testing.T) {
 				return false
 			}
 			deadline := time.Now().Add(60 * time.Second)
-			for err = check(); (test.want == "" && err != nil) || (test.want != "" && (err == nil || !explained(WithoutPlaces(err)))); err = check() {
+			for err = check(); (test.want == "" && err != nil) || (test.want != "" && (err == nil || !explained(RedactLocations(err)))); err = check() {
 				if time.Now().After(deadline) {
 					t.Fatalf("got %v, want %s", err, test.want)
 				}
@@ -211,7 +211,7 @@ func TestConnectionErrorsAreExplained(t *testing.T) {
 			if test.want == "" {
 				return
 			}
-			if text := WithoutPlaces(err); strings.Contains(text, "127.0.0.1") || strings.Contains(text, "nats.invalid") || strings.Contains(text, t.TempDir()) {
+			if text := RedactLocations(err); strings.Contains(text, "127.0.0.1") || strings.Contains(text, "nats.invalid") || strings.Contains(text, t.TempDir()) {
 				t.Errorf("names a place: %s", text)
 			}
 			if n := lines.count("outbound buffer"); n > 0 {
@@ -269,11 +269,11 @@ func TestPublicErrorsHaveNoHostsAndPaths(t *testing.T) {
 		"server big1 says no (code 10076)":                  "server … says no (code 10076)",
 		"consumer is paused for another 1m0s":               "consumer is paused for another 1m0s",
 	} {
-		if got := WithoutPlaces(errors.New(text), "big1"); got != want {
+		if got := RedactLocations(errors.New(text), "big1"); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
-	if got := WithoutPlaces(fmt.Errorf("bucket X: %w", &natsError{"no server listens there", errors.New("dial tcp 127.0.0.1:1")})); got != "no server listens there" {
+	if got := RedactLocations(fmt.Errorf("bucket X: %w", &natsError{"no server listens there", errors.New("dial tcp 127.0.0.1:1")})); got != "no server listens there" {
 		t.Errorf("got %s", got)
 	}
 }

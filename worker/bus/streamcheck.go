@@ -18,8 +18,8 @@ const streamCheck = 10 * time.Second
 // CheckEvery returns how often the streams are checked.
 func (q *Streams) CheckEvery() time.Duration { return cmp.Or(q.CheckStreams, streamCheck) }
 
-// Home is the stream of a topic, as of its last lookup.
-type Home struct {
+// TopicStream is the stream of a topic, as of its last lookup.
+type TopicStream struct {
 	jetstream.Stream
 	Config jetstream.StreamConfig
 	Last   uint64 // sequence of its last message at that time
@@ -28,7 +28,7 @@ type Home struct {
 
 // Home returns the stream of a topic, and creates it if it is missing. It returns known if known is
 // recent and refresh is false.
-func (q *Streams) Home(ctx context.Context, topic string, known *Home, refresh bool) (*Home, error) {
+func (q *Streams) Home(ctx context.Context, topic string, known *TopicStream, refresh bool) (*TopicStream, error) {
 	if known != nil && !refresh && time.Since(known.looked) < q.CheckEvery() {
 		return known, nil
 	}
@@ -40,7 +40,7 @@ func (q *Streams) Home(ctx context.Context, topic string, known *Home, refresh b
 		return nil, err
 	}
 	info := stream.CachedInfo()
-	return &Home{Stream: stream, Config: info.Config, Last: info.State.LastSeq, looked: time.Now()}, nil
+	return &TopicStream{Stream: stream, Config: info.Config, Last: info.State.LastSeq, looked: time.Now()}, nil
 }
 
 // wanted returns the configuration that the stream of a topic should have.
@@ -50,12 +50,12 @@ func (q *Streams) wanted(topic string) jetstream.StreamConfig {
 }
 
 // Covers reports whether the stream captures messages on a subject.
-func (h *Home) Covers(subject string) bool {
+func (h *TopicStream) Covers(subject string) bool {
 	return slices.ContainsFunc(h.Config.Subjects, func(filter string) bool { return isSubset(subject, filter) })
 }
 
 // SubjectIsFull reports whether the stream rejects further messages on this subject.
-func (h *Home) SubjectIsFull(ctx context.Context, subject string) (bool, error) {
+func (h *TopicStream) SubjectIsFull(ctx context.Context, subject string) (bool, error) {
 	if !h.Config.DiscardNewPerSubject || h.Config.MaxMsgsPerSubject <= 0 {
 		return false, nil
 	}
@@ -69,7 +69,7 @@ func (h *Home) SubjectIsFull(ctx context.Context, subject string) (bool, error) 
 }
 
 // Explain adds to a publishing error the name of the stream, and how to fix a sealed stream.
-func (h *Home) Explain(err error) error {
+func (h *TopicStream) Explain(err error) error {
 	if err == nil {
 		return nil
 	}

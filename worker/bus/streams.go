@@ -26,12 +26,12 @@ const day = 24 * time.Hour
 const ordersLife = 400 * day
 
 // streamConfigs returns the configurations of the streams of the public contract.
-func (c *Conn) streamConfigs() []jetstream.StreamConfig {
+func (b *Conn) streamConfigs() []jetstream.StreamConfig {
 	define := func(topic, about string, keep jetstream.RetentionPolicy, age time.Duration) jetstream.StreamConfig {
 		config := jetstream.StreamConfig{
-			Name: c.Stream(topic), Description: about, Subjects: []string{c.Of(topic + ".>")},
-			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: max(1, c.Config.Replicas),
-			MaxBytes: c.Config.MaxBytes, Placement: c.Config.Placement(), AllowAtomicPublish: true,
+			Name: b.Stream(topic), Description: about, Subjects: []string{b.Of(topic + ".>")},
+			Retention: keep, MaxAge: age, Storage: jetstream.FileStorage, Duplicates: dedupeWindow, Replicas: max(1, b.Config.Replicas),
+			MaxBytes: b.Config.MaxBytes, Placement: b.Config.Placement(), AllowAtomicPublish: true,
 		}
 		if keep == jetstream.WorkQueuePolicy {
 			config.Discard = jetstream.DiscardNew // pending work is never dropped
@@ -52,10 +52,10 @@ func (c *Conn) streamConfigs() []jetstream.StreamConfig {
 var Followed = []string{"orders", "results", "alerts"}
 
 // State returns the state of a topic's stream, zero if the stream does not exist.
-func (c *Conn) State(ctx context.Context, topic string) (s jetstream.StreamState, err error) {
+func (b *Conn) State(ctx context.Context, topic string) (s jetstream.StreamState, err error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	stream, err := c.JS.Stream(ctx, c.Stream(topic))
+	stream, err := b.JS.Stream(ctx, b.Stream(topic))
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return s, nil
 	}

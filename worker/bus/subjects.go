@@ -29,9 +29,9 @@ func (s Subjects) Tokens(subject string) []string {
 	return strings.Split(strings.TrimPrefix(subject, s.Prefix+"."), ".")
 }
 
-// Foreign reports whether Orderbeat may publish to a subject that a caller has named: one subject
+// IsCallerSubject reports whether Orderbeat may publish to a subject that a caller has named: one subject
 // without wildcards that is reserved neither by NATS nor by Orderbeat.
-func (s Subjects) Foreign(subject string) bool {
+func (s Subjects) IsCallerSubject(subject string) bool {
 	if len(subject) > MaxSubject || !utf8.ValidString(subject) || strings.HasPrefix(subject, "$") || strings.HasPrefix(subject, s.Of("")) {
 		return false
 	}
@@ -41,8 +41,8 @@ func (s Subjects) Foreign(subject string) bool {
 	return !slices.Contains(strings.Split(subject, "."), "")
 }
 
-// ForeignHint returns a hint about the subjects that a caller may name.
-func (s Subjects) ForeignHint() string {
+// CallerSubjectHint returns a hint about the subjects that a caller may name.
+func (s Subjects) CallerSubjectHint() string {
 	return fmt.Sprintf("Name one subject of your own of at most %d bytes, without wildcards, that does not begin with %q or \"$\".", MaxSubject, s.Of(""))
 }
 

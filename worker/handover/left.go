@@ -24,8 +24,8 @@ const (
 	lookShare = 20
 )
 
-// Left is an open run of another process.
-type Left struct {
+// OpenRun is an open run of another process.
+type OpenRun struct {
 	Run  jobs.Run
 	Jobs []jobs.Job
 	// Joined are the requests that joined it.
@@ -34,10 +34,10 @@ type Left struct {
 	Answered func(ctx context.Context) (bool, error)
 }
 
-func (e *entry) left(now time.Time) Left {
+func (e *entry) left(now time.Time) OpenRun {
 	run := *e.Run
 	run.Key, run.ReplyTo, run.Traceparent, run.LowPrioritySlots, run.Overlap = e.Key, e.ReplyTo, e.Traceparent, e.Slots, e.Overlap
-	left := Left{Run: run}
+	left := OpenRun{Run: run}
 	for _, j := range e.Jobs {
 		left.Jobs = append(left.Jobs, jobs.Job{
 			ID: j.ID, RunID: run.ID, Provider: run.Provider, Account: j.Account, Kind: run.Kind, Question: j.Question, Attempt: 1, FirstAt: now,
@@ -49,7 +49,7 @@ func (e *entry) left(now time.Time) Left {
 // Resume calls start for each run in the bucket that is of another process, oldest first. start returns done
 // if the run no longer needs an entry. Resume returns after the first search. It passes a function to later
 // that searches again until ctx ends.
-func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (done bool, err error), later func(func())) {
+func (r *Runs) Resume(ctx context.Context, start func(context.Context, OpenRun) (done bool, err error), later func(func())) {
 	if r == nil {
 		return
 	}
@@ -63,7 +63,7 @@ func (r *Runs) Resume(ctx context.Context, start func(context.Context, Left) (do
 
 // look calls start for the runs of other processes. It returns the pause before the next search,
 // which grows with the time that this search took.
-func (r *Runs) look(ctx context.Context, start func(context.Context, Left) (bool, error)) (pause time.Duration) {
+func (r *Runs) look(ctx context.Context, start func(context.Context, OpenRun) (bool, error)) (pause time.Duration) {
 	began := time.Now()
 	found, err := r.entries(ctx)
 	if err != nil {

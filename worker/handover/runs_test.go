@@ -29,7 +29,7 @@ func worker(t *testing.T, url string) *handover.Runs {
 // takenOver are the runs that a process finds when it begins to lead.
 func takenOver(t *testing.T, r *handover.Runs, done bool) (ids []string) {
 	t.Helper()
-	r.Resume(t.Context(), func(_ context.Context, l handover.Left) (bool, error) {
+	r.Resume(t.Context(), func(_ context.Context, l handover.OpenRun) (bool, error) {
 		ids = append(ids, l.Run.ID)
 		return done, nil
 	}, func(func()) {})
@@ -109,8 +109,8 @@ func TestPauseOfARunThatIsNotWrittenYet(t *testing.T) {
 	at := time.Now().UTC()
 	first.Pause(t.Context(), run.ID, &at, "for the weekend")
 	first.Flush(t.Context())
-	var got []handover.Left
-	second.Resume(t.Context(), func(_ context.Context, l handover.Left) (bool, error) {
+	var got []handover.OpenRun
+	second.Resume(t.Context(), func(_ context.Context, l handover.OpenRun) (bool, error) {
 		got = append(got, l)
 		return true, nil
 	}, func(func()) {})

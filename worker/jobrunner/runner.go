@@ -190,7 +190,7 @@ func (r *Runner) RunSuspects(ctx, work context.Context) {
 
 // runSuspect performs one suspect job. It returns false if none is due.
 func (r *Runner) runSuspect(ctx, work context.Context) bool {
-	defer r.Slots.Alone(ctx)()
+	defer r.Slots.AcquireAll(ctx)()
 	job, ok, err := r.DB.ClaimSuspect(ctx, time.Now())
 	if err != nil || !ok {
 		return false

@@ -56,7 +56,7 @@ func (r *Repeats) Run(ctx context.Context) error {
 			return nil
 		case msg := <-requests:
 			key, replyTo := msg.Header.Get(jetstream.MsgIDHeader), msg.Header.Get(runs.HeaderReplyTo)
-			if key != "" && r.Conn.Foreign(replyTo) && replyTo != "" && !reserved(key, r.Conn.Stream("runs")) {
+			if key != "" && r.Conn.IsCallerSubject(replyTo) && replyTo != "" && !reserved(key, r.Conn.Stream("runs")) {
 				r.reply(ctx, repeat{key, replyTo, time.Now()})
 			}
 		case <-ticker.C:

@@ -31,10 +31,10 @@ func decodeRequest(msg jetstream.Msg, s bus.Subjects) (jobs.Request, error) {
 		return r, jobs.Invalid("the subject is not runs.<provider>.<kind>", "Publish to "+s.Of("runs.<provider>.<kind>"))
 	}
 	r.Provider, r.Kind = tokens[1], tokens[2]
-	if r.ReplyTo != "" && !s.Foreign(r.ReplyTo) {
+	if r.ReplyTo != "" && !s.IsCallerSubject(r.ReplyTo) {
 		bad := r.ReplyTo
 		r.ReplyTo = ""
-		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a valid reply subject", runs.HeaderReplyTo, bad), s.ForeignHint())
+		return r, jobs.Invalid(fmt.Sprintf("%s %.80q is not a valid reply subject", runs.HeaderReplyTo, bad), s.CallerSubjectHint())
 	}
 	if badKey != "" {
 		return r, jobs.Invalid(fmt.Sprintf("the Nats-Msg-Id %.80q is reserved for Orderbeat's own requests", badKey),

@@ -17,7 +17,7 @@ import (
 
 // message encodes m: CloudEvents 1.0 in binary mode, with the attribute names in lower case, as
 // the NATS binding requires.
-func (t *topicRelay) message(h *bus.Home, m *outbox.Message) *nats.Msg {
+func (t *topicRelay) message(h *bus.TopicStream, m *outbox.Message) *nats.Msg {
 	msg := &nats.Msg{Subject: t.Streams.Of(m.Subject), Data: m.Body, Header: nats.Header{
 		jetstream.MsgIDHeader: {m.MsgID},
 		"ce-id":               {eventID(m)},
@@ -69,7 +69,7 @@ func dataSchema(kind string) string {
 
 // limit returns the largest body that the server and the stream accept with the headers of msg; 0 while it is
 // unknown.
-func (t *topicRelay) limit(h *bus.Home, msg *nats.Msg) int {
+func (t *topicRelay) limit(h *bus.TopicStream, msg *nats.Msg) int {
 	limit := int(t.Streams.MaxBody())
 	if h != nil && h.Config.MaxMsgSize > 0 {
 		if own := max(1, int(h.Config.MaxMsgSize)-headerSize(msg.Header)); limit <= 0 || own < limit {

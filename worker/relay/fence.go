@@ -142,7 +142,7 @@ func (t *topicRelay) mismatch(ctx context.Context, m *outbox.Message, sent *nats
 			out.done, out.foreign = append(out.done, m.ID), true
 			return nil
 		}
-		if err := t.accounted(ctx, last); err != nil {
+		if err := t.checkForeign(ctx, last); err != nil {
 			return err
 		}
 		after = last.Sequence
@@ -183,9 +183,9 @@ func endOf(id, run string) int {
 	return n + 1
 }
 
-// accounted returns nil if the last message on an order's subject is no reason to stop: it is from this
+// checkForeign returns nil if the last message on an order's subject is no reason to stop: it is from this
 // database, it was published before this process became the leader, or it is not an order event.
-func (t *topicRelay) accounted(ctx context.Context, last *jetstream.RawStreamMsg) error {
+func (t *topicRelay) checkForeign(ctx context.Context, last *jetstream.RawStreamMsg) error {
 	if t.topic != "orders" || last.Sequence <= t.ends.since {
 		return nil
 	}

@@ -322,7 +322,7 @@ func (t *topicRelay) unacknowledged(ctx context.Context, messages []outbox.Messa
 	missing, looked := messages, time.Now()
 	for {
 		var err error
-		if missing, err = t.look(ctx, missing, out); err != nil {
+		if missing, err = t.lookUpSent(ctx, missing, out); err != nil {
 			return err
 		}
 		if len(missing) == 0 {

@@ -41,15 +41,15 @@ func (t *topicRelay) unpublished(ctx context.Context, messages []outbox.Message,
 		return nil, err
 	}
 	t.home = fresh
-	missing, err := t.look(ctx, messages[:sent], out)
+	missing, err := t.lookUpSent(ctx, messages[:sent], out)
 	if err != nil {
 		return nil, fresh.Explain(err)
 	}
 	return slices.Concat(missing, messages[sent:]), nil
 }
 
-// look adds the messages that the stream has to out, and returns the missing ones.
-func (t *topicRelay) look(ctx context.Context, messages []outbox.Message, out *outcome) (missing []outbox.Message, err error) {
+// lookUpSent adds the messages that the stream has to out, and returns the missing ones.
+func (t *topicRelay) lookUpSent(ctx context.Context, messages []outbox.Message, out *outcome) (missing []outbox.Message, err error) {
 	from := t.attempt.AfterSeq + 1
 	if t.home.Last < t.attempt.AfterSeq {
 		from = 1 // the stream was recreated

@@ -111,7 +111,7 @@ type topicRelay struct {
 	taken    atomic.Int64          // the value of put before the last pass that emptied the outbox
 	more     bool                  // there may be more messages than the last pass read
 	failing  time.Duration         // pause after the last failure; 0 while publishing succeeds
-	home     *bus.Home             // the topic's stream, nil until it is looked up
+	home     *bus.TopicStream      // the topic's stream, nil until it is looked up
 	single   bool                  // the stream does not accept batches
 	attempt  unpublishable.Attempt // messages with ids up to attempt.UpTo may have been sent
 	recorded int64                 // the UpTo that is stored in the database

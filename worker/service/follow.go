@@ -73,9 +73,9 @@ func noLeader(hint string) *api.Error {
 	return &api.Error{Status: http.StatusServiceUnavailable, Code: clients.CodeUnavailable, Message: "this request requires a leader, and there is none at the moment", Hint: hint}
 }
 
-// askLeader sends a request of this process to the leader, and returns the reply. Only the leader receives
+// requestLeader sends a request of this process to the leader, and returns the reply. Only the leader receives
 // requests to this endpoint.
-func (s *Service) askLeader(ctx context.Context, e endpoint, body []byte) ([]byte, error) {
+func (s *Service) requestLeader(ctx context.Context, e endpoint, body []byte) ([]byte, error) {
 	if err := s.Conn.Usable(); err != nil {
 		return nil, noLeader("NATS: " + err.Error())
 	}

@@ -31,8 +31,8 @@ func (s *Service) replayEvents(ctx context.Context, _ *request, q api.ReplayEven
 	if !until.IsZero() && !since.Before(until) {
 		return nil, invalid("since must be before until", "Swap them.")
 	}
-	if q.Subject != "" && !s.Conn.Foreign(q.Subject) {
-		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.Conn.ForeignHint()+" Omit it to use the events' own subjects.")
+	if q.Subject != "" && !s.Conn.IsCallerSubject(q.Subject) {
+		return nil, invalid(fmt.Sprintf("subject %.80q cannot be published to", q.Subject), s.Conn.CallerSubjectHint()+" Omit it to use the events' own subjects.")
 	}
 	f := outbox.EventFilter{Provider: q.Provider, Account: q.Account, OrderID: q.OrderID, Since: since, Until: until}
 	n, err := s.DB.Replay(ctx, f, id, q.Subject)

@@ -455,7 +455,7 @@ func (s *Service) Call(ctx context.Context, endpoint string, q, reply any) error
 		}
 		var text []byte
 		if s.Follows() && e.replies == leaderOnly {
-			text, err = s.askLeader(ctx, e, body)
+			text, err = s.requestLeader(ctx, e, body)
 		} else {
 			text, err = s.answer(ctx, e, r)
 		}

@@ -88,7 +88,7 @@ func (s *Slots) All() int {
 	return int(s.all)
 }
 
-// Used returns the number of slots in use, except those taken by [Slots.Alone].
+// Used returns the number of slots in use, except those taken by [Slots.AcquireAll].
 func (s *Slots) Used() int { return int(s.used.Load()) }
 
 // Free returns the number of slots that are not in use.
@@ -100,9 +100,9 @@ func (s *Slots) releaseAll(n int64) {
 	s.grant(n)
 }
 
-// Alone waits until no slot is in use and takes all slots, until the returned function is called. The wait and the
+// AcquireAll waits until no slot is in use and takes all slots, until the returned function is called. The wait and the
 // exclusive use take at most [aloneFor] each; after a timeout of the wait, Alone takes no slots.
-func (s *Slots) Alone(ctx context.Context) (end func()) {
+func (s *Slots) AcquireAll(ctx context.Context) (end func()) {
 	wait, cancel := context.WithTimeout(ctx, aloneFor)
 	defer cancel()
 	s.mu.Lock()

@@ -41,7 +41,7 @@ func TestSlotsAreResized(t *testing.T) {
 	s.Resize(5)
 	s.used.Add(-3)
 	s.releaseAll(3)
-	end := s.Alone(context.Background())
+	end := s.AcquireAll(context.Background())
 	if s.TryAcquire() {
 		t.Error("got a slot beside a job that runs alone")
 	}

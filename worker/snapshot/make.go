@@ -132,7 +132,7 @@ func (m *Maker) look(ctx context.Context) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.newest = newest; newest != nil && (newest.ID == m.unusable || !newest.reaches(all)) {
+	if m.newest = newest; newest != nil && (newest.ID == m.unusable || !newest.coveredBy(all)) {
 		m.newest = nil
 	}
 	return nil

@@ -143,14 +143,14 @@ func (r *Restorer) look(ctx context.Context, tried string) (*manifest, error) {
 		return nil, err
 	case err == nil && m == nil && !published: // the first process of a fleet
 		return nil, nil
-	case m != nil && m.ID != tried && time.Since(m.MadeAt) <= r.Every && m.reaches(all):
+	case m != nil && m.ID != tried && time.Since(m.MadeAt) <= r.Every && m.coveredBy(all):
 		return m, nil
 	}
 	r.request(ctx, tried)
 	m, err = r.bucket.newest(ctx)
 	switch {
 	case err != nil || m != nil:
-	case (&manifest{}).reaches(all):
+	case (&manifest{}).coveredBy(all):
 		r.Log.Info("there is no snapshot: the database follows the streams from their start")
 	default:
 		r.Log.Warn("there is no snapshot: the database follows the streams from their start, and lacks what they no longer have")

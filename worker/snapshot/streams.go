@@ -21,8 +21,8 @@ func states(ctx context.Context, c *bus.Conn) (map[string]jetstream.StreamState,
 	return all, nil
 }
 
-// reaches reports whether the streams still have all messages that are newer than the snapshot.
-func (m *manifest) reaches(all map[string]jetstream.StreamState) bool {
+// coveredBy reports whether the streams still have all messages that are newer than the snapshot.
+func (m *manifest) coveredBy(all map[string]jetstream.StreamState) bool {
 	for topic, state := range all {
 		if m.Sequences[topic]+1 < state.FirstSeq {
 			return false

@@ -21,7 +21,7 @@ const consentTimeout = time.Minute
 type consents struct {
 	SiteConfig
 	begun  *authorization.Pending
-	decoys *Words // states of decoy redirects, by provider
+	decoys *OneTimeTokens // states of decoy redirects, by provider
 }
 
 // start redirects a user's browser to the provider. A user who has already granted access is redirected only with a
@@ -98,13 +98,13 @@ func (c *consents) redirectDecoy(rw http.ResponseWriter, r *http.Request, creden
 		return
 	}
 	if u, err := url.Parse(to); err == nil {
-		c.decoys.add(u.Query().Get("state"), credential.Provider(), time.Now().Add(wordLife))
+		c.decoys.add(u.Query().Get("state"), credential.Provider(), time.Now().Add(oneTimeTokenLife))
 	}
 	rw.Header().Set("Location", to)
 	rw.WriteHeader(http.StatusSeeOther)
 }
 
-// ConsentOf returns the purpose of [Words] for a user's consent.
+// ConsentOf returns the purpose of [OneTimeTokens] for a user's consent.
 func ConsentOf(provider, user string) string { return fmt.Sprintf("%q %q", provider, user) }
 
 // callback exchanges the provider's code for tokens. It continues if the browser disconnects, because a code is valid

@@ -19,7 +19,7 @@ var probes = []string{"/livez", "/healthz", "/readyz"}
 // accepts only its own hosts and the given ones, which prevents DNS rebinding: a host name of another site that resolves to
 // this listener is rejected.
 func guarded(c Config, hosts func() []string, log *slog.Logger, pages http.Handler) http.Handler {
-	guesses := newGuesses(log)
+	guesses := newLoginLimiter(log)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		h := rw.Header()
 		h.Set("Cache-Control", "no-store")

@@ -10,7 +10,7 @@ import (
 
 func TestWrongPasswordsAreCountedByAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGuesses(slog.New(slog.DiscardHandler))
+		g := newLoginLimiter(slog.New(slog.DiscardHandler))
 		for range 100 {
 			g.wrong("192.0.2.1:1000")
 		}

@@ -21,7 +21,7 @@ type SiteConfig struct {
 	// Redirects maps each provider to the redirect URI that it configures, "" if it uses the
 	// listener's.
 	Redirects func() map[string]string
-	Again     *Words // single-use permissions to request access again
+	Again     *OneTimeTokens // single-use permissions to request access again
 	Log       *slog.Logger
 }
 
@@ -33,7 +33,7 @@ type Site struct {
 
 // NewSite returns a site with the given content.
 func NewSite(c SiteConfig) *Site {
-	return &Site{c, &consents{SiteConfig: c, begun: authorization.NewPending(), decoys: &Words{}}}
+	return &Site{c, &consents{SiteConfig: c, begun: authorization.NewPending(), decoys: &OneTimeTokens{}}}
 }
 
 // Hosts returns the hosts of the providers' own redirect URIs.

@@ -45,7 +45,7 @@ func (a *App) LoadWithoutSecrets() (*config.Config, error) {
 
 // Reload reads the whole configuration again. Its secrets are added to known, and its samples are tried.
 func (a *App) Reload(ctx context.Context, known *mask.Set) (*config.Config, error) {
-	c, err := a.load(config.Options{Mask: known}) //nolint:contextcheck // as at startup, the file is read even if the caller has gone
+	c, err := a.load(config.Options{Mask: known})
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func Dial(c bus.Config, more ...nats.Option) (*Client, error) {
 
 // ServerURL returns the URL of the configured NATS.
 func ServerURL(c bus.Config) (string, error) {
-	server := c.Reach(c.Listen)
+	server := c.ClientURL(c.Listen)
 	if server == "" {
 		return "", errors.New(`nats.listen is "": the embedded NATS cannot be reached from other processes; set an address`)
 	}

@@ -33,7 +33,7 @@ func variables() map[string]variable {
 	found := map[string]variable{}
 	eachKey(reflect.New(reflect.TypeFor[file]()).Elem(), "", func(key string, v reflect.Value) {
 		if kind := v.Kind(); kind != reflect.Map && kind != reflect.Slice {
-			_, secret := v.Interface().(secret.Secret)
+			_, secret := reflect.TypeAssert[secret.Secret](v)
 			found[variableOf(key)] = variable{key, v.Type(), secret}
 		}
 	})

@@ -45,7 +45,7 @@ func FreePort(tb testing.TB) int {
 	tb.Helper()
 	for range 100 {
 		port := 10000 + rand.IntN(20000) //nolint:gosec // no secret
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+		if l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			l.Close()
 			return port
 		}

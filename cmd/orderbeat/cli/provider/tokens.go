@@ -26,7 +26,7 @@ func sharedTokens(ctx context.Context, conf *config.Config) (auth.Store, io.Clos
 			return auth.NewMemory(), io.NopCloser(nil), nil
 		}
 	}
-	keys, err := seal.LoadKeyring(conf.Key.Path, false) //nolint:contextcheck // a file is read before anything waits
+	keys, err := seal.LoadKeyring(conf.Key.Path, false)
 	if err != nil {
 		return nil, nil, fmt.Errorf("worker.key: %w", err)
 	}

@@ -19,7 +19,7 @@ import (
 func fetch(ctx context.Context, current *liveConfig, h hooks, log *slog.Logger) (err error) {
 	c := current.first
 	memory.Limit(log)
-	keys, err := prepare(c, false, log) //nolint:contextcheck // reads a local file at startup
+	keys, err := prepare(c, false, log)
 	if err != nil {
 		return fmt.Errorf("%w; a fetcher needs the key file of the other processes", err)
 	}

@@ -25,9 +25,9 @@ const defaultMaxLag = 5 * time.Second
 // keepUpEvery is how often a leader checks the streams for messages that its database lacks.
 const keepUpEvery = 10 * time.Minute
 
-// following applies the streams to the database while another process leads, and before this process starts to
+// followerMode applies the streams to the database while another process leads, and before this process starts to
 // lead.
-type following struct {
+type followerMode struct {
 	*follower.Follower
 	db     *db.DB
 	maxLag time.Duration
@@ -47,8 +47,8 @@ type following struct {
 	reading   sync.WaitGroup
 }
 
-func newFollowing(c Config, conn *bus.Conn, documents *bus.Documents, alone bool, set *problems.Set) *following {
-	return &following{
+func newFollowerMode(c Config, conn *bus.Conn, documents *bus.Documents, alone bool, set *problems.Set) *followerMode {
+	return &followerMode{
 		db: c.DB, alone: alone, maxLag: cmp.Or(c.MaxLag, defaultMaxLag), log: c.Log, cancel: func() {}, stopReads: func() {},
 		Follower: follower.New(follower.Config{
 			DB: c.DB, Conn: conn, Document: documents.Read, Revision: leadersRevision(conn),
@@ -58,7 +58,7 @@ func newFollowing(c Config, conn *bus.Conn, documents *bus.Documents, alone bool
 }
 
 // begin deletes unpublished data from the database, and then follows the streams.
-func (f *following) begin(ctx context.Context) error {
+func (f *followerMode) begin(ctx context.Context) error {
 	w, err := f.db.Withdraw(ctx)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (f *following) begin(ctx context.Context) error {
 }
 
 // start follows the streams until [following.stop].
-func (f *following) start(ctx context.Context) {
+func (f *followerMode) start(ctx context.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -85,7 +85,7 @@ func (f *following) start(ctx context.Context) {
 }
 
 // stop stops following the streams, and waits until that has ended.
-func (f *following) stop() {
+func (f *followerMode) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cancel()
@@ -93,7 +93,7 @@ func (f *following) stop() {
 }
 
 // leaveToLeader stops serving reads as a follower. It is called when the leader's endpoints are open, and at shutdown.
-func (f *following) leaveToLeader() {
+func (f *followerMode) leaveToLeader() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stopReads()
@@ -101,19 +101,19 @@ func (f *following) leaveToLeader() {
 }
 
 // current reports whether the lag of the database is less than maxLag.
-func (f *following) current() bool {
+func (f *followerMode) current() bool {
 	_, current := f.asOf()
 	return current
 }
 
 // asOf returns when the database last contained everything published; false if that is maxLag ago or longer.
-func (f *following) asOf() (time.Time, bool) {
+func (f *followerMode) asOf() (time.Time, bool) {
 	at := f.AsOf()
 	return at, time.Since(at) < f.maxLag
 }
 
 // end applies the streams to their end, now that this process holds the lease and no other publishes.
-func (f *following) end(ctx context.Context) error {
+func (f *followerMode) end(ctx context.Context) error {
 	f.stop()
 	if f.alone {
 		if err := f.db.Adopt(ctx); err != nil {
@@ -131,7 +131,7 @@ func (f *following) end(ctx context.Context) error {
 }
 
 // catchUp applies the streams to their ends. It returns false if ctx ended first.
-func (f *following) catchUp(ctx context.Context) bool {
+func (f *followerMode) catchUp(ctx context.Context) bool {
 	f.start(ctx)
 	defer f.stop()
 	return f.CatchUp(ctx) == nil
@@ -139,7 +139,7 @@ func (f *following) catchUp(ctx context.Context) bool {
 
 // applyPublished periodically applies messages that another process published although this one leads, until ctx ends;
 // for example a process that had been suspended. Its own messages are recorded when they are published.
-func (f *following) applyPublished(ctx context.Context) {
+func (f *followerMode) applyPublished(ctx context.Context) {
 	for wait.For(ctx, keepUpEvery) {
 		f.catchUp(ctx)
 	}

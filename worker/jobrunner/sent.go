@@ -49,7 +49,7 @@ type Fetchers interface {
 type sent struct {
 	mu        sync.Mutex // guards the rest
 	attempts  map[attempt]sentAttempt
-	providers map[string]*sentOf
+	providers map[string]*providerAttempts
 }
 
 // sentAttempt is an attempt that was sent, or is about to be.
@@ -59,8 +59,8 @@ type sentAttempt struct {
 	waiting bool // not sent yet
 }
 
-// sentOf are the attempts of one provider.
-type sentOf struct {
+// providerAttempts are the attempts of one provider.
+type providerAttempts struct {
 	count       int
 	concurrency int
 	own         *slots.Slots // for attempts of this process
@@ -68,7 +68,7 @@ type sentOf struct {
 }
 
 func newSent() *sent {
-	return &sent{attempts: map[attempt]sentAttempt{}, providers: map[string]*sentOf{}}
+	return &sent{attempts: map[attempt]sentAttempt{}, providers: map[string]*providerAttempts{}}
 }
 
 // resize sets the concurrency of a provider. own are the slots for attempts of this process.
@@ -77,19 +77,19 @@ func (s *sent) resize(provider string, own *slots.Slots, concurrency int) {
 	defer s.mu.Unlock()
 	of := s.of(provider)
 	of.own, of.concurrency = own, concurrency
-	of.fit()
+	of.resizeLocalSlots()
 }
 
 // of returns the attempts of a provider. It is called under mu.
-func (s *sent) of(provider string) *sentOf {
+func (s *sent) of(provider string) *providerAttempts {
 	if s.providers[provider] == nil {
-		s.providers[provider] = &sentOf{ended: wait.NewSignal()}
+		s.providers[provider] = &providerAttempts{ended: wait.NewSignal()}
 	}
 	return s.providers[provider]
 }
 
-// fit gives this process the part of the concurrency that fetchers do not use.
-func (o *sentOf) fit() {
+// resizeLocalSlots gives this process the part of the concurrency that fetchers do not use.
+func (o *providerAttempts) resizeLocalSlots() {
 	if o.own != nil {
 		o.own.Resize(max(0, o.concurrency-o.count))
 	}
@@ -106,7 +106,7 @@ func (s *sent) add(list []jobs.Job) {
 		s.attempts[id] = sentAttempt{job, time.Now(), true}
 		of := s.of(job.Provider)
 		of.count++
-		of.fit()
+		of.resizeLocalSlots()
 	}
 }
 
@@ -121,7 +121,7 @@ func (s *sent) remove(id attempt) (jobs.Job, bool) {
 	delete(s.attempts, id)
 	of := s.of(a.job.Provider)
 	of.count--
-	of.fit()
+	of.resizeLocalSlots()
 	of.ended.Set()
 	return a.job, true
 }

@@ -35,8 +35,8 @@ const (
 	RoleFetch Role = "fetch" // makes attempts at jobs that others queued
 )
 
-// crew has the components that share jobs with other processes.
-type crew struct {
+// fleetMember has the components that share jobs with other processes.
+type fleetMember struct {
 	role    Role
 	conn    *bus.Conn
 	live    *settings.Live
@@ -55,10 +55,10 @@ type crew struct {
 	standing func() (leading string, lag *api.Lag)
 }
 
-// newCrew returns a crew. All arguments are shared with the rest of the process.
-func newCrew(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live, tracer *telemetry.Tracer, troubles *problems.Set) *crew {
+// newFleetMember returns a crew. All arguments are shared with the rest of the process.
+func newFleetMember(c Config, conn *bus.Conn, queues *bus.Streams, live *settings.Live, tracer *telemetry.Tracer, troubles *problems.Set) *fleetMember {
 	host, _ := os.Hostname() // "" if unknown
-	w := &crew{
+	w := &fleetMember{
 		role: cmp.Or(c.Role, RoleAll), conn: conn, live: live, slots: slots.New(c.Concurrency),
 		self:     fleet.Process{ID: processID(c.ID), Host: host, Version: c.Version, Wire: wire.Version, Since: time.Now().UTC()},
 		fetching: func() bool { return c.Role == RoleFetch }, inFlight: func() int { return 0 }, sent: func(string) int { return 0 }, term: func() string { return "" },
@@ -89,7 +89,7 @@ func processID(database string) string {
 }
 
 // entry returns this process's current entry in the fleet.
-func (w *crew) entry() fleet.Process {
+func (w *fleetMember) entry() fleet.Process {
 	p := w.self
 	p.Providers = w.live.Now().ProviderNames()
 	p.Slots, p.InFlight = w.own(), w.inFlight()+w.fetcher.InFlight()
@@ -116,7 +116,7 @@ func does(p fleet.Process, leading string) []string {
 }
 
 // stand connects the lease and the follower, from which [crew.standing] is read. It is called before the fleet is joined.
-func (w *crew) stand(lease *leader.Lease, follow *following) {
+func (w *fleetMember) stand(lease *leader.Lease, follow *followerMode) {
 	w.standing = func() (string, *api.Lag) {
 		switch state := lease.State(); {
 		case state == leader.Held:
@@ -133,13 +133,13 @@ func (w *crew) stand(lease *leader.Lease, follow *following) {
 }
 
 // follows reports whether this process follows.
-func (w *crew) follows() bool {
+func (w *fleetMember) follows() bool {
 	_, lag := w.standing()
 	return lag != nil
 }
 
 // following returns a function for the place of the leader's database and this process's lag, nil unless it follows.
-func (w *crew) following(lease *leader.Lease) func() (leader string, lag *api.Lag) {
+func (w *fleetMember) following(lease *leader.Lease) func() (leader string, lag *api.Lag) {
 	return func() (string, *api.Lag) {
 		_, lag := w.standing()
 		_, place := lease.Other()
@@ -157,7 +157,7 @@ func lagOf(l follower.Lag) *api.Lag {
 }
 
 // own returns how many attempts this process makes at once.
-func (w *crew) own() int {
+func (w *fleetMember) own() int {
 	if !w.fetching() {
 		return 0
 	}
@@ -165,13 +165,13 @@ func (w *crew) own() int {
 }
 
 // active reports whether jobs of a provider may be on their way to this process.
-func (w *crew) active(provider string) bool {
+func (w *fleetMember) active(provider string) bool {
 	return w.role == RoleFetch || w.fetching() && (w.sent(provider) > 0 || len(w.fleet.Processes()) > 1)
 }
 
 // limit returns this process's share of a provider's concurrency, in proportion to its slots: if one
 // process had all, the others could not use their shares of the rate.
-func (w *crew) limit(provider string) int {
+func (w *fleetMember) limit(provider string) int {
 	p, ok := w.live.Now().Provider(provider)
 	own := w.own()
 	if !ok || own == 0 {
@@ -182,7 +182,7 @@ func (w *crew) limit(provider string) int {
 }
 
 // share sets how many processes share each provider's rate limit, which applies to the whole fleet.
-func (w *crew) share() {
+func (w *fleetMember) share() {
 	for _, p := range w.live.Providers() {
 		if limited, ok := p.Provider.(clients.RateSharer); ok {
 			limited.Share(w.fleet.Sharing(p.Name))
@@ -191,13 +191,13 @@ func (w *crew) share() {
 }
 
 // replaced applies new settings after a reload.
-func (w *crew) replaced() {
+func (w *fleetMember) replaced() {
 	w.share()
 	w.fetcher.Changed()
 }
 
 // outcomes returns the component that commits the outcomes of fetchers.
-func (w *crew) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
+func (w *fleetMember) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
 	return remote.NewOutcomes(remote.Outcomes{
 		Remote: w.remote, Committer: runner, Memory: c.Memory,
 		Active: func() bool { return w.role == RoleStore || runner.Sent("") > 0 || len(w.fleet.Processes()) > 1 },
@@ -205,7 +205,7 @@ func (w *crew) outcomes(c Config, runner *jobrunner.Runner) *remote.Outcomes {
 }
 
 // processes lists all processes, for replies and the web page.
-func (w *crew) processes() []api.Process {
+func (w *fleetMember) processes() []api.Process {
 	leading, _ := w.standing()
 	list := []api.Process{}
 	for _, p := range w.fleet.Processes() {
@@ -221,7 +221,7 @@ func (w *crew) processes() []api.Process {
 }
 
 // counted returns the number of processes by what they do, nil unless this process leads.
-func (w *crew) counted() map[string]int {
+func (w *fleetMember) counted() map[string]int {
 	if leading, _ := w.standing(); leading != w.self.ID {
 		return nil
 	}
@@ -236,14 +236,14 @@ func (w *crew) counted() map[string]int {
 
 // lead connects the job runner, which queues and claims jobs. fetching reports whether this process makes
 // attempts.
-func (w *crew) lead(runner *jobrunner.Runner, fetching func() bool, term func() string) {
+func (w *fleetMember) lead(runner *jobrunner.Runner, fetching func() bool, term func() string) {
 	w.term = term
 	w.fetching, w.sent = fetching, runner.Sent
 	w.inFlight = func() int { return len(runner.InFlight()) }
 }
 
 // fetch makes attempts at jobs of others until ctx ends.
-func (w *crew) fetch(ctx, work context.Context) error {
+func (w *fleetMember) fetch(ctx, work context.Context) error {
 	if !w.fleet.Wait(ctx) {
 		return nil
 	}
@@ -256,7 +256,7 @@ func (w *crew) fetch(ctx, work context.Context) error {
 
 // settle waits briefly at shutdown for outcomes that fetchers are publishing. It gives up after 1 s without
 // progress; later outcomes are committed after the next start.
-func (w *crew) settle() {
+func (w *fleetMember) settle() {
 	const pause, quiet = 20 * time.Millisecond, 50
 	for last, same := w.sent(""), 0; last > 0 && same < quiet; same++ {
 		time.Sleep(pause)
@@ -267,7 +267,7 @@ func (w *crew) settle() {
 }
 
 // join waits up to [bus.Timeout] until the other processes are known. Without them this process works alone.
-func (w *crew) join(ctx context.Context) {
+func (w *fleetMember) join(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, bus.Timeout)
 	defer cancel()
 	w.fleet.Wait(ctx)

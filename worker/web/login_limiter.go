@@ -20,8 +20,8 @@ const (
 	guessLogEvery = 10 * time.Second
 )
 
-// guesses limits wrong passwords. It is safe for concurrent use.
-type guesses struct {
+// loginLimiter limits wrong passwords. It is safe for concurrent use.
+type loginLimiter struct {
 	log *slog.Logger
 
 	mu       sync.Mutex // guards the rest
@@ -31,14 +31,14 @@ type guesses struct {
 	loggedAt time.Time
 }
 
-func newGuesses(log *slog.Logger) *guesses {
-	return &guesses{log: log, of: map[netip.Prefix]*rate.Limiter{}, others: newGuessLimiter()}
+func newLoginLimiter(log *slog.Logger) *loginLimiter {
+	return &loginLimiter{log: log, of: map[netip.Prefix]*rate.Limiter{}, others: newGuessLimiter()}
 }
 
 func newGuessLimiter() *rate.Limiter { return rate.NewLimiter(rate.Every(guessEvery), guessBurst) }
 
 // allowed reports whether a password from an address may be checked.
-func (g *guesses) allowed(remote string) bool {
+func (g *loginLimiter) allowed(remote string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	limiter := g.of[clientPrefix(remote)]
@@ -52,7 +52,7 @@ func (g *guesses) allowed(remote string) bool {
 }
 
 // wrong counts a wrong password.
-func (g *guesses) wrong(remote string) {
+func (g *loginLimiter) wrong(remote string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now, from := time.Now(), clientPrefix(remote)
@@ -65,7 +65,7 @@ func (g *guesses) wrong(remote string) {
 }
 
 // limiter returns the limiter of an address. If there are too many, it removes limiters that have recovered.
-func (g *guesses) limiter(from netip.Prefix) *rate.Limiter {
+func (g *loginLimiter) limiter(from netip.Prefix) *rate.Limiter {
 	if limiter := g.of[from]; limiter != nil {
 		return limiter
 	}

@@ -51,7 +51,7 @@ func Fetch(ctx context.Context, c Config) error {
 		Conn: conn, Problems: troubles, Log: c.Log,
 		CheckStreams: c.Intervals.Streams, CheckConsumers: c.Intervals.Consumers, AckWait: c.Intervals.AckWait,
 	}
-	crew := newCrew(c, conn, queues, live, tracer, troubles)
+	crew := newFleetMember(c, conn, queues, live, tracer, troubles)
 	reloads := newReloader(c, func(s Settings) {
 		live.Replace(s.Providers, nil)
 		crew.slots.Resize(s.Concurrency)
@@ -144,7 +144,7 @@ func sourcesOf(live *settings.Live) func(provider, user string) []*auth.Source {
 }
 
 // ready returns which part prevents this fetcher from performing jobs, and why; nil if it is ready.
-func (w *crew) ready(troubles *problems.Set, stopping bool) (part string, err error) {
+func (w *fleetMember) ready(troubles *problems.Set, stopping bool) (part string, err error) {
 	if stopping {
 		return "worker", errors.New("shutting down")
 	}
