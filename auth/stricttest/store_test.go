@@ -16,7 +16,7 @@ type opener func(context.Context, db.Options) (*db.DB, error)
 
 // openStore opens the tokens that a fleet shares: sealed rows in a SQLite database.
 func openStore(ctx context.Context, folder string, open opener) (auth.Store, func() error, error) {
-	keys, err := seal.LoadKeyring(filepath.Join(folder, "keys", "key"), true) //nolint:contextcheck // it takes none
+	keys, err := seal.LoadKeyring(filepath.Join(folder, "keys", "key"), true)
 	if err != nil {
 		return nil, nil, err
 	}
