@@ -42,7 +42,7 @@ func flat(err error) []error {
 
 // Every text is put after least, whose five lines end within the first account;
 // so "6" is the text's first line.
-func TestMistakes(t *testing.T) {
+func TestConfigurationErrors(t *testing.T) {
 	schedule := func(more string) string {
 		return "[[schedules]]\nname = \"s\"\nprovider = \"michelin\"\nkind = \"sync\"\n" + more
 	}
