@@ -158,7 +158,7 @@ func TestPlanRejects(t *testing.T) {
 		"an unknown kind":                   {jobs.Request{Provider: "michelin", Kind: "steal"}, `unknown kind "steal"`},
 		"an unknown account":                {jobs.Request{Provider: "michelin", Kind: "sync", Accounts: []string{"x"}}, `unknown account "x"`},
 		"an unknown param":                  {sync(`{"days":3}`), `unknown field "days"`},
-		"a param of a wrong type":           {sync(`{"lookback":14}`), `lookback: want a text, got a number`},
+		"a param of a wrong type":           {sync(`{"lookback":14}`), `lookback: want a string, got a number`},
 		"params that are not an object":     {sync(`[]`), `want a JSON object, got a list`},
 		"a lookback that is not a duration": {sync(`{"lookback":"soon"}`), `lookback "soon" is not a duration`},
 		"a lookback into the future":        {sync(`{"lookback":"-3d"}`), `lookback "-3d" is not a duration`},

@@ -89,7 +89,7 @@ func JSONError(err error) string {
 func jsonType(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
-		return "a text"
+		return "a string"
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Int64:
@@ -106,7 +106,7 @@ func jsonValue(value string) string {
 	kind, _, _ := strings.Cut(value, " ")
 	switch kind {
 	case "string":
-		return "a text"
+		return "a string"
 	case "bool":
 		return "true or false"
 	case "array":

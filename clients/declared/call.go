@@ -223,7 +223,7 @@ func (a *requestSpec) header(ctx context.Context, s jq.Scope) (map[string]string
 	for name, value := range filled {
 		text, ok := jq.Word(value)
 		if !ok {
-			return nil, fmt.Errorf("headers.%s: is %s, expected a text", name, jq.TypeName(value))
+			return nil, fmt.Errorf("headers.%s: is %s, expected a string", name, jq.TypeName(value))
 		}
 		header[name] = text
 	}

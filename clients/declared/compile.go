@@ -236,7 +236,7 @@ func (c *compiler) value(key, name string, value any) any {
 	case bool, float64:
 		return v
 	default:
-		c.wrong.Add(key, "must be a text, a number, true or false; write a date as a text")
+		c.wrong.Add(key, "must be a string, a number, true or false; write a date as a string")
 		return nil
 	}
 }

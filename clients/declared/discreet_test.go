@@ -115,7 +115,7 @@ var failing = map[string]string{
 	`.o|tojson|ltrimstr("a")|tonumber`:       "tonumber cannot be applied to this string",
 	`limit(-1; .blob)`:                       "",
 	`.blob|ltrimstr("x")|getpath(["a"])`:     "getpath cannot be applied to this string",
-	`{order_id: .o}`:                         "orders[0].order_id: is an object, expected a text",
+	`{order_id: .o}`:                         "orders[0].order_id: is an object, expected a string",
 	`{order_id: "a", ordered_on: .blob}`:     "orders[0].ordered_on: is not a date",
 	`{order_id: "a", status: .blob}`:         "orders[0].status: is not a status",
 	`{order_id: "a", lines: [{line_id: 1, ordered: .n}]}`: "is not a whole number",

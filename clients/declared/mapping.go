@@ -123,7 +123,7 @@ func readList[T any](v any, element shape, noDates []string) ([]T, error) {
 func readText[T ~string](v any) (T, error) {
 	text, ok := jq.PlainText(v)
 	if !ok {
-		return "", unreadable("is %s, expected a text", jq.TypeName(v))
+		return "", unreadable("is %s, expected a string", jq.TypeName(v))
 	}
 	return T(strings.TrimSpace(text)), nil
 }

@@ -76,7 +76,7 @@ func TestUnreadableFieldsAreReportedWithTheirPath(t *testing.T) {
 		"a quantity that is a list":   {`[{"order_id":"a","lines":[{"despatches":[{"quantity":[]}]}]}]`, "orders[0].lines[0].despatches[0].quantity: is not a whole number"},
 		"a status that is none":       {`[{"order_id":"a","status":"on its way"}]`, "orders[0].status: is not a status"},
 		"lines that are an object":    {`[{"order_id":"a","lines":{}}]`, "orders[0].lines: is an object, expected a list"},
-		"a reference that is a list":  {`[{"order_id":"a","reference":["x"]}]`, "orders[0].reference: is an array, expected a text"},
+		"a reference that is a list":  {`[{"order_id":"a","reference":["x"]}]`, "orders[0].reference: is an array, expected a string"},
 		"an order that is a text":     {`["a"]`, "orders[0]: is a string, expected an object"},
 		"an order without a number":   {`[{"reference":"x"}]`, "orders[0].order_id: is missing"},
 		"a number that is blank":      {`[{"order_id":"  "}]`, "orders[0].order_id: is missing"},

@@ -89,13 +89,13 @@ func TestUnreadableFieldsMakeTheJobPartial(t *testing.T) {
 		{pieces, `"four"`, "four", "is not a whole number of pieces"},
 		{pieces, `1e300`, "1e300", "is not a whole number of pieces"},
 		{pieces, `10000000000`, "10000000000", "is more than 1000000000 pieces"},
-		{pieces, `true`, "true", "is not a text or a number"},
-		{pieces, `["4"]`, `["4"]`, "is not a text or a number"},
+		{pieces, `true`, "true", "is not a string or a number"},
+		{pieces, `["4"]`, `["4"]`, "is not a string or a number"},
 		{day, `"2026-02-30"`, "2026-02-30", "is not a date"},
 		{day, `"12/01/2026"`, "12/01/2026", "is not a date"},
 		{day, `"2026-12-01+CET"`, "2026-12-01+CET", "is not a date"},
 		{day, `"tomorrow"`, "tomorrow", "is not a date"},
-		{day, `{}`, "{}", "is not a text or a number"},
+		{day, `{}`, "{}", "is not a string or a number"},
 	} {
 		values := map[string]string{day: `"2026-01-15"`, pieces: `"4"`}
 		values[c.path] = c.wire

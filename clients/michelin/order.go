@@ -329,7 +329,7 @@ func (m *mapper) loose(bad []span) {
 
 func (m *mapper) text(t text) string {
 	if t.bad {
-		m.note(t.at, "is not a text")
+		m.note(t.at, "is not a string")
 	}
 	return t.s
 }
@@ -354,7 +354,7 @@ func parsed[T any](m *mapper, t text, parse func(string) (T, string)) (v T) {
 	why := ""
 	switch {
 	case t.bad:
-		why = "is not a text or a number"
+		why = "is not a string or a number"
 	case t.s != "":
 		v, why = parse(t.s)
 	}

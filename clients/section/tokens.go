@@ -62,7 +62,7 @@ func Secrets(key string, values map[string]any, wrong *Errors) map[string]secret
 		case string:
 			all[name] = secret.New(v)
 		default:
-			wrong.Add(key+"."+name, "must be a text, or a reference to a secret")
+			wrong.Add(key+"."+name, "must be a string, or a reference to a secret")
 			continue
 		}
 		if strings.ContainsAny(all[name].Reveal(), "\r\n") {

@@ -32,7 +32,7 @@ func functions() []gojq.CompilerOption {
 func day(input any, args []any) any {
 	format, ok := args[0].(string)
 	if !ok {
-		return errors.New("day: the format must be a text")
+		return errors.New("day: the format must be a string")
 	}
 	if Blank(input) {
 		return nil

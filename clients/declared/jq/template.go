@@ -117,7 +117,7 @@ func (t *Template) Text(ctx context.Context, input any, s Scope, fit func(string
 		}
 		text, ok := Word(v)
 		if !ok {
-			return "", fmt.Errorf(`\(%s) is %s, expected a text`, p.source, TypeName(v))
+			return "", fmt.Errorf(`\(%s) is %s, expected a string`, p.source, TypeName(v))
 		}
 		b.WriteString(fit(text))
 	}
@@ -201,7 +201,7 @@ func (t Table) Values(ctx context.Context, s Scope) (url.Values, error) {
 		for _, v := range several {
 			text, ok := Word(v)
 			if !ok {
-				return nil, fmt.Errorf("%s: is %s, expected a text", name, TypeName(v))
+				return nil, fmt.Errorf("%s: is %s, expected a string", name, TypeName(v))
 			}
 			values.Add(name, text)
 		}

@@ -109,7 +109,7 @@ func (b *binder) value(path string, value any, dst reflect.Value) {
 		}
 		return
 	case encoding.TextUnmarshaler:
-		b.text(path, value, "a text", func(s string) error { return into.UnmarshalText([]byte(s)) })
+		b.text(path, value, "a string", func(s string) error { return into.UnmarshalText([]byte(s)) })
 		return
 	}
 	b.kind(path, value, dst)
@@ -119,7 +119,7 @@ func (b *binder) value(path string, value any, dst reflect.Value) {
 func (b *binder) kind(path string, value any, dst reflect.Value) {
 	switch dst.Kind() {
 	case reflect.String:
-		b.text(path, value, "a text in quotes", func(s string) error { dst.SetString(s); return nil })
+		b.text(path, value, "a string in quotes", func(s string) error { dst.SetString(s); return nil })
 	case reflect.Bool:
 		if v, ok := value.(bool); ok {
 			dst.SetBool(v)
@@ -188,7 +188,7 @@ func (b *binder) wrong(path string, value any, want string) {
 func describe(value any) string {
 	switch v := value.(type) {
 	case string:
-		return "a text"
+		return "a string"
 	case bool:
 		return fmt.Sprint(v)
 	case int64, float64:

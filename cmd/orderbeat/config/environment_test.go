@@ -33,7 +33,7 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 func TestEnvironmentErrorsNameTheVariable(t *testing.T) {
 	for name, test := range map[string]struct{ value, want string }{
 		"ORDERBEAT_LOG_LEVEL":          {"loud", `ORDERBEAT_LOG_LEVEL: log.level: "loud" is not one of debug, info, warn, error`},
-		"ORDERBEAT_WORKER_CONCURRENCY": {"many", `ORDERBEAT_WORKER_CONCURRENCY: worker.concurrency: want a whole number, got a text`},
+		"ORDERBEAT_WORKER_CONCURRENCY": {"many", `ORDERBEAT_WORKER_CONCURRENCY: worker.concurrency: want a whole number, got a string`},
 		"ORDERBEAT_WORKER_DRAIN":       {"soon", `ORDERBEAT_WORKER_DRAIN: worker.drain: "soon" is not a duration`},
 		"ORDERBEAT_DB_PATH":            {"env:X", `ORDERBEAT_DB_PATH: db.path: "env:X" is a reference to a secret`},
 		"ORDERBEAT_DB_RETENTION_JOBS":  {"1s", `ORDERBEAT_DB_RETENTION_JOBS: db.retention.jobs: `},

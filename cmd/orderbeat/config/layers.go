@@ -61,7 +61,7 @@ func (l *loader) overlay(path string, table map[string]any, kind section.Kind, k
 func (l *loader) declaration(s *overlay, key string, value any) {
 	file, ok := value.(string)
 	if !ok {
-		l.wrong(key, value, "a text in quotes, the path of a file")
+		l.wrong(key, value, "a string in quotes, the path of a file")
 		s.whole = false
 	}
 	if file == "" {

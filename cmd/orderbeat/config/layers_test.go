@@ -164,12 +164,12 @@ func TestMistakesAreReportedWhereTheirKeyIsSet(t *testing.T) {
 		}},
 		{"samples that are none", "samples = 'x'\n" + path, "[[samples]]\nbody = ''\n", acme + "[providers.acme.samples]\nx = 1\n", []string{
 			"config.toml:4:17: providers.acme.samples: want a list of tables, [[providers.acme.samples]], got a table",
-			"preset ledger:1:1: samples: want a list of tables, [[samples]], got a text",
+			"preset ledger:1:1: samples: want a list of tables, [[samples]], got a string",
 		}},
 		{"a wrong key of a sample", path + "[[samples]]\nbody = ''\n[[samples]]\norders = 3\n", "[[samples]]\nordres = ''\n", acme + file + "[[providers.acme.samples]]\nbdy = ''\n", []string{
 			`config.toml:6:1: providers.acme.samples[0].bdy: unknown key; did you mean "body"?`,
 			`acme.toml:2:1: samples[0].ordres: unknown key; did you mean "orders"?`,
-			"preset ledger:5:1: samples[1].orders: want a text in quotes, got the number 3",
+			"preset ledger:5:1: samples[1].orders: want a string in quotes, got the number 3",
 		}},
 		{"a file that is not there", path, "", acme + "declaration = 'sub/none.toml'\ntimeout = '0s'\nunknown = 3\n", []string{
 			"config.toml:4:1: providers.acme.declaration: cannot read sub/none.toml: no such file or directory",
@@ -177,7 +177,7 @@ func TestMistakesAreReportedWhereTheirKeyIsSet(t *testing.T) {
 		}},
 		{"a folder", path, "", acme + "declaration = '.'\n", []string{"config.toml:4:1: providers.acme.declaration: cannot read .: is a directory"}},
 		{"a declaration that is no path", path, "", acme + "declaration = ['acme.toml']\n", []string{
-			"config.toml:4:1: providers.acme.declaration: want a text in quotes, the path of a file, got a list",
+			"config.toml:4:1: providers.acme.declaration: want a string in quotes, the path of a file, got a list",
 		}},
 		{"a file that is no TOML, and the section's own mistakes", path, "x = 1\n\"ä\" = 'open\n", acme + file + "rate = 'fast'\n", []string{
 			"config.toml:5:1: providers.acme.rate: \"fast\" is not a rate",
@@ -185,7 +185,7 @@ func TestMistakesAreReportedWhereTheirKeyIsSet(t *testing.T) {
 		}},
 		{"a preset that is no TOML", "x = \n", "", acme, []string{"preset ledger:1:5: "}},
 		{"one file of two sections, told once", path, "\nenvironment = 3\n", acme + file + strings.ReplaceAll(acme+file, "acme]", "bolt]"), []string{
-			"acme.toml:2:1: environment: want a text in quotes, got the number 3",
+			"acme.toml:2:1: environment: want a string in quotes, got the number 3",
 		}},
 		{"a file of a kind that is not declared", "", "", least + "[providers.other]\nkind = 'michelin'\ndeclaration = 'acme.toml'\naccounts = [{ name = 'a', bill_to = '1' }]\n", []string{
 			`config.toml:8:1: providers.other.declaration: has no effect: kind "michelin" is not declared`,
@@ -195,9 +195,9 @@ func TestMistakesAreReportedWhereTheirKeyIsSet(t *testing.T) {
 			"acme.toml:1:1: rate: \"fast\" is not a rate",
 		}},
 		{"values of one's own that cannot be written", path, "", "[providers.acme]\nkind = 'ledger'\n[[providers.acme.accounts]]\nname = 'a'\nparams = { a = 'x', b = 1.5, c = true, d = [1], \"e f\" = 2026-01-01, g = nan }\n", []string{
-			"config.toml:5:40: providers.acme.accounts[0].params.d: want a text, a number, true or false, got a list",
-			`config.toml:5:49: providers.acme.accounts[0].params."e f": want a text, a number, true or false, got a date or time`,
-			"config.toml:5:69: providers.acme.accounts[0].params.g: want a text, a number, true or false, got the number NaN",
+			"config.toml:5:40: providers.acme.accounts[0].params.d: want a string, a number, true or false, got a list",
+			`config.toml:5:49: providers.acme.accounts[0].params."e f": want a string, a number, true or false, got a date or time`,
+			"config.toml:5:69: providers.acme.accounts[0].params.g: want a string, a number, true or false, got the number NaN",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -285,7 +285,7 @@ func (l *loader) accountParams(path string, params map[string]any) {
 				continue
 			}
 		}
-		l.wrong(tomlfile.Key(path, key), value, "a text, a number, true or false")
+		l.wrong(tomlfile.Key(path, key), value, "a string, a number, true or false")
 	}
 }
 
