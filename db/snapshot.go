@@ -85,7 +85,7 @@ func Adopt(ctx context.Context, partial *os.File, path string) error {
 	return sqlite.Adopt(ctx, partial, path, migrations())
 }
 
-// shared are the tables that a snapshot contains in full. The outbox tells which data is unpublished, and is
+// shared are the tables that a snapshot contains in full. The outbox shows which data is unpublished, and is
 // emptied afterwards. Reports are computed from the events, by row id.
 var shared = []string{
 	"orders", "order_events", "order_documents", "order_sequences", "despatches", "despatch_advices", "despatch_advice_lines",

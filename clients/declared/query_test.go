@@ -295,7 +295,7 @@ message = '\(.nothing.there)'
 		"orders":                                      {200, `{"orders":[{"id":"a"}]}`, "", "1 orders, 0 problems"},
 		"a success that is a failure":                 {200, `{"Status":"FAILED","Errors":[{"Title":"bad\npayer"}]}`, "forbidden", "bad payer: no"},
 		"a refusal whose body tells":                  {400, `{"Status":"FAILED","Errors":[{"Title":"bad payer"}]}`, "forbidden", "bad payer: no"},
-		"a refusal whose body tells nothing":          {400, `oops`, "invalid", "rejects the request"},
+		"a rejection with an uninformative body":      {400, `oops`, "invalid", "rejects the request"},
 		"orders with a problem":                       {200, `{"Status":"PARTIAL","Errors":[{"Title":"one is missing"}],"orders":[{"id":"a"}]}`, "", "1 orders, 1 problems: one is missing"},
 		"a status that says that there are none":      {409, ``, "", "0 orders, 0 problems"},
 		"a text that is no JSON, in a refusal":        {503, `busy`, "throttled", "declared as a failure"},

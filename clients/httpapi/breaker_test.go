@@ -414,7 +414,7 @@ func TestCheckPassesAnOpenBreaker(t *testing.T) {
 	})
 }
 
-// TestReplayedExchangesPassAnOpenBreaker: mapping kept answers again asks nobody, and proves nothing.
+// TestReplayedExchangesPassAnOpenBreaker: mapping recorded responses sends no request, and says nothing about the provider.
 func TestReplayedExchangesPassAnOpenBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newOutage(up, "a", "b")

@@ -53,8 +53,10 @@ func (f *InFlight) Remove(m jetstream.Msg) {
 	seq := Sequence(m)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.timers[seq].Stop()
-	delete(f.timers, seq)
+	if timer, ok := f.timers[seq]; ok {
+		timer.Stop()
+		delete(f.timers, seq)
+	}
 }
 
 // Sequence returns a message's stream sequence, 0 if the message is not from a consumer.
